@@ -1,0 +1,260 @@
+/* fltsim: the machine, its drivers and volumes, and the calls of programs on it.
+ *
+ * One machine at a time in a process. A test starts one, loads drivers, mounts volumes, acts as programs do, and
+ * stops it:
+ *
+ *     fltsim_start(NULL);
+ *     fltsim_mount(&(struct fltsim_volume_options){ .letter = 'C' }, &volume);
+ *     fltsim_load(&(struct fltsim_driver_options){ .name = "nullFilter", .altitude = "370020",
+ *                                                  .entry = DriverEntry }, &driver);
+ *     status = fltsim_open("C:\\file.txt", &(struct fltsim_open){ .access = GENERIC_WRITE,
+ *                                                               .disposition = FILE_OPEN_IF }, &handle);
+ *     ...
+ *     assert_int_equal(fltsim_stop(NULL), 0);
+ *
+ * Texts are UTF-8. Every options structure may be NULL or zero: the zero value is the documented default. Every
+ * NTSTATUS is what the simulated kernel answered. Calls are made on a simulated thread: the thread that started the
+ * machine is the first one; it belongs to the process "test.exe". */
+#ifndef FLTSIM_H
+#define FLTSIM_H
+
+#include <ntifs.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+FLTSIM_WDK_BEGIN
+
+/* ---- the machine ---------------------------------------------------------------------------------------------- */
+
+enum fltsim_backend {
+    FLTSIM_BACKEND_DEFAULT, /* the environment's FLTSIM_BACKEND (coop, native), else coop */
+    FLTSIM_COOP,            /* coroutines on the calling OS thread: deterministic */
+    FLTSIM_NATIVE,          /* one OS thread each: real parallelism */
+};
+
+struct fltsim_violation;
+
+struct fltsim_options {
+    enum fltsim_backend backend;
+    uint64_t seed;       /* coop: preempt at scheduling points by this seed. 0: FLTSIM_SEED, else no preemption */
+    const char *choices; /* replay this choice string (fltsim_choices) instead; NULL: none */
+    bool special_pool;   /* each pool allocation on pages of its own: use after free and overruns fault at once */
+    bool no_ledgers;     /* do not keep reference histories */
+    bool trace;          /* record the event trace (fltsim_trace_print) */
+    bool debug_print;    /* print DbgPrint output to stderr */
+    bool quiet;          /* do not print violations to stderr as they happen */
+    /* Called for each violation as it is recorded, on the thread that broke the rule. Calls nothing of this library. */
+    void (*on_violation)(const struct fltsim_violation *violation, void *context);
+    void *context;
+};
+
+/* False, with the reason on stderr: a machine is running already, or the options contradict each other. */
+bool fltsim_start(const struct fltsim_options *options);
+
+/* One broken rule. Texts live as long as the report (or machine) that shows them. */
+struct fltsim_violation {
+    const char *rule;        /* "context-leak" */
+    const char *what;        /* what happened, one sentence */
+    const char *history;     /* the object's history, a line an event, newest last; "" where there is none */
+    const char *why;         /* why it is a bug */
+    const char *windows;     /* what Windows would do */
+    const char *driver;      /* the driver it is laid to, or "" */
+    uint32_t bugcheck;       /* bug check code, or 0 */
+    uint64_t parameters[4];  /* of the bug check */
+    bool fatal;              /* it ended the run */
+};
+
+struct fltsim_report {
+    size_t count; /* violations, in the order they happened */
+    const struct fltsim_violation *violations;
+};
+
+/* Unloads drivers and dismounts volumes that are left, ends the machine, and counts the violations (leaks included).
+ * With report NULL nothing more is kept; else *report is the caller's, freed by fltsim_report_free. */
+size_t fltsim_stop(struct fltsim_report **report);
+void fltsim_report_free(struct fltsim_report *report);
+void fltsim_report_print(const struct fltsim_report *report, FILE *out);
+
+/* A bug check, a deadlock, a crash of a driver end the run: they do not return to who caused them. fltsim_try runs
+ * body and answers false when that happened; the machine is then dead, and only fltsim_stop may follow. Outside of
+ * fltsim_try they print the violation and abort the process. First thread only; does not nest. */
+bool fltsim_try(void (*body)(void *argument), void *argument);
+
+/* Violations so far; the last one's rule name or "". */
+size_t fltsim_violations(void);
+const char *fltsim_last_rule(void);
+/* Expect one: the next violation of that rule is not counted, nor printed. fltsim_stop reports one that never came
+ * as `expected-violation-missing`. */
+void fltsim_expect(const char *rule);
+
+/* The schedule of this run as a string for fltsim_options.choices. */
+const char *fltsim_choices(void);
+void fltsim_trace_print(FILE *out);
+/* Virtual time: everything due within `milliseconds` happens. */
+void fltsim_sleep(unsigned milliseconds);
+
+/* ---- drivers --------------------------------------------------------------------------------------------------- */
+
+struct fltsim_driver;
+
+/* Exactly one of entry and module. */
+struct fltsim_driver_options {
+    const char *name;         /* service name; NULL: the INF's, else "driver" */
+    PDRIVER_INITIALIZE entry; /* a DriverEntry linked into the program */
+    const char *module;       /* or a shared object that defines DriverEntry; each load has fresh globals */
+    const char *inf;          /* path of its INF: service name, instances, altitudes, flags; NULL: none */
+    const char *altitude;     /* without an INF: one instance at this altitude, attached automatically; NULL: none */
+    const char *instance;     /* that instance's name; NULL: "<name> Instance" */
+    bool no_start;            /* install the service, do not load it */
+    const char *group;        /* reserved for load order; NULL */
+};
+
+/* Installs the service in the registry and loads the driver. On failure *driver is NULL and nothing stays installed;
+ * the status is DriverEntry's own, or STATUS_OBJECT_NAME_NOT_FOUND / STATUS_INVALID_IMAGE_FORMAT for files (reason on
+ * stderr). */
+NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_driver **driver);
+/* What `fltmc unload` does (FilterUnload): STATUS_FLT_DO_NOT_DETACH and the like when the driver refuses. The
+ * structure is gone on success. */
+NTSTATUS fltsim_unload(struct fltsim_driver *driver);
+/* What `sc stop` does: a mandatory unload, the callback cannot refuse. */
+NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver);
+PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver);
+const char *fltsim_driver_name(const struct fltsim_driver *driver);
+
+/* ---- volumes --------------------------------------------------------------------------------------------------- */
+
+struct fltsim_volume;
+
+enum fltsim_volume_kind { FLTSIM_NTFS, FLTSIM_FAT };
+enum fltsim_completion {
+    FLTSIM_COMPLETE_INLINE,   /* before the dispatch routine returns */
+    FLTSIM_COMPLETE_LATER,    /* pended, completed by another thread at PASSIVE_LEVEL */
+    FLTSIM_COMPLETE_DISPATCH, /* pended, completed at DISPATCH_LEVEL, as a disk's DPC does */
+    FLTSIM_COMPLETE_CHOICE,   /* asks the choice source each time */
+};
+
+struct fltsim_volume_options {
+    enum fltsim_volume_kind kind;
+    char letter;            /* drive letter; 0: the first free one from C */
+    const char *label;      /* NULL: none */
+    uint64_t size;          /* bytes; 0: 1 GiB */
+    uint32_t serial;        /* 0: chosen by the machine, the same in each run */
+    enum fltsim_completion completion; /* of reads and writes that reach the disk */
+    bool read_only;
+    bool removable;
+    bool no_fast_io;        /* the file system refuses fast I/O */
+    bool not_mounted;       /* leave the mount to the first open */
+};
+
+NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim_volume **volume);
+/* What ejecting does: the volume goes although files may be open; their handles answer
+ * STATUS_VOLUME_DISMOUNTED. The structure is gone. */
+NTSTATUS fltsim_dismount(struct fltsim_volume *volume);
+/* Drops every cached stream control block that nobody has open, as memory pressure does. */
+void fltsim_trim(struct fltsim_volume *volume);
+/* "\\Device\\HarddiskVolume1" and "C:". */
+const char *fltsim_volume_device_name(const struct fltsim_volume *volume);
+const char *fltsim_volume_dos_name(const struct fltsim_volume *volume);
+/* The top of the volume's device stack. */
+PDEVICE_OBJECT fltsim_volume_device(const struct fltsim_volume *volume);
+
+/* What `fltmc attach/detach` do. altitude, instance: NULL for the INF's default instance. */
+NTSTATUS fltsim_attach(struct fltsim_driver *driver, struct fltsim_volume *volume, const char *instance,
+                       const char *altitude);
+NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volume, const char *instance);
+
+/* ---- programs: processes and threads ---------------------------------------------------------------------------- */
+
+struct fltsim_process;
+struct fltsim_thread;
+
+/* image: "C:\\Windows\\notepad.exe"; only a name, the file need not exist. */
+struct fltsim_process *fltsim_process_create(const char *image);
+void fltsim_process_exit(struct fltsim_process *process);
+/* A thread of that process (NULL: test.exe) runs body; join gives its result and frees it. */
+struct fltsim_thread *fltsim_thread_create(struct fltsim_process *process, int (*body)(void *), void *argument);
+int fltsim_thread_join(struct fltsim_thread *thread);
+/* The calling thread acts for another process from here on; returns the one before (NULL: test.exe). */
+struct fltsim_process *fltsim_impersonate(struct fltsim_process *process);
+void fltsim_yield(void);
+
+/* ---- programs: files ---------------------------------------------------------------------------------------------- */
+
+/* What CreateFile takes. Paths: "C:\\dir\\file:stream", "\\Device\\HarddiskVolume1\\...", "\\??\\C:\\...". */
+struct fltsim_open {
+    ACCESS_MASK access;   /* 0: GENERIC_READ; SYNCHRONIZE is added unless asynchronous */
+    ULONG share;          /* FILE_SHARE_*; 0: all three. Exclusive: FLTSIM_SHARE_NONE */
+    ULONG disposition;    /* FILE_SUPERSEDE.. ; 0 is FILE_SUPERSEDE in NT, so: 0 means FILE_OPEN, and to supersede
+                             say FLTSIM_SUPERSEDE */
+    ULONG options;        /* FILE_DIRECTORY_FILE, FILE_DELETE_ON_CLOSE ... */
+    ULONG attributes;     /* FILE_ATTRIBUTE_* of a new file; 0: normal */
+    uint64_t allocation;  /* initial allocation size */
+    const void *ea;       /* FILE_FULL_EA_INFORMATION list */
+    ULONG ea_length;
+    HANDLE root;          /* path is relative to this open directory */
+    bool asynchronous;    /* no FILE_SYNCHRONOUS_IO_NONALERT */
+    bool case_sensitive;
+    bool paging_file;     /* as NtCreatePagingFile opens it */
+    bool target_directory; /* SL_OPEN_TARGET_DIRECTORY */
+    ULONG_PTR *information; /* out: FILE_OPENED, FILE_CREATED ...; NULL: not wanted */
+};
+#define FLTSIM_SHARE_NONE 0x80000000u
+#define FLTSIM_SUPERSEDE 0x80000000u
+#define FLTSIM_APPEND (-1LL)  /* offset: the end of the file */
+#define FLTSIM_CURRENT (-2LL) /* offset: the handle's position */
+
+NTSTATUS fltsim_open(const char *path, const struct fltsim_open *open, HANDLE *handle);
+NTSTATUS fltsim_close(HANDLE handle);
+/* done: bytes transferred; NULL: not wanted. Asynchronous handles are waited for. */
+NTSTATUS fltsim_read(HANDLE handle, void *buffer, size_t length, int64_t offset, size_t *done);
+NTSTATUS fltsim_write(HANDLE handle, const void *buffer, size_t length, int64_t offset, size_t *done);
+NTSTATUS fltsim_flush(HANDLE handle);
+NTSTATUS fltsim_set_size(HANDLE handle, uint64_t size);
+NTSTATUS fltsim_get_size(HANDLE handle, uint64_t *size);
+NTSTATUS fltsim_lock(HANDLE handle, uint64_t offset, uint64_t length, bool exclusive, bool wait);
+NTSTATUS fltsim_unlock(HANDLE handle, uint64_t offset, uint64_t length);
+/* Sets or clears the delete disposition (DeleteFile = open + this + close). */
+NTSTATUS fltsim_set_delete(HANDLE handle, bool remove);
+NTSTATUS fltsim_delete(const char *path);
+/* target: a full path, or a name without a backslash for the same folder. */
+NTSTATUS fltsim_rename(HANDLE handle, const char *target, bool replace);
+NTSTATUS fltsim_link(HANDLE handle, const char *target, bool replace);
+NTSTATUS fltsim_make_directory(const char *path);
+/* Calls entry for each (name, attributes, size) in the order the file system gives; pattern NULL: all. Stops when
+ * entry answers false. */
+NTSTATUS fltsim_enumerate(HANDLE directory, const char *pattern,
+                          bool (*entry)(const char *name, ULONG attributes, uint64_t size, void *context),
+                          void *context);
+NTSTATUS fltsim_query(HANDLE handle, FILE_INFORMATION_CLASS kind, void *buffer, ULONG length);
+NTSTATUS fltsim_set(HANDLE handle, FILE_INFORMATION_CLASS kind, void *buffer, ULONG length);
+NTSTATUS fltsim_query_volume(HANDLE handle, FS_INFORMATION_CLASS kind, void *buffer, ULONG length);
+NTSTATUS fltsim_fsctl(HANDLE handle, ULONG code, const void *in, ULONG in_length, void *out, ULONG out_length,
+                      size_t *done);
+NTSTATUS fltsim_ioctl(HANDLE handle, ULONG code, const void *in, ULONG in_length, void *out, ULONG out_length,
+                      size_t *done);
+
+/* A mapped view, as MapViewOfFile gives one. Writes through `base` reach the file as paging writes when the view is
+ * flushed or unmapped, or later. size 0: the file's. */
+struct fltsim_view {
+    void *base;
+    size_t size;
+    HANDLE section;
+};
+NTSTATUS fltsim_map(HANDLE handle, bool writable, size_t size, struct fltsim_view *view);
+NTSTATUS fltsim_flush_view(struct fltsim_view *view);
+NTSTATUS fltsim_unmap(struct fltsim_view *view);
+
+/* ---- programs: communication ports (what fltlib.dll gives) -------------------------------------------------------- */
+
+NTSTATUS fltsim_connect(const char *port, const void *context, size_t context_length, HANDLE *handle);
+NTSTATUS fltsim_send(HANDLE port, const void *in, size_t in_length, void *out, size_t out_length, size_t *done);
+/* message: FILTER_MESSAGE_HEADER and what follows. timeout in milliseconds of virtual time; -1: none. */
+NTSTATUS fltsim_get_message(HANDLE port, void *message, size_t length, int timeout, size_t *done);
+NTSTATUS fltsim_reply(HANDLE port, const void *reply, size_t length);
+
+FLTSIM_WDK_END
+
+#endif

@@ -1,0 +1,98 @@
+/* Simulated threads, virtual time and scheduling points: one interface over two backends.
+ *
+ * Every thread that the simulated kernel knows is a struct sched_thread. Blocking happens in one place of the
+ * library, the dispatcher wait in ke/, which parks its thread here; nothing else blocks.
+ * Backends: native (one OS thread each) and coop (coroutines on the OS thread that started the machine). */
+#ifndef FLTSIM_SCHED_H
+#define FLTSIM_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sched_thread;
+
+enum sched_backend { SCHED_COOP, SCHED_NATIVE };
+enum sched_access { SCHED_READ, SCHED_WRITE, SCHED_ADD }; /* SCHED_ADD: +1/-1, commutes with itself */
+
+struct sched_options {
+    enum sched_backend backend;
+    uint64_t seed;            /* 0: coop runs until it blocks; else preempts at scheduling points, by this seed */
+    const char *choices;      /* a recorded choice string to replay, or NULL */
+    size_t stack_size;        /* bytes; 0: 256 KiB */
+    /* Called, on whatever thread notices it, when every thread waits and no timer is armed, after the clock
+     * stopped. It describes the waits (sched_each_thread) and ends in sched_fatal. */
+    void (*deadlock)(void);
+};
+
+/* The calling OS thread becomes the machine's first thread. */
+bool sched_start(const struct sched_options *options);
+/* Ends the machine's threads: each one that still exists is abandoned (coop: its stack goes; native: it is
+ * unwound at its next park or scheduling point and joined). */
+void sched_stop(void);
+enum sched_backend sched_backend(void);
+
+/* `name` is copied. `owner` is what sched_owner() gives on that thread (its KTHREAD). A daemon does not count as
+ * work: waiting daemons alone are no deadlock, and nobody joins them. */
+struct sched_thread *sched_spawn(const char *name, bool daemon, void *owner, void (*body)(void *), void *argument);
+/* The thread's memory stays until this is called once, after its body returned (ke does, when the KTHREAD goes). */
+void sched_release(struct sched_thread *thread);
+/* Makes an OS thread of the caller's own (native backend only) a simulated thread, and ends that. */
+struct sched_thread *sched_adopt(const char *name, void *owner);
+void sched_leave(void);
+
+extern _Thread_local struct sched_thread *sched_current;
+static inline struct sched_thread *sched_self(void) { return sched_current; }
+void *sched_owner_of(const struct sched_thread *thread);
+void sched_set_owner(struct sched_thread *thread, void *owner);
+const char *sched_name(const struct sched_thread *thread);
+void sched_each_thread(void (*visit)(struct sched_thread *thread, bool parked, bool daemon, void *context), void *context);
+
+/* Parking: one permit a thread, as a binary semaphore. sched_park returns true when unparked, false when virtual
+ * time reached `deadline` (100 ns units since machine start; SCHED_FOREVER). Never called with an internal lock. */
+#define SCHED_FOREVER INT64_MAX
+bool sched_park(int64_t deadline);
+void sched_unpark(struct sched_thread *thread);
+/* Lets others run; coop: the next runnable thread in turn. */
+void sched_yield_now(void);
+
+/* Virtual time in 100 ns units since the machine started. It advances only when every thread waits. */
+int64_t sched_now(void);
+/* A timer armed in the clock: `fire` runs on a thread of the scheduler's at `due`, and may unpark threads. */
+struct sched_timer {
+    struct sched_timer *next; /* clock.armed */
+    int64_t due;
+    void (*fire)(struct sched_timer *timer);
+    bool armed;
+};
+void sched_timer_arm(struct sched_timer *timer, int64_t due, void (*fire)(struct sched_timer *));
+bool sched_timer_disarm(struct sched_timer *timer); /* true: it had not fired */
+
+/* Short internal leaf lock. Never held at a scheduling point, across a callback, a park or IoCallDriver. coop: free. */
+struct sched_lock { void *state; };
+void sched_lock(struct sched_lock *lock);
+void sched_unlock(struct sched_lock *lock);
+
+/* The scheduling point: at the entry of every WDK call that another thread could observe. */
+extern bool sched_listening;
+void sched_point_slow(const char *operation, const void *object, enum sched_access access);
+static inline void sched_point(const char *operation, const void *object, enum sched_access access)
+{
+    if (__builtin_expect(sched_listening, 0))
+        sched_point_slow(operation, object, access);
+}
+
+/* The choice source: whatever can go either way is asked here. Returns 0..count-1; 0 is the plain way, and the
+ * answer whenever nothing was seeded. `what` names the question in a recorded choice string. */
+unsigned sched_choose(const char *what, unsigned count);
+/* The choices made so far as a printable string that sched_options.choices replays. Valid until the machine stops. */
+const char *sched_choices(void);
+
+/* Ends the run from any thread: control appears in the catcher on the machine's first thread. With no catcher the
+ * process aborts after the report was printed. The machine is dead from here on; only sched_stop may follow. */
+_Noreturn void sched_fatal(void);
+/* Runs body on the first thread; false when sched_fatal ended it. */
+bool sched_catch(void (*body)(void *), void *argument);
+bool sched_is_dead(void);
+
+#endif

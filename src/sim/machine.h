@@ -1,0 +1,44 @@
+/* One simulated machine: everything hangs off this struct. At most one exists in a process. */
+#ifndef FLTSIM_SIM_MACHINE_H
+#define FLTSIM_SIM_MACHINE_H
+
+#include <fltsim/fltsim.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Each room keeps its own state behind its own pointer; only the room looks inside. */
+struct machine {
+    struct fltsim_options options;
+    struct verify_state *verify;
+    struct trace_state *trace;
+    struct fault_state *fault;
+    struct ke_state *ke;
+    struct ex_state *ex;
+    struct ob_state *ob;
+    struct ps_state *ps;
+    struct se_state *se;
+    struct cm_state *cm;
+    struct mm_state *mm;
+    struct cc_state *cc;
+    struct io_state *io;
+    struct fsrtl_state *fsrtl;
+    struct memfs_state *memfs;
+    struct flt_state *flt;
+    struct sim_state *sim; /* drivers and volumes that the test made */
+};
+
+extern struct machine *machine; /* NULL: no machine is running */
+
+/* Memory of the machine's own structures (not driver pool). Zeroed; never NULL (the process ends, loudly, when the
+ * host has none). What is out at a clean stop is an internal leak and is reported; what is out after a fatal end is
+ * freed wholesale. Thread safe. */
+void *sim_alloc(size_t size);
+void *sim_realloc(void *block, size_t size);
+char *sim_strdup(const char *text);
+void sim_free(void *block);
+
+/* The debugger's output (DbgPrint, KdPrint): kept in the trace and, where options ask for it, printed. */
+void sim_debug_print(const char *text);
+
+#endif
