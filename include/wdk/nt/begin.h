@@ -19,6 +19,8 @@
 #pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
 #pragma clang diagnostic ignored "-Wmicrosoft-anon-tag"
 #pragma clang diagnostic ignored "-Wignored-attributes"
+#pragma clang diagnostic ignored "-Wbuiltin-macro-redefined"
+#pragma clang diagnostic ignored "-Wkeyword-macro"
 #elif defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #pragma GCC diagnostic ignored "-Wattributes"

@@ -77,8 +77,6 @@
 #define __notnull
 #undef __maybenull
 #define __maybenull
-#undef __valid
-#define __valid
 #undef __notvalid
 #define __notvalid
 #undef __readonly
@@ -109,8 +107,6 @@
 #define __pre_except_maybenull
 #undef __post
 #define __post
-#undef __pre
-#define __pre
 #undef __deref
 #define __deref
 #undef __refparam
@@ -441,8 +437,6 @@
 #define __drv_savesIRQL
 #undef __drv_restoresIRQL
 #define __drv_restoresIRQL
-#undef __bound
-#define __bound
 #undef __notref
 #define __notref
 #undef _Frees_ptr_
@@ -966,10 +960,6 @@
 #define __elem_writableTo(...)
 #undef __byte_writableTo
 #define __byte_writableTo(...)
-#undef __range
-#define __range(...)
-#undef __success
-#define __success(...)
 #undef __on_failure
 #define __on_failure(...)
 #undef __return_type_success
@@ -990,8 +980,6 @@
 #define __assume_validated(...)
 #undef __static_context
 #define __static_context(...)
-#undef __format
-#define __format(...)
 #undef __file_parser
 #define __file_parser(...)
 #undef __drv_maxIRQL
