@@ -38,6 +38,16 @@ void *sim_realloc(void *block, size_t size);
 char *sim_strdup(const char *text);
 void sim_free(void *block);
 
+/* What verify recorded, as a report of its own (malloc: it outlives the machine). Never NULL (report.c). */
+struct fltsim_report *sim_take_report(void);
+
+/* Unloads every driver and dismounts every volume that the test left (driver.c, volume.c). */
+void sim_unload_drivers(void);
+void sim_dismount_volumes(void);
+/* The DriverEntry behind an installed service, by service name (UTF-16, as the registry key's last component); NULL:
+ * no such image. `driver_base` identifies the module for reports. */
+PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service);
+
 /* The debugger's output (DbgPrint, KdPrint): kept in the trace and, where options ask for it, printed. */
 void sim_debug_print(const char *text);
 

@@ -1,0 +1,153 @@
+#include "sim/machine.h"
+#include "sim/heap.h"
+
+#include "sched/sched.h"
+#include "trace/trace.h"
+#include "verify/verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct machine *machine;
+
+struct room {
+    const char *name;
+    bool (*start)(void);
+    void (*stop)(void);
+};
+
+#define ROOM(prefix)                                                                               \
+    bool prefix##pStart(void);                                                                     \
+    void prefix##pStop(void);
+#include "rooms.inc"
+#undef ROOM
+
+static const struct room rooms[] = {
+#define ROOM(prefix) {#prefix, prefix##pStart, prefix##pStop},
+#include "rooms.inc"
+#undef ROOM
+    {NULL, NULL, NULL},
+};
+
+void KiReportDeadlock(void);
+
+static bool complain(const char *why)
+{
+    fprintf(stderr, "fltsim_start: %s\n", why);
+    return false;
+}
+
+static bool resolve_options(struct fltsim_options *options)
+{
+    if (options->backend == FLTSIM_BACKEND_DEFAULT) {
+        const char *name = getenv("FLTSIM_BACKEND");
+        if (!name || !*name || !strcmp(name, "coop"))
+            options->backend = FLTSIM_COOP;
+        else if (!strcmp(name, "native"))
+            options->backend = FLTSIM_NATIVE;
+        else
+            return complain("FLTSIM_BACKEND is neither coop nor native");
+    }
+    if (!options->seed && !options->choices) {
+        const char *seed = getenv("FLTSIM_SEED");
+        char *end = NULL;
+        if (seed && *seed) {
+            options->seed = strtoull(seed, &end, 0);
+            if (*end)
+                return complain("FLTSIM_SEED is not a number");
+        }
+    }
+    if (options->choices && options->seed)
+        return complain("seed and choices exclude each other: a choice string is a whole schedule");
+    if (options->choices && options->backend == FLTSIM_NATIVE)
+        return complain("choices replay on the cooperative backend only");
+    return true;
+}
+
+static void stop_rooms(size_t started)
+{
+    while (started--)
+        rooms[started].stop();
+}
+
+bool fltsim_start(const struct fltsim_options *given)
+{
+    struct fltsim_options options = given ? *given : (struct fltsim_options){0};
+
+    if (machine)
+        return complain("a machine is running already; fltsim_stop ends it");
+    if (!resolve_options(&options))
+        return false;
+    machine = calloc(1, sizeof *machine);
+    if (!machine)
+        return complain("no memory");
+    machine->options = options;
+    verify_start();
+    trace_start();
+    sched_start(&(struct sched_options){
+        .backend = options.backend == FLTSIM_NATIVE ? SCHED_NATIVE : SCHED_COOP,
+        .seed = options.seed,
+        .choices = options.choices,
+        .deadlock = KiReportDeadlock,
+    });
+    for (size_t i = 0; rooms[i].name; i++) {
+        if (!rooms[i].start()) {
+            fprintf(stderr, "fltsim_start: the room %s did not start\n", rooms[i].name);
+            abort();
+        }
+    }
+    return true;
+}
+
+static void shut_down(void *unused)
+{
+    sim_unload_drivers();
+    sim_dismount_volumes();
+}
+
+static void stop_all(void *unused)
+{
+    stop_rooms(sizeof rooms / sizeof *rooms - 1);
+}
+
+size_t fltsim_stop(struct fltsim_report **report)
+{
+    if (!machine) {
+        fprintf(stderr, "fltsim_stop: no machine is running\n");
+        abort();
+    }
+    /* Leaving the drivers can itself end in a bug check: that is a finding, not the end of the process. */
+    if (!sched_is_dead())
+        sched_catch(shut_down, NULL);
+    bool dead = sched_is_dead();
+    if (dead || !sched_catch(stop_all, NULL)) {
+        if (!dead)
+            stop_all(NULL);
+        dead = true;
+    }
+
+    struct fltsim_report *taken = sim_take_report();
+    size_t violations = taken->count;
+    if (report)
+        *report = taken;
+    else
+        fltsim_report_free(taken);
+
+    sched_stop();
+    trace_stop();
+    verify_stop();
+    free(machine);
+    machine = NULL;
+    if (!dead)
+        sim_heap_print(stderr);
+    if (sim_heap_sweep() && !dead) {
+        fprintf(stderr, "fltsim: the blocks above were leaked by the simulator itself\n");
+        violations++;
+    }
+    return violations;
+}
+
+bool fltsim_try(void (*body)(void *), void *argument) { return sched_catch(body, argument); }
+
+const char *fltsim_choices(void) { return sched_choices(); }
