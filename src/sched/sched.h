@@ -37,12 +37,15 @@ enum sched_backend sched_backend(void);
 struct sched_thread *sched_spawn(const char *name, bool daemon, void *owner, void (*body)(void *), void *argument);
 /* The thread's memory stays until this is called once, after its body returned (ke does, when the KTHREAD goes). */
 void sched_release(struct sched_thread *thread);
-/* Makes an OS thread of the caller's own (native backend only) a simulated thread, and ends that. */
-struct sched_thread *sched_adopt(const char *name, void *owner);
+/* Makes an OS thread of the caller's own (native backend only) a simulated thread, and ends that. `gone`, if given,
+ * runs on the OS thread when it ends without having left: it gives back the owner and calls sched_leave. */
+struct sched_thread *sched_adopt(const char *name, void *owner, void (*gone)(void));
 void sched_leave(void);
 
-extern _Thread_local struct sched_thread *sched_current;
+extern _Thread_local struct sched_thread *sched_current __attribute__((tls_model("initial-exec")));
 static inline struct sched_thread *sched_self(void) { return sched_current; }
+/* A thread begins with its owner, so that finding the current KTHREAD costs two loads. */
+static inline void *sched_owner(const struct sched_thread *thread) { return *(void *const *)thread; }
 void *sched_owner_of(const struct sched_thread *thread);
 void sched_set_owner(struct sched_thread *thread, void *owner);
 const char *sched_name(const struct sched_thread *thread);
@@ -55,6 +58,8 @@ bool sched_park(int64_t deadline);
 void sched_unpark(struct sched_thread *thread);
 /* Lets others run; coop: the next runnable thread in turn. */
 void sched_yield_now(void);
+/* Busy for a while: virtual time passes, the thread does not wait for anything. */
+void sched_stall(int64_t duration);
 
 /* Virtual time in 100 ns units since the machine started. It advances only when every thread waits. */
 int64_t sched_now(void);

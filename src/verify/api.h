@@ -19,7 +19,7 @@ void verify_irql_too_high(const char *routine, int limit, const void *caller);
 
 #define API_IRQL(routine)                                                                                              \
     do {                                                                                                               \
-        if (__builtin_expect(KeGetCurrentIrql() > VERIFY_IRQL_##routine, 0))                                           \
+        if (__builtin_expect(KiCurrentIrql() > VERIFY_IRQL_##routine, 0))                                           \
             verify_irql_too_high(#routine, VERIFY_IRQL_##routine, __builtin_return_address(0));                        \
     } while (0)
 

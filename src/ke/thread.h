@@ -1,0 +1,142 @@
+/* What a PKTHREAD / PETHREAD points at, and the current one. Drivers never look inside. */
+#ifndef FLTSIM_KE_THREAD_H
+#define FLTSIM_KE_THREAD_H
+
+#include "sched/sched.h"
+
+#include <nt/ke.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- structured exceptions (seh.c): the frames of one thread ------------------------------------------------------- */
+
+struct ki_seh_block;
+struct ki_seh {
+    struct fltsim_seh_frame *free, *top, *pending; /* pending: whose finally is being entered */
+    struct ki_seh_block *blocks;                   /* where the frames' memory is */
+    int depth;
+    EXCEPTION_RECORD record;
+    EXCEPTION_POINTERS pointers;
+    void *sites[16]; /* the raiser's call stack, nearest first */
+    unsigned site_count;
+    bool fault;          /* the record describes a hardware fault */
+    void *fault_address; /* and this was touched */
+};
+
+/* ---- waits (dispatcher.c) ------------------------------------------------------------------------------------------ */
+
+/* Tells a deadlock report what a wait really is for, when the dispatcher object is only a part of it: an ERESOURCE, a
+ * push lock, a rundown reference. `object` is printed and given to `owners`, which names each thread that holds it. */
+struct ki_wait_hint {
+    const char *what; /* "ERESOURCE" */
+    const void *object;
+    void (*owners)(const void *object, void (*add)(struct _KTHREAD *owner, void *context), void *context);
+};
+
+struct ki_wait {
+    atomic_int state;      /* KI_WAIT_* or the index that satisfied it */
+    bool alertable;
+    KPROCESSOR_MODE mode;
+    WAIT_TYPE type;
+    ULONG count;           /* of blocks; 0: not waiting on objects */
+    KWAIT_BLOCK *blocks;   /* own, or sim_alloc'd when there are more */
+    KWAIT_BLOCK own[THREAD_WAIT_OBJECTS + 1];
+    int64_t since, deadline; /* virtual time */
+    const void *site;      /* who called the waiting routine */
+    KWAIT_REASON reason;
+    const struct ki_wait_hint *hint;
+    const void *spin_lock; /* waiting for this spin lock instead */
+};
+
+/* ---- the thread ---------------------------------------------------------------------------------------------------- */
+
+struct _KTHREAD {
+    DISPATCHER_HEADER Header; /* signalled for good when the thread has ended */
+    struct sched_thread *sched;
+    KIRQL irql;
+    KPROCESSOR_MODE previous_mode;
+    UCHAR processor;
+    bool system;     /* made by PsCreateSystemThread, or the machine's own */
+    bool started, terminating, terminated;
+    bool alerted[2]; /* by mode */
+    int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */
+    int special_apc_disable; /* depth of guarded regions: all APCs are off */
+    PVOID top_level_irp;     /* IoGetTopLevelIrp */
+    KPRIORITY priority;
+    LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
+    LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */
+    struct sched_lock apc_lock;
+    struct ki_wait wait;
+    struct ki_seh seh;
+    unsigned spin_locks;     /* held */
+
+    /* ps */
+    struct _KPROCESS *process;  /* it belongs to this one */
+    struct _KPROCESS *attached; /* KeStackAttachProcess; NULL: not attached */
+    LIST_ENTRY process_link;    /* KPROCESS.threads */
+    HANDLE id;
+    PKSTART_ROUTINE start_routine;
+    PVOID start_context;
+    NTSTATUS exit_status;
+    LONGLONG create_time;
+    void *exit_jump;            /* where PsTerminateSystemThread goes */
+    char name[48];
+
+    /* Of other rooms, each its own; NULL in a new thread. */
+    PVOID io, se, mm, cc, ex, fsrtl, flt, memfs, sim;
+    LIST_ENTRY irps;            /* io: IRP.ThreadListEntry */
+    struct sched_lock irp_lock;
+};
+
+/* Makes a zeroed thread ready: lists, dispatcher header, modes. */
+void KiInitializeThread(struct _KTHREAD *thread, const char *name);
+/* What a thread holds that nobody gives back for it (exception frames). */
+void KiDeleteThread(struct _KTHREAD *thread);
+/* The end of a thread, on it: abandons its mutexes, checks what it must not hold, signals it. */
+void KiTerminateThread(struct _KTHREAD *thread);
+/* A KTHREAD for an OS thread that calls in on its own (native backend). */
+struct _KTHREAD *KiAdoptThread(void);
+
+static inline struct _KTHREAD *KiCurrentThread(void)
+{
+    struct sched_thread *self = sched_current;
+    if (__builtin_expect(self == NULL, 0))
+        return KiAdoptThread();
+    return sched_owner(self);
+}
+
+static inline KIRQL KiCurrentIrql(void) { return KiCurrentThread()->irql; }
+
+static inline struct _KPROCESS *KiCurrentProcess(void)
+{
+    struct _KTHREAD *thread = KiCurrentThread();
+    return thread->attached ? thread->attached : thread->process;
+}
+
+/* Critical regions without the checks and the call: for the library's own code. */
+static inline void KiEnterCritical(void) { KiCurrentThread()->kernel_apc_disable++; }
+void KiLeaveCritical(void);
+
+/* ---- waiting, for other rooms -------------------------------------------------------------------------------------- */
+
+/* KeWaitForSingleObject (Executive, KernelMode, not alertable) for the library's own use: no IRQL check, and a deadlock
+ * report says what `hint` does and blames `site`. hint NULL: the object itself. */
+NTSTATUS KiWaitFor(PVOID object, const LARGE_INTEGER *timeout, const struct ki_wait_hint *hint, const void *site);
+/* Virtual time of a timeout as the WDK gives it: negative is relative, NULL is SCHED_FOREVER. */
+int64_t KiDeadline(const LARGE_INTEGER *timeout);
+/* System time (100 ns since 1601) at virtual time 0. */
+#define KI_BOOT_TIME 133485408000000000LL /* 2024-01-01 00:00:00 UTC */
+/* Wakes an alertable wait of the thread (KeAlertThread, user APCs, thread termination). */
+void KiAlertThread(struct _KTHREAD *thread, KPROCESSOR_MODE mode);
+/* Signals a header that is never reset: a thread or a process that ended. */
+void KiSignalForGood(PDISPATCHER_HEADER header);
+
+/* The machine's deadlock callback: reports every wait, ends the run. */
+void KiReportDeadlock(void);
+
+bool KepStart(void);
+void KepStop(void);
+
+#endif

@@ -1,0 +1,82 @@
+#define _GNU_SOURCE
+#include "plat/pages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+size_t plat_page_size(void)
+{
+    static size_t size;
+    size_t known = __atomic_load_n(&size, __ATOMIC_RELAXED);
+    if (!known) {
+        known = (size_t)sysconf(_SC_PAGESIZE);
+        __atomic_store_n(&size, known, __ATOMIC_RELAXED);
+    }
+    return known;
+}
+
+static size_t whole_pages(size_t size)
+{
+    size_t page = plat_page_size();
+    return (size + page - 1) & ~(page - 1);
+}
+
+static int protection(enum plat_access access)
+{
+    switch (access) {
+    case PLAT_READ_ONLY:
+        return PROT_READ;
+    case PLAT_READ_WRITE:
+        return PROT_READ | PROT_WRITE;
+    default:
+        return PROT_NONE;
+    }
+}
+
+void *plat_pages_alloc(size_t size, enum plat_access access)
+{
+    void *pages = mmap(NULL, whole_pages(size), protection(access), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+bool plat_pages_protect(void *pages, size_t size, enum plat_access access)
+{
+    return mprotect(pages, whole_pages(size), protection(access)) == 0;
+}
+
+void plat_pages_free(void *pages, size_t size)
+{
+    if (pages)
+        munmap(pages, whole_pages(size));
+}
+
+/* The kernel copies one byte of each page into a pipe and answers EFAULT where we would have faulted. */
+bool plat_pages_readable(const void *address, size_t size)
+{
+    int ends[2];
+    bool readable = true;
+    size_t page = plat_page_size();
+    uintptr_t at = (uintptr_t)address, end = at + size;
+    char byte;
+
+    if (size == 0)
+        return true;
+    if (end < at || pipe(ends) != 0)
+        return false;
+    while (readable && at < end) {
+        ssize_t sent;
+        do
+            sent = write(ends[1], (const void *)at, 1);
+        while (sent < 0 && errno == EINTR);
+        readable = sent == 1 && read(ends[0], &byte, 1) == 1;
+        at = (at | (page - 1)) + 1;
+        if (at == 0)
+            break;
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return readable;
+}

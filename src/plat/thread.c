@@ -1,0 +1,162 @@
+#define _GNU_SOURCE
+#include "plat/thread.h"
+
+#include "plat/fault.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct plat_mutex), "plat_mutex is too small");
+_Static_assert(sizeof(pthread_cond_t) <= sizeof(struct plat_cond), "plat_cond is too small");
+
+static pthread_mutex_t *native_mutex(struct plat_mutex *mutex)
+{
+    return (pthread_mutex_t *)(void *)mutex->opaque;
+}
+
+static pthread_cond_t *native_cond(struct plat_cond *cond)
+{
+    return (pthread_cond_t *)(void *)cond->opaque;
+}
+
+static void must(int error, const char *what)
+{
+    if (error == 0)
+        return;
+    fprintf(stderr, "fltsim: %s: %s\n", what, strerror(error));
+    abort();
+}
+
+void plat_mutex_init(struct plat_mutex *mutex)
+{
+    must(pthread_mutex_init(native_mutex(mutex), NULL), "pthread_mutex_init");
+}
+
+void plat_mutex_destroy(struct plat_mutex *mutex)
+{
+    pthread_mutex_destroy(native_mutex(mutex));
+}
+
+void plat_mutex_lock(struct plat_mutex *mutex)
+{
+    must(pthread_mutex_lock(native_mutex(mutex)), "pthread_mutex_lock");
+}
+
+void plat_mutex_unlock(struct plat_mutex *mutex)
+{
+    must(pthread_mutex_unlock(native_mutex(mutex)), "pthread_mutex_unlock");
+}
+
+void plat_cond_init(struct plat_cond *cond)
+{
+    must(pthread_cond_init(native_cond(cond), NULL), "pthread_cond_init");
+}
+
+void plat_cond_destroy(struct plat_cond *cond)
+{
+    pthread_cond_destroy(native_cond(cond));
+}
+
+void plat_cond_wait(struct plat_cond *cond, struct plat_mutex *mutex)
+{
+    must(pthread_cond_wait(native_cond(cond), native_mutex(mutex)), "pthread_cond_wait");
+}
+
+bool plat_cond_wait_for(struct plat_cond *cond, struct plat_mutex *mutex, unsigned milliseconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    int error = pthread_cond_timedwait(native_cond(cond), native_mutex(mutex), &until);
+    if (error != ETIMEDOUT)
+        must(error, "pthread_cond_timedwait");
+    return error == 0;
+}
+
+void plat_cond_signal(struct plat_cond *cond)
+{
+    pthread_cond_signal(native_cond(cond));
+}
+
+void plat_cond_broadcast(struct plat_cond *cond)
+{
+    pthread_cond_broadcast(native_cond(cond));
+}
+
+struct start {
+    void (*body)(void *);
+    void *argument;
+};
+
+static void *run(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    free(argument);
+    plat_fault_thread();
+    start.body(start.argument);
+    return NULL;
+}
+
+bool plat_thread_create(void (*body)(void *), void *argument, size_t stack_size)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    struct start *start = malloc(sizeof *start);
+
+    if (!start)
+        return false;
+    *start = (struct start){body, argument};
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (stack_size)
+        pthread_attr_setstacksize(&attributes, stack_size);
+    int error = pthread_create(&thread, &attributes, run, start);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        free(start);
+    return error == 0;
+}
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static void (*exit_routine)(void);
+
+static void at_exit(void *value)
+{
+    if (exit_routine)
+        exit_routine();
+}
+
+static void make_exit_key(void)
+{
+    must(pthread_key_create(&exit_key, at_exit), "pthread_key_create");
+}
+
+void plat_thread_at_exit(void (*routine)(void))
+{
+    pthread_once(&exit_once, make_exit_key);
+    exit_routine = routine;
+    pthread_setspecific(exit_key, &exit_key);
+}
+
+void plat_thread_yield(void)
+{
+    sched_yield();
+}
+
+unsigned plat_thread_processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}

@@ -1,0 +1,44 @@
+/* OS threads, locks and thread-exit hooks. */
+#ifndef FLTSIM_PLAT_THREAD_H
+#define FLTSIM_PLAT_THREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct plat_mutex {
+    _Alignas(16) unsigned char opaque[64];
+};
+struct plat_cond {
+    _Alignas(16) unsigned char opaque[64];
+};
+
+void plat_mutex_init(struct plat_mutex *mutex);
+void plat_mutex_destroy(struct plat_mutex *mutex);
+void plat_mutex_lock(struct plat_mutex *mutex);
+void plat_mutex_unlock(struct plat_mutex *mutex);
+
+void plat_cond_init(struct plat_cond *cond);
+void plat_cond_destroy(struct plat_cond *cond);
+void plat_cond_wait(struct plat_cond *cond, struct plat_mutex *mutex);
+/* False when `milliseconds` of real time went by. */
+bool plat_cond_wait_for(struct plat_cond *cond, struct plat_mutex *mutex, unsigned milliseconds);
+void plat_cond_signal(struct plat_cond *cond);
+void plat_cond_broadcast(struct plat_cond *cond);
+
+/* A detached OS thread. It has an alternate signal stack (plat_fault_thread). */
+bool plat_thread_create(void (*body)(void *), void *argument, size_t stack_size);
+/* Runs `routine` on this OS thread when it ends. One routine for the process. */
+void plat_thread_at_exit(void (*routine)(void));
+void plat_thread_yield(void);
+unsigned plat_thread_processors(void);
+
+static inline void plat_thread_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* What a PKPROCESS / PEPROCESS points at. Drivers never look inside. */
+#ifndef FLTSIM_PS_PROCESS_H
+#define FLTSIM_PS_PROCESS_H
+
+#include "ke/thread.h"
+
+struct ob_handle_table;
+
+struct _KPROCESS {
+    DISPATCHER_HEADER Header; /* signalled for good when the process has ended */
+    struct ob_handle_table *ObjectTable;
+    HANDLE id;
+    HANDLE parent_id;
+    bool system;             /* the System process */
+    bool exiting, exited;
+    NTSTATUS exit_status;
+    LONGLONG create_time, exit_time;
+    UNICODE_STRING image_path; /* "\Device\HarddiskVolume1\Windows\notepad.exe", or as the test gave it */
+    char image_name[16];     /* PsGetProcessImageFileName: last component, at most 15 characters */
+    LIST_ENTRY threads;      /* KTHREAD.process_link */
+    LIST_ENTRY link;         /* ps_state.processes */
+    struct sched_lock lock;  /* threads */
+    ULONG session_id;
+    PVOID token;             /* se: primary token */
+    PVOID se, io, mm, sim;   /* of other rooms, each its own */
+};
+
+/* The process whose address space and handles are current: the attached one, if any. */
+static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }
+
+#endif
