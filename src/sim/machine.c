@@ -135,6 +135,7 @@ size_t fltsim_stop(struct fltsim_report **report)
         fltsim_report_free(taken);
 
     sched_stop();
+    sim_forget_drivers();
     trace_stop();
     verify_stop();
     free(machine);

@@ -1,0 +1,165 @@
+#include "cm/key_object.h"
+
+#include "sim/machine.h"
+#include "verify/api.h"
+
+POBJECT_TYPE CmpKeyType;
+
+/* How the parse procedure is told to create what is missing (ob_parse.context). */
+struct cm_create {
+    BOOLEAN is_volatile;
+    ULONG disposition;
+};
+
+static void delete_key_object(PVOID object)
+{
+    struct cm_key *key = ((struct cm_key_object *)object)->key;
+
+    sched_lock(&machine->cm->lock);
+    bool last = --key->opens == 0 && key->is_deleted;
+    sched_unlock(&machine->cm->lock);
+    if (last)
+        CmpFreeKey(key);
+}
+
+NTSTATUS CmpCreateKeyObject(struct cm_key *key, struct cm_key_object **object)
+{
+    NTSTATUS status = ObpCreateObject(CmpKeyType, sizeof **object, (PVOID *)object);
+    if (NT_SUCCESS(status))
+        (*object)->key = key;
+    return status;
+}
+
+/* Registry rule: one component at a time may be created, its parent must exist. */
+static NTSTATUS create_missing(struct cm_key **key, UNICODE_STRING left, struct cm_create *create)
+{
+    for (USHORT i = 0; i < left.Length / sizeof(WCHAR); i++)
+        if (left.Buffer[i] == '\\')
+            return STATUS_OBJECT_NAME_NOT_FOUND;
+    *key = CmpAddChild(*key, &left);
+    (*key)->is_volatile = create->is_volatile;
+    create->disposition = REG_CREATED_NEW_KEY;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS parse_key(PVOID object, struct ob_parse *parse, PVOID *found)
+{
+    struct cm_create *create = parse->context;
+    struct cm_key_object *result = NULL;
+    UNICODE_STRING left;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sched_lock(&machine->cm->lock);
+    struct cm_key *key = ((struct cm_key_object *)object)->key;
+    if (key->is_deleted)
+        status = STATUS_KEY_DELETED;
+    else
+        key = CmpWalk(key, parse->remaining, &left);
+    if (NT_SUCCESS(status) && left.Length)
+        status = create ? create_missing(&key, left, create) : STATUS_OBJECT_NAME_NOT_FOUND;
+    if (NT_SUCCESS(status))
+        key->opens++;
+    sched_unlock(&machine->cm->lock);
+
+    if (NT_SUCCESS(status))
+        status = CmpCreateKeyObject(key, &result);
+    *found = result;
+    return status;
+}
+
+static NTSTATUS query_key_name(PVOID object, POBJECT_NAME_INFORMATION info, ULONG length, PULONG return_length)
+{
+    sched_lock(&machine->cm->lock);
+    UNICODE_STRING path = CmpKeyPath(((struct cm_key_object *)object)->key);
+    sched_unlock(&machine->cm->lock);
+
+    NTSTATUS status = STATUS_INFO_LENGTH_MISMATCH;
+    *return_length = sizeof *info + path.MaximumLength;
+    if (length >= *return_length) {
+        info->Name = (UNICODE_STRING){path.Length, path.MaximumLength, (PWCH)(info + 1)};
+        RtlCopyMemory(info->Name.Buffer, path.Buffer, path.Length);
+        info->Name.Buffer[path.Length / sizeof(WCHAR)] = 0;
+        status = STATUS_SUCCESS;
+    }
+    sim_free(path.Buffer);
+    return status;
+}
+
+bool CmpCreateKeyType(void)
+{
+    CmpKeyType = ObpCreateType(&(struct ob_type_info){
+        .name = "Key",
+        .delete = delete_key_object,
+        .parse = parse_key,
+        .query_name = query_key_name,
+        .mapping = {KEY_READ, KEY_WRITE, KEY_EXECUTE, KEY_ALL_ACCESS},
+        .valid_access = KEY_ALL_ACCESS,
+        .wait = OB_NO_WAIT,
+    });
+    return CmpKeyType != NULL;
+}
+
+NTSTATUS CmpReferenceKey(HANDLE handle, ACCESS_MASK access, struct cm_key_object **object)
+{
+    return ObpReferenceHandle(handle, access, CmpKeyType, KernelMode, (PVOID *)object, NULL);
+}
+
+static NTSTATUS open_key(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, struct cm_create *create,
+                         const void *site)
+{
+    return ObpOpenByName(attributes, CmpKeyType, KernelMode, access, create, site, handle);
+}
+
+NTSTATUS ZwOpenKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    API_IRQL(ZwOpenKey);
+    return open_key(KeyHandle, DesiredAccess, ObjectAttributes, NULL, VERIFY_CALLER);
+}
+
+NTSTATUS ZwOpenKeyEx(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                     ULONG OpenOptions)
+{
+    API_IRQL(ZwOpenKeyEx);
+    return open_key(KeyHandle, DesiredAccess, ObjectAttributes, NULL, VERIFY_CALLER);
+}
+
+NTSTATUS ZwCreateKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                     ULONG TitleIndex, PUNICODE_STRING Class, ULONG CreateOptions, PULONG Disposition)
+{
+    API_IRQL(ZwCreateKey);
+    struct cm_create create = {(CreateOptions & REG_OPTION_VOLATILE) != 0, REG_OPENED_EXISTING_KEY};
+    NTSTATUS status = open_key(KeyHandle, DesiredAccess, ObjectAttributes, &create, VERIFY_CALLER);
+    if (NT_SUCCESS(status) && Disposition)
+        *Disposition = create.disposition;
+    return status;
+}
+
+NTSTATUS ZwDeleteKey(HANDLE KeyHandle)
+{
+    API_IRQL(ZwDeleteKey);
+    struct cm_key_object *object;
+    NTSTATUS status = CmpReferenceKey(KeyHandle, DELETE, &object);
+    if (!NT_SUCCESS(status))
+        return status;
+
+    sched_lock(&machine->cm->lock);
+    if (object->key->is_deleted)
+        status = STATUS_KEY_DELETED;
+    else if (object->key->children || !object->key->parent)
+        status = STATUS_CANNOT_DELETE;
+    else
+        CmpUnlinkKey(object->key);
+    sched_unlock(&machine->cm->lock);
+    ObDereferenceObject(object);
+    return status;
+}
+
+NTSTATUS ZwFlushKey(HANDLE KeyHandle)
+{
+    API_IRQL(ZwFlushKey);
+    struct cm_key_object *object;
+    NTSTATUS status = CmpReferenceKey(KeyHandle, 0, &object);
+    if (NT_SUCCESS(status))
+        ObDereferenceObject(object);
+    return status;
+}

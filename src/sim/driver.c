@@ -1,0 +1,207 @@
+#include "sim/machine.h"
+#include "sim/service.h"
+
+#include "flt/fltp.h"
+#include "ob/object.h"
+#include "plat/module.h"
+#include "verify/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct fltsim_driver {
+    struct fltsim_driver *next; // sim_state.drivers
+    char *name;
+    PDRIVER_INITIALIZE entry;
+    struct plat_module *module;
+    PDRIVER_OBJECT object;
+};
+
+static struct fltsim_driver *drivers; /* belongs to the machine; sim_unload_drivers empties it */
+
+static NTSTATUS refuse(NTSTATUS status, const char *format, const char *a, const char *b)
+{
+    fprintf(stderr, "fltsim_load: ");
+    fprintf(stderr, format, a, b);
+    fputc('\n', stderr);
+    return status;
+}
+
+/* ---- what the service says ---- */
+
+static NTSTATUS describe(const struct fltsim_driver_options *options, struct sim_inf *inf, const char **name)
+{
+    char *error;
+
+    *inf = (struct sim_inf){0};
+    if (!options || !options->entry == !options->module)
+        return refuse(STATUS_INVALID_PARAMETER, "give either an entry or a module%s%s", "", "");
+    if (options->altitude && !sim_altitude_is_valid(options->altitude))
+        return refuse(STATUS_FLT_INVALID_ALTITUDE, "the altitude \"%s\" is not a decimal number such as 370020%s",
+                      options->altitude, "");
+    if (options->inf) {
+        if (!sim_inf_read(options->inf, inf, &error)) {
+            NTSTATUS status = refuse(STATUS_OBJECT_NAME_NOT_FOUND, "%s%s", error, "");
+            sim_inf_free_error(error);
+            return status;
+        }
+        *name = options->name ? options->name : inf->service;
+        return STATUS_SUCCESS;
+    }
+    *name = options->name ? options->name : "driver";
+    sim_service_describe(inf, *name, options->instance, options->altitude);
+    return STATUS_SUCCESS;
+}
+
+/* ---- the image ---- */
+
+static NTSTATUS open_image(struct fltsim_driver *driver, const struct fltsim_driver_options *options)
+{
+    char error[512];
+
+    driver->entry = options->entry;
+    if (!options->module)
+        return STATUS_SUCCESS;
+    driver->module = plat_module_open(options->module, error, sizeof error);
+    if (!driver->module)
+        return refuse(STATUS_OBJECT_NAME_NOT_FOUND, "%s: %s", options->module, error);
+    driver->entry = (PDRIVER_INITIALIZE)plat_module_symbol(driver->module, "DriverEntry");
+    if (!driver->entry)
+        return refuse(STATUS_INVALID_IMAGE_FORMAT, "%s defines no DriverEntry (a C++ driver says extern \"C\")%s",
+                      options->module, "");
+    return STATUS_SUCCESS;
+}
+
+PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service)
+{
+    for (struct fltsim_driver *driver = drivers; driver; driver = driver->next) {
+        UNICODE_STRING name = sim_unicode(driver->name);
+        bool same = RtlEqualUnicodeString(&name, service, TRUE);
+        sim_free(name.Buffer);
+        if (same)
+            return driver->entry;
+    }
+    return NULL;
+}
+
+static PDRIVER_OBJECT find_driver_object(const char *name)
+{
+    static const char *const folders[] = {"\\FileSystem\\", "\\Driver\\"};
+    char path[320];
+    PVOID object = NULL;
+
+    for (size_t i = 0; i < 2 && !object; i++) {
+        snprintf(path, sizeof path, "%s%s", folders[i], name);
+        UNICODE_STRING full = sim_unicode(path);
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &full, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
+        if (!NT_SUCCESS(ObpLookup(&attributes, *IoDriverObjectType, KernelMode, 0, NULL, &object)))
+            object = NULL;
+        sim_free(full.Buffer);
+    }
+    if (object)
+        ObpDereference(object); /* the namespace's own reference keeps it until it is unloaded */
+    return object;
+}
+
+/* ---- load and unload ---- */
+
+static void unlink_driver(struct fltsim_driver *driver)
+{
+    struct fltsim_driver **at = &drivers;
+    while (*at != driver)
+        at = &(*at)->next;
+    *at = driver->next;
+}
+
+static void forget(struct fltsim_driver *driver)
+{
+    unlink_driver(driver);
+    sim_service_remove(driver->name);
+    verify_unregister_driver(driver->name);
+    plat_module_close(driver->module);
+    sim_free(driver->name);
+    sim_free(driver);
+}
+
+static NTSTATUS start(struct fltsim_driver *driver)
+{
+    UNICODE_STRING path = sim_service_path(driver->name);
+    verify_register_driver(driver->name, (const void *)driver->entry);
+    NTSTATUS status = ZwLoadDriver(&path);
+    sim_free(path.Buffer);
+    if (NT_SUCCESS(status))
+        driver->object = find_driver_object(driver->name);
+    return status;
+}
+
+NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_driver **result)
+{
+    struct sim_inf inf;
+    const char *name;
+
+    *result = NULL;
+    NTSTATUS status = describe(options, &inf, &name);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!sim_service_install(name, &inf)) {
+        sim_inf_free(&inf);
+        return refuse(STATUS_OBJECT_NAME_COLLISION, "a service named \"%s\" is installed already%s", name, "");
+    }
+
+    struct fltsim_driver *driver = sim_alloc(sizeof *driver);
+    driver->name = sim_strdup(name);
+    driver->next = drivers;
+    drivers = driver;
+    sim_inf_free(&inf);
+    status = open_image(driver, options);
+    if (NT_SUCCESS(status) && !options->no_start)
+        status = start(driver);
+    if (!NT_SUCCESS(status)) {
+        forget(driver);
+        return status;
+    }
+    *result = driver;
+    return status;
+}
+
+static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (driver->object) {
+        status = FltpUnloadFilter(driver->object, mandatory);
+        if (status == STATUS_FLT_FILTER_NOT_FOUND) {
+            UNICODE_STRING path = sim_service_path(driver->name);
+            status = ZwUnloadDriver(&path);
+            sim_free(path.Buffer);
+        }
+    }
+    if (NT_SUCCESS(status))
+        forget(driver);
+    return status;
+}
+
+NTSTATUS fltsim_unload(struct fltsim_driver *driver) { return unload(driver, false); }
+NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver) { return unload(driver, true); }
+
+void sim_unload_drivers(void)
+{
+    while (drivers) {
+        struct fltsim_driver *driver = drivers;
+        if (!NT_SUCCESS(unload(driver, true)) && drivers == driver)
+            forget(driver); /* a driver without an unload routine stays loaded until the machine ends */
+    }
+}
+
+void sim_forget_drivers(void)
+{
+    while (drivers) {
+        struct fltsim_driver *driver = drivers;
+        drivers = driver->next;
+        plat_module_close(driver->module);
+    }
+}
+
+PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver) { return driver->object; }
+const char *fltsim_driver_name(const struct fltsim_driver *driver) { return driver->name; }

@@ -1,0 +1,195 @@
+#include "sim/service.h"
+
+#include "cm/cmp.h"
+#include "sim/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVICES "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\"
+
+static unsigned decode(const unsigned char **at)
+{
+    const unsigned char *s = *at;
+    unsigned more = *s < 0x80 ? 0 : *s < 0xE0 ? 1 : *s < 0xF0 ? 2 : 3;
+    unsigned c = more ? *s & (0x3Fu >> more) : *s;
+
+    for (s++; more && (*s & 0xC0) == 0x80; more--)
+        c = c << 6 | (*s++ & 0x3F);
+    *at = s;
+    return c;
+}
+
+UNICODE_STRING sim_unicode(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    WCHAR *buffer = sim_alloc((strlen(text) + 1) * sizeof(WCHAR));
+    USHORT count = 0;
+
+    while (*at) {
+        unsigned c = decode(&at);
+        if (c >= 0x10000) {
+            buffer[count++] = (WCHAR)(0xD800 + ((c - 0x10000) >> 10));
+            c = 0xDC00 + (c & 0x3FF);
+        }
+        buffer[count++] = (WCHAR)c;
+    }
+    return (UNICODE_STRING){count * sizeof(WCHAR), (count + 1) * sizeof(WCHAR), buffer};
+}
+
+UNICODE_STRING sim_service_path(const char *name)
+{
+    size_t size = sizeof SERVICES + strlen(name);
+    char *path = sim_alloc(size);
+    memcpy(path, SERVICES, sizeof SERVICES - 1);
+    strcpy(path + sizeof SERVICES - 1, name);
+    UNICODE_STRING result = sim_unicode(path);
+    sim_free(path);
+    return result;
+}
+
+/* Below here the registry's lock is held. */
+
+static struct cm_key *services(void)
+{
+    static const UNICODE_STRING path = RTL_CONSTANT_STRING(u"MACHINE\\SYSTEM\\CurrentControlSet\\Services");
+    UNICODE_STRING left;
+    return CmpWalk(machine->cm->root, path, &left);
+}
+
+static struct cm_key *make_key(struct cm_key *from, const char *path)
+{
+    UNICODE_STRING whole = sim_unicode(path), left;
+    struct cm_key *key = CmpWalk(from, whole, &left);
+
+    while (left.Length) {
+        UNICODE_STRING component = left;
+        component.Length = 0;
+        while (component.Length < left.Length && left.Buffer[component.Length / sizeof(WCHAR)] != '\\')
+            component.Length += sizeof(WCHAR);
+        key = CmpAddChild(key, &component);
+        key = CmpWalk(from, whole, &left);
+    }
+    sim_free(whole.Buffer);
+    return key;
+}
+
+static void set_number(struct cm_key *key, const char *name, ULONG number)
+{
+    UNICODE_STRING value = sim_unicode(name);
+    CmpSetValue(key, &value, REG_DWORD, &number, sizeof number);
+    sim_free(value.Buffer);
+}
+
+static void set_text(struct cm_key *key, const char *name, ULONG type, const char *text)
+{
+    UNICODE_STRING value = sim_unicode(name), data = sim_unicode(text);
+    ULONG size = data.Length + sizeof(WCHAR);
+
+    if (type == REG_MULTI_SZ) {
+        for (USHORT i = 0; i < data.Length / sizeof(WCHAR); i++)
+            if (data.Buffer[i] == '\n')
+                data.Buffer[i] = 0;
+        data.Buffer = sim_realloc(data.Buffer, size + sizeof(WCHAR));
+        size += sizeof(WCHAR);
+    }
+    CmpSetValue(key, &value, type, data.Buffer, size);
+    sim_free(data.Buffer);
+    sim_free(value.Buffer);
+}
+
+static void set_value(struct cm_key *service, const struct sim_inf_value *value)
+{
+    struct cm_key *key = make_key(service, value->key);
+
+    if (!value->name)
+        return;
+    if (value->type == REG_DWORD) {
+        set_number(key, value->name, value->number);
+    } else if (value->type == REG_BINARY) {
+        UNICODE_STRING name = sim_unicode(value->name);
+        CmpSetValue(key, &name, REG_BINARY, value->binary, (ULONG)value->size);
+        sim_free(name.Buffer);
+    } else {
+        set_text(key, value->name, value->type, value->text);
+    }
+}
+
+static void fill_service(struct cm_key *service, const char *name, const struct sim_inf *inf)
+{
+    char image[320];
+
+    snprintf(image, sizeof image, "\\SystemRoot\\System32\\drivers\\%s", inf->binary ? inf->binary : name);
+    set_text(service, "ImagePath", REG_EXPAND_SZ, image);
+    set_text(service, "DisplayName", REG_SZ, inf->display_name ? inf->display_name : name);
+    if (inf->group)
+        set_text(service, "Group", REG_SZ, inf->group);
+    set_number(service, "Type", inf->type);
+    set_number(service, "Start", inf->start);
+    set_number(service, "ErrorControl", 1);
+    for (size_t i = 0; i < inf->count; i++)
+        set_value(service, &inf->values[i]);
+}
+
+static struct cm_key *find_service(const char *name)
+{
+    UNICODE_STRING key = sim_unicode(name);
+    struct cm_key *found = CmpFindChild(services(), &key);
+    sim_free(key.Buffer);
+    return found;
+}
+
+bool sim_service_install(const char *name, const struct sim_inf *inf)
+{
+    sched_lock(&machine->cm->lock);
+    bool is_new = !find_service(name);
+    if (is_new)
+        fill_service(make_key(services(), name), name, inf);
+    sched_unlock(&machine->cm->lock);
+    return is_new;
+}
+
+static void remove_key(struct cm_key *key)
+{
+    while (key->children)
+        remove_key(key->children);
+    CmpUnlinkKey(key);
+    if (!key->opens)
+        CmpFreeKey(key);
+}
+
+void sim_service_remove(const char *name)
+{
+    sched_lock(&machine->cm->lock);
+    struct cm_key *key = find_service(name);
+    if (key)
+        remove_key(key);
+    sched_unlock(&machine->cm->lock);
+}
+
+static void add_text(struct sim_inf *inf, const char *key, const char *name, const char *text)
+{
+    inf->values = realloc(inf->values, (inf->count + 1) * sizeof *inf->values);
+    inf->values[inf->count++] = (struct sim_inf_value){
+        .key = strdup(key), .name = strdup(name), .type = REG_SZ, .text = strdup(text)};
+}
+
+void sim_service_describe(struct sim_inf *inf, const char *name, const char *instance, const char *altitude)
+{
+    char default_name[128], key[256];
+
+    *inf = (struct sim_inf){.start = 3, .type = 2};
+    if (!altitude)
+        return;
+    snprintf(default_name, sizeof default_name, "%s Instance", name);
+    if (!instance)
+        instance = default_name;
+    add_text(inf, "Instances", "DefaultInstance", instance);
+    snprintf(key, sizeof key, "Instances\\%s", instance);
+    add_text(inf, key, "Altitude", altitude);
+    add_text(inf, key, "Flags", "");
+    struct sim_inf_value *flags = &inf->values[inf->count - 1];
+    free(flags->text);
+    flags->text = NULL;
+    flags->type = REG_DWORD;
+}
