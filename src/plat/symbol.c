@@ -20,7 +20,11 @@ enum { MAX_BATCH = 64 };
 
 static void copy(char *to, size_t size, const char *from)
 {
-    snprintf(to, size, "%s", from ? from : "");
+    size_t length = from ? strlen(from) : 0;
+    if (length >= size)
+        length = size - 1;
+    memcpy(to, from ? from : "", length);
+    to[length] = 0;
 }
 
 bool plat_symbol_find(const void *address, struct plat_symbol *symbol)
@@ -94,7 +98,7 @@ static void parse(FILE *stream, size_t count,
     char function[512] = "";
     char line[1024];
     size_t index = (size_t)-1;
-    int row = 0;
+    unsigned row = 0;
 
     while (fgets(line, sizeof line, stream)) {
         chomp(line);
@@ -103,9 +107,9 @@ static void parse(FILE *stream, size_t count,
             row = 0;
             continue;
         }
-        if (row == 0)
+        if (row % 2 == 0)
             copy(function, sizeof function, line);
-        if (row == 1 && index < count && strcmp(function, "??")) {
+        else if (index < count && strcmp(function, "??")) {
             char *colon = strrchr(line, ':');
             unsigned number = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
             if (colon)

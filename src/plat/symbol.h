@@ -21,7 +21,7 @@ bool plat_symbol_find(const void *address, struct plat_symbol *symbol);
 const void *plat_module_base(const void *address);
 
 /* Asks the debug information (addr2line or atos, run as a process) for `count` offsets of one module and calls
- * found(index, function, file, line) for each that it knows; the innermost inlined function counts. */
+ * found(index, function, file, line) for each that it knows; once for each inlined function, innermost first. */
 void plat_symbol_lines(const char *module, uintptr_t base, const uintptr_t *offsets, size_t count,
                        void (*found)(size_t index, const char *function, const char *file, unsigned line,
                                      void *context),

@@ -3,8 +3,12 @@
 #define FLTSIM_VERIFY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+struct fltsim_violation;
+struct fltsim_report;
 
 /* RULE(id, "name", bug check code or 0, "why it is a bug", "what Windows would do") */
 enum verify_rule {
@@ -26,8 +30,11 @@ void verify_stop(void);
 struct verify_violation;
 struct verify_violation *verify_begin(enum verify_rule rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void verify_history(struct verify_violation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A history line "<label> <function> (file:line)"; code address of a call in a driver or a test. */
+/* A history line "<label> <function> (file:line)"; code address of a call in a driver or a test. The first site in a
+ * registered driver's module is who the violation is laid to. */
 void verify_site(struct verify_violation *v, const char *label, const void *code_address);
+/* Lays the violation to a driver by name, whatever its sites say. */
+void verify_blame(struct verify_violation *v, const char *driver);
 void verify_end(struct verify_violation *v);
 
 /* One step: no history. */
@@ -36,15 +43,19 @@ void verify_violate(enum verify_rule rule, const char *format, ...) __attribute_
 /* KeBugCheckEx in our own words: records the violation (never policy-suppressed) and ends the run (sched_fatal). */
 _Noreturn void verify_bugcheck(enum verify_rule rule, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4,
                                const char *format, ...) __attribute__((format(printf, 7, 8)));
-/* The same for a violation built in steps, so that it can carry a history. */
+/* The same for a violation built in steps, so that it can carry a history. NULL (policy off) only ends the run. */
 _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                                    uint64_t p4);
+/* As verify_begin, for a violation that verify_end_bugcheck will end: never NULL. */
+struct verify_violation *verify_begin_fatal(enum verify_rule rule, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* "name+0x12 (file.c:34)" of a code address; static buffer-free: writes into `text`. Slow: reports only. */
 void verify_symbolize(const void *code_address, char *text, size_t size);
 
 /* A ledger: who took and who gave back references of one object, newest last, bounded (the oldest are dropped and
- * counted). Embedded in the object; lock-free to append; costs one branch when ledgers are switched off. */
+ * counted). Embedded in the object; lock-free to append; costs one branch when ledgers are switched off. `event` is a
+ * literal that a code address may follow: "referenced by". */
 struct verify_ledger { struct verify_ledger_entries *entries; };
 void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger);
@@ -52,5 +63,52 @@ void verify_ledger_free(struct verify_ledger *ledger);
 
 /* The address to blame: the caller of the WDK routine (use in the exported function itself). */
 #define VERIFY_CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+
+/* ---- drivers ----------------------------------------------------------------------------------------------------- */
+
+/* From here on code of the module that holds `entry` (a DriverEntry) belongs to the driver `name`. Several drivers may
+ * be linked into one module; then a violation is laid to all of them together. */
+void verify_register_driver(const char *name, const void *entry);
+void verify_unregister_driver(const char *name);
+/* The driver or drivers that the code belongs to: "nullFilter"; "fltsim" for the library's own code (its file system
+ * is a driver, too); "" for nobody's. Static or interned text. */
+const char *verify_driver_of(const void *code_address);
+/* Does the code belong to the driver `name`, and to no other that is still loaded? What leak checks at a driver's
+ * unload ask; what they leave is asked again when the next driver of that module, or the machine, goes.
+ * name NULL: true for every address (the machine's end). */
+bool verify_is_driver_code(const void *code_address, const char *name);
+
+/* ---- leaks: many blocks, few lines ----------------------------------------------------------------------------------- */
+
+/* Collects what was left, by tag and site; one violation for each group, the biggest first. */
+struct verify_leaks;
+struct verify_leaks *verify_leaks_begin(void);
+/* tag: pool tag, or 0. detail (copied; may be NULL) and ledger are shown for the first of each group. */
+void verify_leaks_add(struct verify_leaks *leaks, uint32_t tag, const void *site, size_t bytes, const void *address,
+                      const char *detail, const struct verify_ledger *ledger);
+/* "3 blocks of paged pool" ...: `one`, `many` are the nouns; `label` the site's ("allocated by"); `when` ends the
+ * sentence ("when nullFilter unloaded"). Frees `leaks`. Returns how many groups there were. */
+size_t verify_leaks_end(struct verify_leaks *leaks, enum verify_rule rule, const char *one, const char *many,
+                        const char *label, const char *when);
+/* "abcd" of a pool tag, unprintable characters as dots. */
+const char *verify_tag(uint32_t tag, char text[8]);
+
+/* ---- for sim ------------------------------------------------------------------------------------------------------- */
+
+size_t verify_count(void);
+const char *verify_last_rule(void);
+/* A rule by name, VERIFY_RULE_COUNT when there is none; and the other way. */
+enum verify_rule verify_rule_named(const char *name);
+const char *verify_rule_name(enum verify_rule rule);
+/* The index-th rule of the table, NULL behind the last. */
+const char *verify_rule_text(size_t index, const char **why, const char **windows);
+void verify_expect(enum verify_rule rule);
+enum verify_policy { VERIFY_FAIL, VERIFY_WARN, VERIFY_OFF };
+void verify_set_policy(enum verify_rule rule, enum verify_policy policy);
+enum verify_policy verify_get_policy(enum verify_rule rule);
+/* Reports expectations that never came, and hands over all violations: the caller frees them (verify_report_free). */
+struct fltsim_report *verify_take_report(void);
+void verify_report_free(struct fltsim_report *report);
+void verify_print(const struct fltsim_violation *violation, FILE *out);
 
 #endif

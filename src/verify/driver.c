@@ -1,0 +1,133 @@
+#include "verify/site.h"
+#include "verify/verify.h"
+
+#include "plat/symbol.h"
+#include "sched/sched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Names are interned: violations point at them after the driver went. */
+struct name {
+    struct name *next; // names
+    char text[];
+};
+
+struct driver {
+    struct driver *next; // drivers
+    const char *name;
+    const void *base;
+};
+
+static struct sched_lock lock;
+static struct name *names;
+static struct driver *drivers;
+
+static const char *intern(const char *text)
+{
+    struct name *name;
+    for (name = names; name; name = name->next)
+        if (!strcmp(name->text, text))
+            return name->text;
+    size_t size = strlen(text) + 1;
+    name = malloc(sizeof *name + size);
+    if (!name)
+        abort();
+    memcpy(name->text, text, size);
+    name->next = names;
+    names = name;
+    return name->text;
+}
+
+void verify_register_driver(const char *text, const void *entry)
+{
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (!driver)
+        abort();
+    driver->base = plat_module_base(entry);
+    sched_lock(&lock);
+    driver->name = intern(text);
+    driver->next = drivers;
+    drivers = driver;
+    sched_unlock(&lock);
+}
+
+void verify_unregister_driver(const char *text)
+{
+    struct driver *gone = NULL;
+    sched_lock(&lock);
+    for (struct driver **link = &drivers; *link; link = &(*link)->next) {
+        if (!strcmp((*link)->name, text)) {
+            gone = *link;
+            *link = gone->next;
+            break;
+        }
+    }
+    sched_unlock(&lock);
+    free(gone);
+}
+
+static bool holds_driver(const void *base, const char *other_than)
+{
+    bool found = false;
+    sched_lock(&lock);
+    for (struct driver *driver = drivers; driver && !found; driver = driver->next)
+        found = driver->base == base && !(other_than && !strcmp(driver->name, other_than));
+    sched_unlock(&lock);
+    return found;
+}
+
+/* Where the library is linked into the very module that holds the driver (our own unit tests), only the source file
+ * tells the two apart. */
+static bool is_library(const void *code_address, const void *base)
+{
+    if (base != plat_module_base((const void *)verify_register_driver))
+        return false;
+    if (!holds_driver(base, NULL))
+        return true;
+    const char *file = site_file(site_of(code_address));
+    return strstr(file, "/src/") && !strstr(file, "/tests/") && !strstr(file, "/examples/");
+}
+
+static const char *joined_names(const void *base)
+{
+    char text[256] = "";
+    const char *result;
+
+    sched_lock(&lock);
+    for (struct driver *driver = drivers; driver; driver = driver->next) {
+        if (driver->base != base || strlen(text) + strlen(driver->name) + 5 > sizeof text)
+            continue;
+        if (text[0])
+            strcat(text, " or ");
+        strcat(text, driver->name);
+    }
+    result = intern(text);
+    sched_unlock(&lock);
+    return result;
+}
+
+const char *verify_driver_of(const void *code_address)
+{
+    const void *base = code_address ? plat_module_base(code_address) : NULL;
+    if (!base)
+        return "";
+    if (is_library(code_address, base))
+        return "fltsim";
+    return joined_names(base);
+}
+
+bool verify_is_driver_code(const void *code_address, const char *name)
+{
+    if (!name)
+        return true;
+    const void *base = code_address ? plat_module_base(code_address) : NULL;
+    if (!base)
+        return false;
+    bool own = false;
+    sched_lock(&lock);
+    for (struct driver *driver = drivers; driver && !own; driver = driver->next)
+        own = driver->base == base && !strcmp(driver->name, name);
+    sched_unlock(&lock);
+    return own && !holds_driver(base, name) && !is_library(code_address, base);
+}
