@@ -3,6 +3,8 @@
 #endif
 #include "plat/symbol.h"
 
+#include "plat/module.h"
+
 #include <dlfcn.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -48,6 +50,9 @@ bool plat_symbol_find(const void *address, struct plat_symbol *symbol)
     bias = 0;
     copy(symbol->module, sizeof symbol->module, info.dli_fname);
 #endif
+    const char *original = plat_module_original(address);
+    if (original)
+        copy(symbol->module, sizeof symbol->module, original);
     symbol->base = (uintptr_t)info.dli_fbase;
     symbol->offset = (uintptr_t)address - bias;
     copy(symbol->name, sizeof symbol->name, info.dli_sname);

@@ -94,39 +94,99 @@ void plat_cond_broadcast(struct plat_cond *cond)
     pthread_cond_broadcast(native_cond(cond));
 }
 
-struct start {
+/* ---- the pool ------------------------------------------------------------------------------------------------------ */
+
+struct worker {
+    struct worker *next; /* idle */
+    pthread_cond_t wake;
     void (*body)(void *);
     void *argument;
 };
 
-static void *run(void *argument)
+enum { STACK_SIZE = 1024 * 1024, IDLE_LIMIT = 64 };
+static pthread_mutex_t pool = PTHREAD_MUTEX_INITIALIZER;
+static struct worker *idle;
+static unsigned idle_count;
+
+static bool wait_for_work(struct worker *worker)
 {
-    struct start start = *(struct start *)argument;
-    free(argument);
+    pthread_mutex_lock(&pool);
+    bool stay = idle_count < IDLE_LIMIT;
+    if (stay) {
+        worker->body = NULL;
+        worker->next = idle;
+        idle = worker;
+        idle_count++;
+        while (!worker->body)
+            pthread_cond_wait(&worker->wake, &pool);
+    }
+    pthread_mutex_unlock(&pool);
+    return stay;
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
     plat_fault_thread();
-    start.body(start.argument);
+    do
+        worker->body(worker->argument);
+    while (wait_for_work(worker));
+    pthread_cond_destroy(&worker->wake);
+    free(worker);
     return NULL;
 }
 
-bool plat_thread_create(void (*body)(void *), void *argument, size_t stack_size)
+static bool reuse(void (*body)(void *), void *argument)
+{
+    pthread_mutex_lock(&pool);
+    struct worker *worker = idle;
+    if (worker) {
+        idle = worker->next;
+        idle_count--;
+        worker->body = body;
+        worker->argument = argument;
+        pthread_cond_signal(&worker->wake);
+    }
+    pthread_mutex_unlock(&pool);
+    return worker != NULL;
+}
+
+/* The threads of a parent are not in its forked child. */
+static void forget_pool(void)
+{
+    pthread_mutex_init(&pool, NULL);
+    idle = NULL;
+    idle_count = 0;
+}
+
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_pool); }
+
+bool plat_thread_create(void (*body)(void *), void *argument)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    struct start *start = malloc(sizeof *start);
 
-    if (!start)
+    if (reuse(body, argument))
+        return true;
+    pthread_once(&pool_once, watch_forks);
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
         return false;
-    *start = (struct start){body, argument};
+    pthread_cond_init(&worker->wake, NULL);
+    worker->body = body;
+    worker->argument = argument;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (stack_size)
-        pthread_attr_setstacksize(&attributes, stack_size);
-    int error = pthread_create(&thread, &attributes, run, start);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    int error = pthread_create(&thread, &attributes, work, worker);
     pthread_attr_destroy(&attributes);
     if (error)
-        free(start);
+        free(worker);
     return error == 0;
 }
+
+void plat_thread_exit(void) { pthread_exit(NULL); }
 
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;

@@ -25,8 +25,11 @@ bool plat_cond_wait_for(struct plat_cond *cond, struct plat_mutex *mutex, unsign
 void plat_cond_signal(struct plat_cond *cond);
 void plat_cond_broadcast(struct plat_cond *cond);
 
-/* A detached OS thread. It has an alternate signal stack (plat_fault_thread). */
-bool plat_thread_create(void (*body)(void *), void *argument, size_t stack_size);
+/* Runs body on an OS thread of a pool that outlives machines; the thread has an alternate signal stack
+ * (plat_fault_thread). False: the host has no more threads. */
+bool plat_thread_create(void (*body)(void *), void *argument);
+/* Ends the calling OS thread, one that plat_thread_create did not make. */
+_Noreturn void plat_thread_exit(void);
 /* Runs `routine` on this OS thread when it ends. One routine for the process. */
 void plat_thread_at_exit(void (*routine)(void));
 void plat_thread_yield(void);

@@ -1,0 +1,138 @@
+#define _GNU_SOURCE
+#include "plat/module.h"
+
+#include "plat/file.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct plat_module {
+    struct plat_module *next; /* modules */
+    void *handle;
+    void *base;
+    char *path; /* of the original */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct plat_module *modules;
+
+/* The loader knows files by identity: a copy is another module. The copy needs no name once it is loaded. */
+static bool copy_file(const char *path, char *copy, size_t copy_size, char *error, size_t error_size)
+{
+    const char *folder = getenv("TMPDIR");
+    size_t size;
+    char *data = plat_file_read(path, &size);
+
+    if (!data) {
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    snprintf(copy, copy_size, "%s/fltsim-XXXXXX", folder && *folder ? folder : "/tmp");
+    int file = mkstemp(copy);
+    bool done = file >= 0;
+    for (size_t at = 0; done && at < size;) {
+        ssize_t written = write(file, data + at, size - at);
+        if (written > 0)
+            at += (size_t)written;
+        else if (errno != EINTR)
+            done = false;
+    }
+    if (!done)
+        snprintf(error, error_size, "%s: %s", copy, strerror(errno));
+    if (file >= 0) {
+        close(file);
+        if (!done)
+            unlink(copy);
+    }
+    free(data);
+    return done;
+}
+
+/* Any address inside: the loader gives no other way to find the base. */
+static void *base_of(void *handle)
+{
+    static const char *const names[] = {"DriverEntry", "_init", "__bss_start", "_fini", "_end", NULL};
+    Dl_info info;
+    for (size_t i = 0; names[i]; i++) {
+        void *address = dlsym(handle, names[i]);
+        if (address && dladdr(address, &info))
+            return info.dli_fbase;
+    }
+    return NULL;
+}
+
+struct plat_module *plat_module_open(const char *path, char *error, size_t error_size)
+{
+    char copy[512];
+
+    if (!copy_file(path, copy, sizeof copy, error, error_size))
+        return NULL;
+    void *handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        const char *reason = dlerror();
+        const char *said = strstr(reason, copy) == reason ? reason + strlen(copy) : reason;
+        snprintf(error, error_size, "%s%s%s", path, *said == ':' ? "" : ": ", said);
+    }
+    unlink(copy);
+    if (!handle)
+        return NULL;
+    struct plat_module *module = calloc(1, sizeof *module);
+    if (!module || !(module->path = strdup(path))) {
+        free(module);
+        dlclose(handle);
+        snprintf(error, error_size, "no memory");
+        return NULL;
+    }
+    module->handle = handle;
+    module->base = base_of(handle);
+    pthread_mutex_lock(&lock);
+    module->next = modules;
+    modules = module;
+    pthread_mutex_unlock(&lock);
+    return module;
+}
+
+void plat_module_close(struct plat_module *module)
+{
+    if (!module)
+        return;
+    pthread_mutex_lock(&lock);
+    for (struct plat_module **at = &modules; *at; at = &(*at)->next) {
+        if (*at == module) {
+            *at = module->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    dlclose(module->handle);
+    free(module->path);
+    free(module);
+}
+
+void *plat_module_symbol(struct plat_module *module, const char *name) { return dlsym(module->handle, name); }
+
+bool plat_module_contains(const struct plat_module *module, const void *address)
+{
+    Dl_info info;
+    return module->base && dladdr(address, &info) && info.dli_fbase == module->base;
+}
+
+const char *plat_module_path(const struct plat_module *module) { return module->path; }
+
+void *plat_module_export(const char *name) { return dlsym(RTLD_DEFAULT, name); }
+
+const char *plat_module_original(const void *address)
+{
+    const char *path = NULL;
+    pthread_mutex_lock(&lock);
+    for (struct plat_module *module = modules; module && !path; module = module->next)
+        if (plat_module_contains(module, address))
+            path = module->path;
+    pthread_mutex_unlock(&lock);
+    return path;
+}
