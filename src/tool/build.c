@@ -1,0 +1,135 @@
+#include "tool/build.h"
+#include "tool/api.h"
+
+#include "plat/file.h"
+#include "plat/folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *stem(const char *path)
+{
+    const char *name = tool_name(path);
+    const char *dot = strrchr(name, '.');
+    return tool_format("%.*s", (int)(dot ? dot - name : (long)strlen(name)), name);
+}
+
+/* The INF that stands nearest to the DriverEntry. */
+static void find_inf(const struct selection *selection, struct build_result *result)
+{
+    const struct tree *tree = &selection->tree;
+    struct tree_file *entry = NULL;
+
+    for (size_t i = 0; i < selection->count && !entry; i++)
+        if (selection->sources[i]->has_driver_entry)
+            entry = selection->sources[i];
+    char *folder = tool_folder(entry->path);
+    const char *best = NULL;
+    for (int up = 0; up < 3 && !best; up++) {
+        for (size_t i = 0; i < tree->count; i++) {
+            const char *path = tree->files[i]->path;
+            if (!tool_ends_with(path, ".inf") && !tool_ends_with(path, ".inx"))
+                continue;
+            size_t length = strlen(folder);
+            if (length && (strncmp(path, folder, length) || path[length] != '/'))
+                continue;
+            if (!best || strlen(path) < strlen(best))
+                best = path;
+        }
+        if (!*folder)
+            break;
+        char *above = tool_folder(folder);
+        free(folder);
+        folder = above;
+    }
+    free(folder);
+    if (best)
+        result->inf = tool_join(tree->top, best);
+}
+
+static void name_driver(const struct selection *selection, const struct build_options *options,
+                        struct build_result *result)
+{
+    if (result->inf) {
+        result->name = stem(result->inf);
+        return;
+    }
+    char *path = plat_path_absolute(options->paths.items[0]);
+    result->name = stem(plat_file_is_directory(path) ? path : selection->sources[0]->path);
+    free(path);
+}
+
+static void print_missing(const struct build_result *result)
+{
+    tool_error("the library lacks %zu routine%s that this driver needs:", result->missing_count,
+               result->missing_count == 1 ? "" : "s");
+    for (size_t i = 0; i < result->missing_count; i++)
+        tool_error("    %-44s %-8s needed by %s", result->missing[i].name, api_state(result->missing[i].name),
+                   result->missing[i].where);
+}
+
+static bool is_module(const char *path)
+{
+    return tool_ends_with(path, ".so") || tool_ends_with(path, ".dylib") || tool_ends_with(path, ".sys");
+}
+
+static bool take_module(const struct build_options *options, struct build_result *result)
+{
+    const char *path = options->paths.items[0];
+    if (!plat_file_exists(path)) {
+        tool_error("%s: there is no such file", path);
+        return false;
+    }
+    result->module = plat_path_absolute(path);
+    result->name = stem(path);
+    return true;
+}
+
+bool build_driver(const struct build_options *options, struct build_result *result)
+{
+    struct selection selection = {0};
+    struct tool_list include_folders = {0};
+
+    *result = (struct build_result){0};
+    if (options->paths.count == 1 && is_module(options->paths.items[0]))
+        return take_module(options, result);
+    result->work = plat_folder_temporary("fltsim");
+    if (!result->work) {
+        tool_error("no temporary folder can be made");
+        return false;
+    }
+    char *mirror = tool_join(result->work, "source");
+    bool good = select_sources(options, &selection);
+    if (good) {
+        find_inf(&selection, result);
+        name_driver(&selection, options, result);
+        result->sources = selection.count;
+        result->module = options->output ? tool_strdup(options->output)
+                                         : tool_format("%s/%s.so", result->work, result->name);
+        good = mirror_make(&selection, mirror, &include_folders) &&
+               compile_all(options, &selection, mirror, &include_folders, result);
+    }
+    if (result->missing_count)
+        print_missing(result);
+    free(mirror);
+    tool_list_free(&include_folders);
+    selection_free(&selection);
+    return good;
+}
+
+void build_finish(struct build_result *result)
+{
+    if (result->work)
+        plat_folder_remove(result->work);
+    for (size_t i = 0; i < result->missing_count; i++) {
+        free(result->missing[i].name);
+        free(result->missing[i].where);
+    }
+    free(result->missing);
+    free(result->work);
+    free(result->module);
+    free(result->inf);
+    free(result->name);
+    *result = (struct build_result){0};
+}

@@ -1,0 +1,61 @@
+/* `fltsim build`: a driver's folder or sources in, a module out. The driver's files are never changed: what the
+ * compiler cannot take as it is - a header included in another letter case or with backslashes, text that is not UTF-8 -
+ * is put right in a mirror of the tree, in a folder of the build's own. */
+#ifndef FLTSIM_TOOL_BUILD_H
+#define FLTSIM_TOOL_BUILD_H
+
+#include "tool/tree.h"
+
+struct build_options {
+    struct tool_list paths;  /* folders, sources, or one built module */
+    struct tool_list flags;  /* -I -D -U, passed through */
+    const char *standard;    /* c11, c++17 ...; NULL: the compiler's own GNU default for driver code */
+    const char *cc;          /* NULL: $CC, else cc */
+    const char *output;      /* the module; NULL: in the work folder */
+    bool verbose;            /* print the command lines */
+    bool sanitize;           /* compile the driver with AddressSanitizer */
+};
+
+struct build_missing {
+    char *name;   /* "ZwFoo" */
+    char *where;  /* "filter/foo.c:123", the first place that needs it */
+};
+
+struct build_result {
+    char *work;   /* folder with mirror, objects, module; removed by build_finish */
+    char *module; /* NULL: not built */
+    char *inf;    /* the INF found in the driver's folder, or NULL */
+    char *name;   /* of the driver: the INF's stem, the folder's or the file's */
+    size_t sources;
+    struct build_missing *missing; /* routines that the library lacks */
+    size_t missing_count;
+};
+
+/* False: the reason was printed. The result is valid either way and goes to build_finish. */
+bool build_driver(const struct build_options *options, struct build_result *result);
+void build_finish(struct build_result *result);
+
+/* ---- the steps, each in its own file ---- */
+
+/* select.c: which files are the driver. */
+struct selection {
+    struct tree tree;
+    struct tree_file **sources;
+    size_t count;
+    struct tool_list folders; /* include folders, relative to the top */
+    struct tool_list defines; /* from the project file */
+};
+bool select_sources(const struct build_options *options, struct selection *selection);
+void selection_free(struct selection *selection);
+
+/* mirror.c: the tree as the compiler can take it, below `mirror`. */
+bool mirror_make(const struct selection *selection, const char *mirror, struct tool_list *include_folders);
+
+/* compile.c: sources to objects to the module. */
+bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,
+                 const struct tool_list *include_folders, struct build_result *result);
+/* Folders of the WDK headers: this source tree's, or the installed ones. */
+void compile_wdk_folders(struct tool_list *folders);
+bool compile_knows_header(const char *name);
+
+#endif

@@ -1,0 +1,300 @@
+#include "tool/build.h"
+#include "tool/config.h"
+
+#include "plat/file.h"
+#include "plat/folder.h"
+#include "plat/module.h"
+#include "plat/process.h"
+
+#include <fltsim/fltsim.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const driver_flags[] = {TOOL_DRIVER_FLAGS, NULL};
+
+/* ---- where the headers and the library are ---- */
+
+void compile_wdk_folders(struct tool_list *folders)
+{
+    bool source = plat_file_is_directory(TOOL_SOURCE_WDK);
+    tool_list_add(folders, source ? TOOL_SOURCE_WDK : TOOL_INSTALLED_WDK);
+    tool_list_add(folders, source ? TOOL_BUILD_SPELLINGS : TOOL_INSTALLED_SPELLINGS);
+    tool_list_add(folders, source ? TOOL_SOURCE_INCLUDE : TOOL_INSTALLED_INCLUDE);
+}
+
+bool compile_knows_header(const char *name)
+{
+    struct tool_list folders = {0};
+    bool known = false;
+
+    compile_wdk_folders(&folders);
+    for (size_t i = 0; i < folders.count && !known; i++) {
+        char *path = tool_join(folders.items[i], name);
+        known = plat_file_exists(path);
+        free(path);
+    }
+    tool_list_free(&folders);
+    return known;
+}
+
+static char *library_folder(void)
+{
+    struct plat_address info;
+    char *path = plat_address_info((const void *)fltsim_start, &info) ? plat_path_absolute(info.module) : NULL;
+    char *folder = path ? tool_folder(path) : tool_strdup(".");
+    free(path);
+    return folder;
+}
+
+/* ---- running the compiler ---- */
+
+static char *replace_all(char *text, const char *what, const char *with)
+{
+    size_t size = strlen(what);
+    for (char *at = size ? strstr(text, what) : NULL; at; at = strstr(text, what)) {
+        char *more = tool_format("%.*s%s%s", (int)(at - text), text, with, at + size);
+        free(text);
+        text = more;
+    }
+    return text;
+}
+
+static void print_command(const struct tool_list *command)
+{
+    for (size_t i = 0; i < command->count; i++)
+        fprintf(stderr, strpbrk(command->items[i], " ;\"$") ? "%s'%s'" : "%s%s", i ? " " : "", command->items[i]);
+    fputc('\n', stderr);
+}
+
+/* Runs it; *output is what it said, with the mirror's paths as the driver's own. */
+static bool run(const struct tool_list *command, const char *mirror, bool verbose, char **output)
+{
+    struct plat_exit result;
+
+    if (verbose)
+        print_command(command);
+    *output = NULL;
+    bool ran = plat_process_run((const char *const *)command->items, 0, &result, output);
+    if (!*output)
+        *output = tool_strdup("");
+    char *prefix = tool_format("%s/", mirror);
+    *output = replace_all(*output, prefix, "");
+    free(prefix);
+    if (!ran || result.code == 127) {
+        tool_error("%s cannot be run; name a compiler with --cc", command->items[0]);
+        return false;
+    }
+    return !result.signal && !result.code;
+}
+
+static const char *compiler(const struct build_options *options, bool cpp)
+{
+    const char *name = options->cc ? options->cc : getenv(cpp ? "CXX" : "CC");
+    if (!name || !*name)
+        return cpp ? "c++" : "cc";
+    return name;
+}
+
+/* The C++ compiler that goes with a C compiler given by name. */
+static char *cpp_compiler(const struct build_options *options)
+{
+    const char *name = compiler(options, true);
+    if (!options->cc)
+        return tool_strdup(name);
+    const char *base = tool_name(name);
+    if (!strncmp(base, "clang", 5) && strncmp(base, "clang++", 7))
+        return tool_format("%.*sclang++%s", (int)(base - name), name, base + 5);
+    if (!strncmp(base, "gcc", 3))
+        return tool_format("%.*sg++%s", (int)(base - name), name, base + 3);
+    if (!strcmp(base, "cc"))
+        return tool_format("%.*sc++", (int)(base - name), name);
+    return tool_strdup(name);
+}
+
+static void add_standard(struct tool_list *command, const struct build_options *options, bool cpp)
+{
+    const char *standard = options->standard;
+    if (standard && (strstr(standard, "++") != NULL) != cpp)
+        standard = NULL; /* -std names the other language's */
+    tool_list_take(command, tool_format("-std=%s", standard ? standard : cpp ? "gnu++17" : "gnu11"));
+}
+
+static void add_includes(struct tool_list *command, const struct selection *selection, const char *mirror,
+                         const struct tool_list *include_folders)
+{
+    struct tool_list wdk = {0};
+
+    for (size_t i = 0; i < include_folders->count; i++) {
+        char *folder = tool_join(mirror, include_folders->items[i]);
+        tool_list_take(command, tool_format("-I%s", folder));
+        free(folder);
+    }
+    compile_wdk_folders(&wdk);
+    for (size_t i = 0; i < wdk.count; i++)
+        tool_list_take(command, tool_format("-I%s", wdk.items[i]));
+    tool_list_free(&wdk);
+    for (size_t i = 0; i < selection->defines.count; i++)
+        tool_list_take(command, tool_format("-D%s", selection->defines.items[i]));
+}
+
+static void compile_command(struct tool_list *command, const struct build_options *options,
+                            const struct selection *selection, const char *mirror,
+                            const struct tool_list *include_folders, const struct tree_file *source,
+                            const char *object)
+{
+    tool_list_take(command, source->is_cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
+    add_standard(command, options, source->is_cpp);
+    for (size_t i = 0; driver_flags[i]; i++)
+        tool_list_add(command, driver_flags[i]);
+    if (source->is_cpp) {
+        tool_list_add(command, "-fno-exceptions");
+        tool_list_add(command, "-fno-rtti");
+        tool_list_add(command, "-fno-threadsafe-statics");
+        tool_list_add(command, "-fpermissive");
+    } else {
+        tool_list_add(command, "-Wno-error=implicit-function-declaration");
+    }
+    tool_list_add(command, "-g");
+    tool_list_add(command, "-O0");
+    tool_list_add(command, "-fPIC");
+    if (options->sanitize)
+        tool_list_add(command, "-fsanitize=address");
+    tool_list_take(command, tool_format("-ffile-prefix-map=%s=%s", mirror, selection->tree.top));
+    for (size_t i = 0; i < options->flags.count; i++)
+        tool_list_add(command, options->flags.items[i]);
+    add_includes(command, selection, mirror, include_folders);
+    tool_list_add(command, "-c");
+    tool_list_take(command, tool_join(mirror, source->path));
+    tool_list_add(command, "-o");
+    tool_list_add(command, object);
+}
+
+/* Errors only, and at most so many lines: a header that is missing takes everything after it along. */
+static void print_errors(const char *output)
+{
+    int left = 24;
+    for (const char *line = output; *line && left;) {
+        size_t length = strcspn(line, "\n");
+        char *copy = tool_format("%.*s", (int)length, line);
+        if (strstr(copy, "error:") || strstr(copy, "fatal error")) {
+            fprintf(stderr, "%s\n", copy);
+            left--;
+        }
+        free(copy);
+        line += length + (line[length] == '\n');
+    }
+    if (!left)
+        fprintf(stderr, "(more errors follow; -v shows the command lines)\n");
+}
+
+static bool compile_one(const struct build_options *options, const struct selection *selection, const char *mirror,
+                        const struct tool_list *include_folders, const struct tree_file *source, const char *object)
+{
+    struct tool_list command = {0};
+    char *output;
+
+    compile_command(&command, options, selection, mirror, include_folders, source, object);
+    bool good = run(&command, mirror, options->verbose, &output);
+    if (!good) {
+        print_errors(output);
+        tool_error("%s does not compile", source->path);
+    }
+    free(output);
+    tool_list_free(&command);
+    return good;
+}
+
+/* ---- the module ---- */
+
+static void add_missing(struct build_result *result, const char *name, size_t length, const char *where)
+{
+    char *text = tool_format("%.*s", (int)length, name);
+    for (size_t i = 0; i < result->missing_count; i++)
+        if (!strcmp(result->missing[i].name, text)) {
+            free(text);
+            return;
+        }
+    result->missing = realloc(result->missing, (result->missing_count + 1) * sizeof *result->missing);
+    result->missing[result->missing_count++] = (struct build_missing){text, tool_strdup(where)};
+}
+
+/* "...ld: file.o: in function `F': file.c:12: undefined reference to `X'", or Apple's ""_X", referenced from:". */
+static void read_undefined(const char *output, struct build_result *result)
+{
+    static const char mark[] = "undefined reference to `", apple[] = "\", referenced from:";
+    for (const char *line = output; *line;) {
+        size_t length = strcspn(line, "\n");
+        char *copy = tool_format("%.*s", (int)length, line), *at;
+        if ((at = strstr(copy, mark)) != NULL) {
+            const char *name = at + sizeof mark - 1;
+            char *end = at;
+            while (end > copy && (end[-1] == ' ' || end[-1] == ':'))
+                *--end = 0;
+            char *where = strstr(copy, "': ") ? strstr(copy, "': ") + 3 : copy;
+            char *ld = strstr(where, "ld: ");
+            add_missing(result, name, strcspn(name, "'("), ld ? ld + 4 : where);
+        } else if ((at = strstr(copy, apple)) != NULL) {
+            const char *name = strchr(copy, '"') + 1;
+            name += *name == '_';
+            *at = 0;
+            add_missing(result, name, strlen(name), "");
+        }
+        free(copy);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static bool link_module(const struct build_options *options, const struct selection *selection, const char *mirror,
+                        const struct tool_list *objects, struct build_result *result)
+{
+    struct tool_list command = {0};
+    bool cpp = false;
+    char *output, *library = library_folder();
+
+    for (size_t i = 0; i < selection->count; i++)
+        cpp |= selection->sources[i]->is_cpp;
+    tool_list_take(&command, cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
+    tool_list_add(&command, "-shared");
+    if (options->sanitize)
+        tool_list_add(&command, "-fsanitize=address");
+    tool_list_add(&command, "-o");
+    tool_list_add(&command, result->module);
+    for (size_t i = 0; i < objects->count; i++)
+        tool_list_add(&command, objects->items[i]);
+    tool_list_take(&command, tool_format("-L%s", library));
+    tool_list_add(&command, "-lfltsim");
+    tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
+#if !defined(__APPLE__)
+    if (!options->sanitize)
+        tool_list_add(&command, "-Wl,-z,defs");
+    tool_list_add(&command, "-Wl,-Bsymbolic-functions");
+#endif
+    bool good = run(&command, mirror, options->verbose, &output);
+    if (!good) {
+        read_undefined(output, result);
+        if (!result->missing_count)
+            fputs(output, stderr);
+    }
+    free(output);
+    free(library);
+    tool_list_free(&command);
+    return good;
+}
+
+bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,
+                 const struct tool_list *include_folders, struct build_result *result)
+{
+    struct tool_list objects = {0};
+    bool good = true;
+
+    for (size_t i = 0; i < selection->count; i++) {
+        char *object = tool_format("%s/%zu-%s.o", result->work, i, tool_name(selection->sources[i]->path));
+        good &= compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
+        tool_list_take(&objects, object);
+    }
+    if (good)
+        good = link_module(options, selection, mirror, &objects, result);
+    tool_list_free(&objects);
+    return good;
+}

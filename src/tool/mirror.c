@@ -1,0 +1,123 @@
+#include "tool/build.h"
+
+#include "plat/file.h"
+#include "plat/folder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool make_parent(const char *path)
+{
+    char *folder = tool_folder(path);
+    bool made = plat_folder_make(folder);
+    free(folder);
+    return made;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    return make_parent(path) && plat_file_write(path, text, strlen(text));
+}
+
+static bool put_file(const struct tree *tree, const struct tree_file *file, const char *mirror)
+{
+    char *path = tool_join(mirror, file->path), *original = tool_join(tree->top, file->path);
+    bool good = file->converted ? write_text(path, file->text)
+                                : make_parent(path) && plat_link_make(original, path);
+    if (!good)
+        tool_error("%s: cannot be written", path);
+    free(original);
+    free(path);
+    return good;
+}
+
+/* What the compiler would look for and not find gets a header of that very spelling, which includes the right one. */
+static bool put_forwarder(const struct tree_file *from, const struct tree_include *include, const char *mirror)
+{
+    char *folder = tool_folder(from->path);
+    char *in = tool_join(mirror, folder);
+    char *path = strchr(include->spelling, '\\') ? tool_format("%s/%s", in, include->spelling)
+                                                 : tool_normalize(tool_join(in, include->spelling));
+    char *target = tool_join(mirror, include->file->path);
+    char *text = tool_format("#include \"%s\"\n", target);
+    bool good = plat_file_exists(path) || write_text(path, text);
+    if (!good)
+        tool_error("%s: cannot be written", path);
+    free(text);
+    free(target);
+    free(path);
+    free(in);
+    free(folder);
+    return good;
+}
+
+/* The header that Windows' trace preprocessor would make: trace calls vanish. */
+static bool put_trace_header(const struct tree *tree, const struct tree_file *from, const struct tree_include *include,
+                             const char *mirror)
+{
+    char *folder = tool_folder(from->path);
+    char *in = tool_join(mirror, folder), *path = tool_join(in, include->spelling);
+    char *text = tool_strdup("#pragma once\n#define WPP_INIT_TRACING(...) ((void)0)\n#define WPP_CLEANUP(...) ((void)0)\n"
+                             "#define WPP_RECORDER_INITIALIZE(...) ((void)0)\n"
+                             "#ifndef DoTraceMessage\n#define DoTraceMessage(...) ((void)0)\n#endif\n");
+    for (size_t i = 0; i < tree->wpp_functions.count; i++) {
+        const char *name = tree->wpp_functions.items[i];
+        char *more = tool_format("%s#ifndef %s\n#define %s(...) ((void)0)\n#endif\n", text, name, name);
+        free(text);
+        text = more;
+    }
+    bool good = write_text(path, text);
+    free(text);
+    free(path);
+    free(in);
+    free(folder);
+    return good;
+}
+
+static void add_folder(struct tool_list *folders, const struct tree_file *header)
+{
+    char *folder = tool_folder(header->path);
+    if (!tool_list_has(folders, folder))
+        tool_list_add(folders, folder);
+    free(folder);
+}
+
+static bool put_includes(const struct tree *tree, const struct tree_file *file, const char *mirror,
+                         struct tool_list *folders)
+{
+    for (size_t i = 0; i < file->include_count; i++) {
+        const struct tree_include *include = &file->includes[i];
+        bool good = true;
+        if (!include->file && tool_ends_with(include->spelling, ".tmh"))
+            good = put_trace_header(tree, file, include, mirror);
+        if (!include->file || include->exact)
+            continue;
+        if (include->quoted)
+            good = put_forwarder(file, include, mirror);
+        else if (!compile_knows_header(include->spelling))
+            add_folder(folders, include->file);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+bool mirror_make(const struct selection *selection, const char *mirror, struct tool_list *include_folders)
+{
+    const struct tree *tree = &selection->tree;
+
+    for (size_t i = 0; i < selection->folders.count; i++)
+        if (!tool_list_has(include_folders, selection->folders.items[i]))
+            tool_list_add(include_folders, selection->folders.items[i]);
+    /* Every header is there, since macros may include what the scan does not see; sources that are scanned too. */
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct tree_file *file = tree->files[i];
+        if ((file->visited || file->is_header) && !put_file(tree, file, mirror))
+            return false;
+    }
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->files[i]->visited && tree->files[i]->side != TREE_USER &&
+            !put_includes(tree, tree->files[i], mirror, include_folders))
+            return false;
+    return true;
+}

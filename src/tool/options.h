@@ -1,0 +1,28 @@
+/* The command line. */
+#ifndef FLTSIM_TOOL_OPTIONS_H
+#define FLTSIM_TOOL_OPTIONS_H
+
+#include "tool/build.h"
+
+#include <stdint.h>
+
+struct tool_options {
+    struct build_options build;
+    const char *inf;
+    const char *name;
+    const char *altitude;
+    const char *scenario;
+    const char *backend; /* "coop", "native"; NULL: coop */
+    uint64_t seed;
+    const char *choices; /* replay */
+    bool trace, json, help;
+    unsigned timeout; /* seconds of processor time without progress */
+};
+
+/* False: the reason was printed, with the option and what it takes. */
+bool options_read(struct tool_options *options, int argc, char **argv);
+void options_free(struct tool_options *options);
+/* The list that options_read is driven by, printed. */
+void options_print(void);
+
+#endif

@@ -1,0 +1,361 @@
+#include "tool/build.h"
+
+#include "plat/file.h"
+#include "plat/folder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is in scope ---- */
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return !length || (!strncmp(path, folder, length) && (path[length] == '/' || path[length] == 0));
+}
+
+static bool is_folder_scope(const char *path)
+{
+    return plat_file_is_directory(path);
+}
+
+/* Marks and scans the sources that the paths name. `top` is above all of them. */
+static bool scan_scope(struct tree *tree, const struct build_options *options)
+{
+    for (size_t i = 0; i < options->paths.count; i++) {
+        char *path = plat_path_absolute(options->paths.items[i]);
+        const char *relative = path + strlen(tree->top);
+        relative += *relative == '/';
+        bool folder = is_folder_scope(path), any = false;
+        for (size_t k = 0; k < tree->count; k++) {
+            struct tree_file *file = tree->files[k];
+            if (!file->is_source || !(folder ? is_below(file->path, relative) : !strcmp(file->path, relative)))
+                continue;
+            file->in_scope = any = true;
+            tree_scan(tree, file);
+            if (!folder)
+                file->side = TREE_KERNEL; /* named by hand */
+        }
+        if (!any)
+            tool_error("%s: no C or C++ sources in it", options->paths.items[i]);
+        free(path);
+        if (!any)
+            return false;
+    }
+    return true;
+}
+
+static size_t count_unresolved(const struct tree *tree)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tree->count; i++)
+        for (size_t k = 0; k < tree->files[i]->include_count; k++) {
+            const struct tree_include *include = &tree->files[i]->includes[k];
+            count += tree->files[i]->side != TREE_USER && include->quoted && !include->file &&
+                     !tool_ends_with(include->spelling, ".tmh") && !compile_knows_header(include->spelling);
+        }
+    return count;
+}
+
+static char *common_folder(const struct build_options *options)
+{
+    char *top = NULL;
+    for (size_t i = 0; i < options->paths.count; i++) {
+        char *path = plat_path_absolute(options->paths.items[i]);
+        if (!path) {
+            tool_error("%s: there is no such file or folder", options->paths.items[i]);
+            free(top);
+            return NULL;
+        }
+        char *folder = is_folder_scope(path) ? tool_strdup(path) : tool_folder(path);
+        while (top && !is_below(folder, top)) {
+            char *up = tool_folder(top);
+            free(top);
+            top = up;
+        }
+        if (!top)
+            top = tool_strdup(folder);
+        free(folder);
+        free(path);
+    }
+    return top;
+}
+
+/* Shared headers may stand beside the driver's folder (../inc): the tree is read from as far up as is needed to find
+ * what is included, at most three folders up, and not beyond the repository. */
+static bool read_tree(struct selection *selection, const struct build_options *options)
+{
+    char *top = common_folder(options), *best = NULL;
+    size_t fewest = SIZE_MAX;
+
+    if (!top)
+        return false;
+    for (int level = 0; level < 4 && top[0] && strchr(top + 1, '/'); level++) {
+        struct tree tree;
+        if (!tree_read(&tree, top))
+            tool_error("%s: the folder cannot be read", top);
+        else if (scan_scope(&tree, options)) {
+            size_t unresolved = count_unresolved(&tree);
+            if (unresolved < fewest) {
+                fewest = unresolved;
+                free(best);
+                best = tool_strdup(top);
+                tree_free(&selection->tree);
+                selection->tree = tree;
+                tree = (struct tree){0};
+            }
+        } else if (level == 0) {
+            tree_free(&tree);
+            break;
+        }
+        tree_free(&tree);
+        char *git = tool_join(top, ".git"), *up = tool_folder(top);
+        bool is_repository = plat_file_exists(git);
+        free(git);
+        free(top);
+        top = up;
+        if (!fewest || is_repository)
+            break;
+    }
+    free(top);
+    free(best);
+    return fewest != SIZE_MAX;
+}
+
+/* ---- which of them are the driver ---- */
+
+static bool folder_has_side(const struct tree *tree, const char *folder, enum tree_side side)
+{
+    bool has = false;
+    for (size_t i = 0; i < tree->count && !has; i++) {
+        char *of = tool_folder(tree->files[i]->path);
+        has = tree->files[i]->is_source && tree->files[i]->visited && tree->files[i]->side == side &&
+              !strcmp(of, folder);
+        free(of);
+    }
+    return has;
+}
+
+/* A helper that includes nobody's headers (a hash, a parser) goes with the sources of its folder. */
+static bool is_driver_source(const struct tree *tree, const struct tree_file *file)
+{
+    if (!file->in_scope || file->side == TREE_USER)
+        return false;
+    if (file->side == TREE_KERNEL)
+        return true;
+    char *folder = tool_folder(file->path);
+    bool helper = !folder_has_side(tree, folder, TREE_USER);
+    free(folder);
+    return helper;
+}
+
+static void add_source(struct selection *selection, struct tree_file *file)
+{
+    if ((selection->count & (selection->count - 1)) == 0)
+        selection->sources = realloc(selection->sources, (selection->count ? selection->count * 2 : 1) *
+                                                             sizeof *selection->sources);
+    selection->sources[selection->count++] = file;
+}
+
+/* Of several DriverEntry's folders: the one whose sources register a minifilter. */
+static bool choose_driver(const struct selection *selection, char **chosen)
+{
+    struct tool_list folders = {0}, filters = {0};
+
+    for (size_t i = 0; i < selection->count; i++) {
+        char *folder = tool_folder(selection->sources[i]->path);
+        if (selection->sources[i]->has_driver_entry && !tool_list_has(&folders, folder))
+            tool_list_add(&folders, folder);
+        free(folder);
+    }
+    for (size_t i = 0; i < folders.count; i++)
+        for (size_t k = 0; k < selection->count; k++)
+            if (selection->sources[k]->registers && is_below(selection->sources[k]->path, folders.items[i]) &&
+                !tool_list_has(&filters, folders.items[i]))
+                tool_list_add(&filters, folders.items[i]);
+
+    *chosen = NULL;
+    bool good = folders.count > 0;
+    if (!good)
+        tool_error("no DriverEntry among the %zu kernel sources: is this a driver's folder?", selection->count);
+    if (folders.count > 1) {
+        good = filters.count == 1;
+        if (good)
+            *chosen = tool_strdup(filters.items[0]);
+        else
+            tool_error("several drivers stand below this folder; give the folder of one:");
+        for (size_t i = 0; i < folders.count && !good; i++)
+            tool_error("    %s/%s", selection->tree.top, folders.items[i]);
+    }
+    if (!good && !folders.count && selection->tree.count)
+        tool_error("user-mode programs and tests are left out; name the sources to build them all the same");
+    tool_list_free(&folders);
+    tool_list_free(&filters);
+    return good;
+}
+
+static void keep_one_driver(struct selection *selection, const char *chosen)
+{
+    struct tool_list others = {0};
+    for (size_t i = 0; i < selection->count; i++) {
+        char *folder = tool_folder(selection->sources[i]->path);
+        if (selection->sources[i]->has_driver_entry && strcmp(folder, chosen))
+            tool_list_add(&others, folder);
+        free(folder);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        bool others_own = false;
+        for (size_t k = 0; k < others.count; k++)
+            others_own |= is_below(selection->sources[i]->path, others.items[k]) &&
+                          !is_below(chosen, others.items[k]);
+        if (!others_own || is_below(selection->sources[i]->path, chosen))
+            selection->sources[kept++] = selection->sources[i];
+    }
+    selection->count = kept;
+    tool_list_free(&others);
+}
+
+/* ---- the project file, where there is one ---- */
+
+static void slashes(char *path)
+{
+    for (; *path; path++)
+        if (*path == '\\')
+            *path = '/';
+}
+
+static bool is_listed(const struct tool_list *list, const struct tree_file *file)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!tool_compare(list->items[i], file->path))
+            return true;
+    return false;
+}
+
+static void read_project_sources(const char *text, const char *folder, struct tool_list *sources)
+{
+    static const char mark[] = "<ClCompile Include=\"";
+    for (const char *p = strstr(text, mark); p; p = strstr(p, mark)) {
+        p += sizeof mark - 1;
+        const char *end = strchr(p, '"');
+        if (!end)
+            return;
+        char *name = tool_format("%.*s", (int)(end - p), p);
+        slashes(name);
+        tool_list_take(sources, tool_normalize(tool_join(folder, name)));
+        free(name);
+    }
+}
+
+/* The parts of every <element>a;b;%(element)</element>. */
+static void read_project_list(const char *text, const char *element, struct tool_list *parts)
+{
+    char *open = tool_format("<%s>", element);
+    for (const char *p = strstr(text, open); p; p = strstr(p, open)) {
+        p += strlen(open);
+        const char *end = strchr(p, '<');
+        char *all = tool_format("%.*s", end ? (int)(end - p) : 0, p), *rest = NULL;
+        for (char *part = strtok_r(all, ";\r\n\t ", &rest); part; part = strtok_r(NULL, ";\r\n\t ", &rest))
+            if (!strstr(part, "%(") && !strstr(part, "$(") && !tool_list_has(parts, part))
+                tool_list_add(parts, part);
+        free(all);
+    }
+    free(open);
+}
+
+static bool is_builtin_define(const char *define)
+{
+    static const char *const ours[] = {"DBG", "NDEBUG", "_DEBUG", "_X86_", "_AMD64_", "_WIN64", "_WIN32", "i386",
+                                       "AMD64", "_ARM64_", "POOL_NX_OPTIN", "UNICODE", "_UNICODE", NULL};
+    size_t length = strcspn(define, "=");
+    for (size_t i = 0; ours[i]; i++)
+        if (strlen(ours[i]) == length && !strncmp(ours[i], define, length) && strcmp(define, "POOL_NX_OPTIN=1"))
+            return true;
+    return !strncmp(define, "_M_", 3);
+}
+
+static void apply_project(struct selection *selection, const char *text, const char *folder,
+                          const struct tool_list *sources)
+{
+    struct tool_list folders = {0}, defines = {0};
+
+    read_project_list(text, "AdditionalIncludeDirectories", &folders);
+    read_project_list(text, "PreprocessorDefinitions", &defines);
+    for (size_t i = 0; i < folders.count; i++) {
+        slashes(folders.items[i]);
+        tool_list_take(&selection->folders, tool_normalize(tool_join(folder, folders.items[i])));
+    }
+    for (size_t i = 0; i < defines.count; i++)
+        if (!is_builtin_define(defines.items[i]))
+            tool_list_add(&selection->defines, defines.items[i]);
+    /* Code of another project that this one refers to is linked in: then the whole tree is the driver's. */
+    size_t kept = 0;
+    bool whole = strstr(text, "<ProjectReference") != NULL;
+    for (size_t i = 0; i < selection->count; i++) {
+        struct tree_file *file = selection->sources[i];
+        if (whole || !is_below(file->path, folder) || is_listed(sources, file))
+            selection->sources[kept++] = file;
+    }
+    selection->count = kept;
+    tool_list_free(&folders);
+    tool_list_free(&defines);
+}
+
+static void use_project_file(struct selection *selection)
+{
+    const struct tree_file *entry = NULL;
+    for (size_t i = 0; i < selection->count && !entry; i++)
+        if (selection->sources[i]->has_driver_entry)
+            entry = selection->sources[i];
+    for (size_t i = 0; i < selection->tree.count; i++) {
+        if (!tool_ends_with(selection->tree.files[i]->path, ".vcxproj"))
+            continue;
+        char *path = tool_join(selection->tree.top, selection->tree.files[i]->path);
+        char *folder = tool_folder(selection->tree.files[i]->path);
+        struct tool_list sources = {0};
+        size_t size;
+        char *text = plat_file_read(path, &size);
+        if (text)
+            read_project_sources(text, folder, &sources);
+        bool ours = text && is_listed(&sources, entry);
+        if (ours)
+            apply_project(selection, text, folder, &sources);
+        tool_list_free(&sources);
+        free(text);
+        free(folder);
+        free(path);
+        if (ours)
+            return;
+    }
+}
+
+bool select_sources(const struct build_options *options, struct selection *selection)
+{
+    char *chosen;
+
+    *selection = (struct selection){0};
+    if (!read_tree(selection, options))
+        return false;
+    for (size_t i = 0; i < selection->tree.count; i++)
+        if (is_driver_source(&selection->tree, selection->tree.files[i]))
+            add_source(selection, selection->tree.files[i]);
+    if (!choose_driver(selection, &chosen))
+        return false;
+    if (chosen)
+        keep_one_driver(selection, chosen);
+    free(chosen);
+    bool by_hand = options->paths.count > 1 || !is_folder_scope(options->paths.items[0]);
+    if (!by_hand)
+        use_project_file(selection);
+    return true;
+}
+
+void selection_free(struct selection *selection)
+{
+    tree_free(&selection->tree);
+    free(selection->sources);
+    tool_list_free(&selection->folders);
+    tool_list_free(&selection->defines);
+    *selection = (struct selection){0};
+}

@@ -1,0 +1,54 @@
+/* A driver's source tree as the build sees it: the files, what each includes, and which are the driver's. */
+#ifndef FLTSIM_TOOL_TREE_H
+#define FLTSIM_TOOL_TREE_H
+
+#include "tool/util.h"
+
+enum tree_side {
+    TREE_UNKNOWN, /* includes neither the kernel's headers nor the user side's */
+    TREE_KERNEL,
+    TREE_USER,
+};
+
+struct tree_include {
+    char *spelling; /* as written, without quotes: "..\\Inc\\Common.h" */
+    bool quoted;
+    struct tree_file *file; /* of the tree, or NULL */
+    bool exact;             /* the compiler finds it as it is spelled, next to the includer */
+};
+
+struct tree_file {
+    char *path; /* relative to the top */
+    bool is_source, is_header, is_cpp;
+    char *text;     /* UTF-8; NULL until read */
+    bool converted; /* the text is not the file's bytes: the compiler needs a copy */
+    enum tree_side side;
+    bool in_scope; /* below one of the paths that were asked for */
+    bool visited;
+    bool has_main, has_driver_entry, registers; /* registers: calls FltRegisterFilter */
+    struct tree_include *includes;
+    size_t include_count;
+};
+
+struct tree {
+    char *top; /* absolute */
+    struct tree_file **files;
+    size_t count;
+    struct tool_list wpp_functions; /* trace functions that "begin_wpp config" comments define */
+};
+
+/* Reads what is below `top` (hidden folders and build outputs left out). False: top cannot be read. */
+bool tree_read(struct tree *tree, const char *top);
+void tree_free(struct tree *tree);
+
+/* A file by its path relative to the top. */
+struct tree_file *tree_find(const struct tree *tree, const char *path, bool any_case);
+/* The file that the include most likely means when it stands nowhere near: one whose path ends in it, nearest to
+ * `folder`. */
+struct tree_file *tree_find_tail(const struct tree *tree, const char *folder, const char *tail);
+
+/* Reads a file's text, its includes and the marks above; resolves the includes within the tree, and goes on with
+ * what it includes. */
+void tree_scan(struct tree *tree, struct tree_file *file);
+
+#endif
