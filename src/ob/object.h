@@ -67,6 +67,7 @@ struct ob_header {
     PVOID security;                 /* security descriptor (sim_alloc), freed with the object; NULL: the type's default */
     PVOID owner;                    /* free for the room that owns the type */
     const void *site;               /* who made it */
+    size_t body_size;
     struct verify_ledger ledger;    /* references taken and given back through documented routines */
     struct ob_header *next, **link; /* ob_state.shards[].objects */
     struct ob_header *deferred;     /* ob_state.deferred */
@@ -101,6 +102,8 @@ static inline void ObpReference(PVOID object)
 /* False: the count was zero already (the object is being deleted). */
 bool ObpReferenceSafe(PVOID object);
 void ObpDereference(PVOID object);
+/* deferred: the deletion, if it comes to that, is left to a worker thread. site: whom an extra one is laid to. */
+void ObpDereferenceFrom(PVOID object, bool deferred, const void *site);
 
 /* ---- handles ------------------------------------------------------------------------------------------------------- */
 
@@ -163,9 +166,12 @@ extern POBJECT_TYPE ObpDirectoryType, ObpSymbolicLinkType;
 
 /* ---- reports ------------------------------------------------------------------------------------------------------- */
 
-/* handle-leak for what code of a driver opened and left open; called when the driver is gone (base: its module's, see
- * verify_driver_base). */
+/* handle-leak for each handle that code of the driver opened and left open; closes them. Called after its unload
+ * routine returned, before verify_unregister_driver. NULL: whoever opened it (the machine's end). */
 void ObpReportDriver(const char *driver);
+/* What the exit of all programs does: closes the handles that they opened themselves (site NULL). First step of a
+ * machine's stop. */
+void ObpCloseUserHandles(void);
 
 bool ObpStart(void);
 void ObpStop(void);

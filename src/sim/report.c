@@ -1,11 +1,13 @@
 #include "sim/machine.h"
 
+#include "trace/trace.h"
 #include "verify/verify.h"
 
 #include <fltsim/fltsim.h>
 #include <fltsim/verify.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 struct fltsim_report *sim_take_report(void) { return verify_take_report(); }
 
@@ -43,4 +45,14 @@ void fltsim_set_policy(const char *name, enum fltsim_policy policy)
 const char *fltsim_rule(size_t index, const char **why, const char **windows)
 {
     return verify_rule_text(index, why, windows);
+}
+
+void sim_debug_print(const char *text)
+{
+    size_t length = strlen(text);
+    while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+        length--;
+    TRACE("debug", "%.*s", (int)length, text);
+    if (machine && machine->options.debug_print)
+        fputs(text, stderr);
 }
