@@ -1,4 +1,5 @@
-// What a create asks for and answers: access rights, dispositions, options, sharing, create contexts.
+// What a create asks for and answers: access rights, dispositions, options, sharing, create
+// contexts.
 #ifndef FLTSIM_WDK_NT_IO_CREATE_H
 #define FLTSIM_WDK_NT_IO_CREATE_H
 
@@ -82,10 +83,13 @@ FLTSIM_WDK_BEGIN
 #define FILE_READ_ATTRIBUTES 0x0080
 #define FILE_WRITE_ATTRIBUTES 0x0100
 #define FILE_ALL_ACCESS (STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x1FF)
-#define FILE_GENERIC_READ (STANDARD_RIGHTS_READ | FILE_READ_DATA | FILE_READ_ATTRIBUTES | FILE_READ_EA | SYNCHRONIZE)
-#define FILE_GENERIC_WRITE                                                                                             \
-    (STANDARD_RIGHTS_WRITE | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA | FILE_APPEND_DATA | SYNCHRONIZE)
-#define FILE_GENERIC_EXECUTE (STANDARD_RIGHTS_EXECUTE | FILE_READ_ATTRIBUTES | FILE_EXECUTE | SYNCHRONIZE)
+#define FILE_GENERIC_READ                                                                          \
+    (STANDARD_RIGHTS_READ | FILE_READ_DATA | FILE_READ_ATTRIBUTES | FILE_READ_EA | SYNCHRONIZE)
+#define FILE_GENERIC_WRITE                                                                         \
+    (STANDARD_RIGHTS_WRITE | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA |             \
+     FILE_APPEND_DATA | SYNCHRONIZE)
+#define FILE_GENERIC_EXECUTE                                                                       \
+    (STANDARD_RIGHTS_EXECUTE | FILE_READ_ATTRIBUTES | FILE_EXECUTE | SYNCHRONIZE)
 
 #define FILE_ATTRIBUTE_READONLY 0x00000001
 #define FILE_ATTRIBUTE_HIDDEN 0x00000002
@@ -118,10 +122,11 @@ FLTSIM_WDK_BEGIN
 #define IO_NO_PARAMETER_CHECKING 0x0100
 #define IO_REPARSE 0x0
 #define IO_REMOUNT 0x1
+#define IO_REPARSE_GLOBAL 0x2
 #define IO_CHECK_CREATE_PARAMETERS 0x0200
 #define IO_ATTACH_DEVICE 0x0400
 #define IO_IGNORE_SHARE_ACCESS_CHECK 0x0800
-#define IO_STOP_ON_SYMLINK 0x0010
+#define IO_STOP_ON_SYMLINK 0x0008
 #define IO_OPEN_TARGET_DIRECTORY 0x0004
 #define IO_OPEN_PAGING_FILE 0x0002
 #define IO_ATTACH_DEVICE_API 0x80000000
@@ -202,46 +207,56 @@ typedef struct _IO_DRIVER_CREATE_CONTEXT {
     PVOID SiloContext; // PESILO
 } IO_DRIVER_CREATE_CONTEXT, *PIO_DRIVER_CREATE_CONTEXT;
 
-static inline VOID IoInitializeDriverCreateContext(PIO_DRIVER_CREATE_CONTEXT DriverContext) {
+static inline VOID IoInitializeDriverCreateContext(PIO_DRIVER_CREATE_CONTEXT DriverContext)
+{
     *DriverContext = (IO_DRIVER_CREATE_CONTEXT){0, NULL, NULL, NULL, NULL};
     DriverContext->Size = sizeof(IO_DRIVER_CREATE_CONTEXT);
 }
 
-NTSTATUS IoCreateFile(_Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+NTSTATUS IoCreateFile(_Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
+                      _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                       _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_opt_ PLARGE_INTEGER AllocationSize,
-                      _In_ ULONG FileAttributes, _In_ ULONG ShareAccess, _In_ ULONG Disposition, _In_ ULONG CreateOptions,
-                      _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength, _In_ CREATE_FILE_TYPE CreateFileType,
-                      _In_opt_ PVOID InternalParameters, _In_ ULONG Options);
+                      _In_ ULONG FileAttributes, _In_ ULONG ShareAccess, _In_ ULONG Disposition,
+                      _In_ ULONG CreateOptions, _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength,
+                      _In_ CREATE_FILE_TYPE CreateFileType, _In_opt_ PVOID InternalParameters,
+                      _In_ ULONG Options);
 NTSTATUS IoCreateFileEx(_Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
-                        _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
-                        _In_opt_ PLARGE_INTEGER AllocationSize, _In_ ULONG FileAttributes, _In_ ULONG ShareAccess,
-                        _In_ ULONG Disposition, _In_ ULONG CreateOptions, _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength,
-                        _In_ CREATE_FILE_TYPE CreateFileType, _In_opt_ PVOID InternalParameters, _In_ ULONG Options,
-                        _In_opt_ PIO_DRIVER_CREATE_CONTEXT DriverContext);
+                        _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+                        _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+                        _In_opt_ PLARGE_INTEGER AllocationSize, _In_ ULONG FileAttributes,
+                        _In_ ULONG ShareAccess, _In_ ULONG Disposition, _In_ ULONG CreateOptions,
+                        _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength,
+                        _In_ CREATE_FILE_TYPE CreateFileType, _In_opt_ PVOID InternalParameters,
+                        _In_ ULONG Options, _In_opt_ PIO_DRIVER_CREATE_CONTEXT DriverContext);
 NTSTATUS IoCreateFileSpecifyDeviceObjectHint(
-    _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
-    _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_opt_ PLARGE_INTEGER AllocationSize, _In_ ULONG FileAttributes,
-    _In_ ULONG ShareAccess, _In_ ULONG Disposition, _In_ ULONG CreateOptions, _In_opt_ PVOID EaBuffer,
-    _In_ ULONG EaLength, _In_ CREATE_FILE_TYPE CreateFileType, _In_opt_ PVOID InternalParameters, _In_ ULONG Options,
+    _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
+    _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+    _In_opt_ PLARGE_INTEGER AllocationSize, _In_ ULONG FileAttributes, _In_ ULONG ShareAccess,
+    _In_ ULONG Disposition, _In_ ULONG CreateOptions, _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength,
+    _In_ CREATE_FILE_TYPE CreateFileType, _In_opt_ PVOID InternalParameters, _In_ ULONG Options,
     _In_opt_ PVOID DeviceObject);
 PTXN_PARAMETER_BLOCK IoGetTransactionParameterBlock(_In_ PFILE_OBJECT FileObject);
 
 NTSTATUS IoCheckShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
-                            _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess, _In_ BOOLEAN Update);
+                            _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
+                            _In_ BOOLEAN Update);
 NTSTATUS IoCheckShareAccessEx(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
-                              _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess, _In_ BOOLEAN Update,
-                              _In_ PBOOLEAN WritePermission);
+                              _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
+                              _In_ BOOLEAN Update, _In_ PBOOLEAN WritePermission);
 NTSTATUS IoCheckLinkShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
-                                _Inout_opt_ PFILE_OBJECT FileObject, _Inout_opt_ PSHARE_ACCESS ShareAccess,
-                                _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess, _In_ ULONG IoShareAccessFlags);
+                                _Inout_opt_ PFILE_OBJECT FileObject,
+                                _Inout_opt_ PSHARE_ACCESS ShareAccess,
+                                _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess,
+                                _In_ ULONG IoShareAccessFlags);
 VOID IoRemoveShareAccess(_In_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess);
 VOID IoRemoveLinkShareAccess(_In_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
                              _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess);
-VOID IoSetShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess, _Inout_ PFILE_OBJECT FileObject,
-                      _Out_ PSHARE_ACCESS ShareAccess);
+VOID IoSetShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
+                      _Inout_ PFILE_OBJECT FileObject, _Out_ PSHARE_ACCESS ShareAccess);
 VOID IoSetLinkShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
                           _Inout_ PFILE_OBJECT FileObject, _Inout_opt_ PSHARE_ACCESS ShareAccess,
-                          _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess, _In_ ULONG IoShareAccessFlags);
+                          _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess,
+                          _In_ ULONG IoShareAccessFlags);
 VOID IoUpdateShareAccess(_In_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess);
 VOID IoUpdateLinkShareAccess(_In_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
                              _Inout_opt_ PLINK_SHARE_ACCESS LinkShareAccess);

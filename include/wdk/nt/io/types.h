@@ -1,4 +1,5 @@
-// The I/O manager's basic types: forward declarations, IO_STATUS_BLOCK, device types, control codes.
+// The I/O manager's basic types: forward declarations, IO_STATUS_BLOCK, device types, control
+// codes.
 #ifndef FLTSIM_WDK_NT_IO_TYPES_H
 #define FLTSIM_WDK_NT_IO_TYPES_H
 
@@ -29,14 +30,6 @@ typedef struct _IO_DRIVER_CREATE_CONTEXT IO_DRIVER_CREATE_CONTEXT, *PIO_DRIVER_C
 
 typedef ULONG DEVICE_TYPE;
 
-typedef struct _IO_STATUS_BLOCK {
-    __extension__ union {
-        NTSTATUS Status;
-        PVOID Pointer;
-    };
-    ULONG_PTR Information;
-} IO_STATUS_BLOCK, *PIO_STATUS_BLOCK;
-
 typedef VOID IO_APC_ROUTINE(PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, ULONG Reserved);
 typedef IO_APC_ROUTINE *PIO_APC_ROUTINE;
 
@@ -57,18 +50,17 @@ typedef struct _IO_PRIORITY_INFO {
 } IO_PRIORITY_INFO, *PIO_PRIORITY_INFO;
 
 #define IO_PRIORITY_INFO_INITIALIZE_SIZE ((ULONG)sizeof(IO_PRIORITY_INFO))
-#define IoInitializePriorityInfo(Info)                                                                                 \
-    do {                                                                                                               \
-        RtlZeroMemory((Info), sizeof(IO_PRIORITY_INFO));                                                               \
-        (Info)->Size = sizeof(IO_PRIORITY_INFO);                                                                       \
-        (Info)->ThreadPriority = 0xffff;                                                                               \
-        (Info)->IoPriority = IoPriorityNormal;                                                                         \
-        (Info)->PagePriority = 0;                                                                                      \
+#define IoInitializePriorityInfo(Info)                                                             \
+    do {                                                                                           \
+        RtlZeroMemory((Info), sizeof(IO_PRIORITY_INFO));                                           \
+        (Info)->Size = sizeof(IO_PRIORITY_INFO);                                                   \
+        (Info)->ThreadPriority = 0xffff;                                                           \
+        (Info)->IoPriority = IoPriorityNormal;                                                     \
+        (Info)->PagePriority = 0;                                                                  \
     } while (0)
 
 #define IO_FILE_OBJECT_NON_PAGED_POOL_CHARGE 64
 #define IO_FILE_OBJECT_PAGED_POOL_CHARGE 1024
-#define IO_IGNORE_SHARE_ACCESS_CHECK 0x0800
 
 // The increments for IoCompleteRequest's priority boost.
 #define IO_NO_INCREMENT 0
@@ -181,11 +173,12 @@ typedef struct _IO_PRIORITY_INFO {
 
 // Control codes.
 #ifndef CTL_CODE
-#define CTL_CODE(DeviceType, Function, Method, Access)                                                                 \
-    (((ULONG)(DeviceType) << 16) | ((ULONG)(Access) << 14) | ((ULONG)(Function) << 2) | (ULONG)(Method))
+#define CTL_CODE(DeviceType, Function, Method, Access)                                             \
+    (((ULONG)(DeviceType) << 16) | ((ULONG)(Access) << 14) | ((ULONG)(Function) << 2) |            \
+     (ULONG)(Method))
 #endif
-#define DEVICE_TYPE_FROM_CTL_CODE(ctrlCode) (((ULONG)((ctrlCode) & 0xffff0000)) >> 16)
-#define METHOD_FROM_CTL_CODE(ctrlCode) ((ULONG)((ctrlCode) & 3))
+#define DEVICE_TYPE_FROM_CTL_CODE(ctrlCode) (((ULONG)((ctrlCode)&0xffff0000)) >> 16)
+#define METHOD_FROM_CTL_CODE(ctrlCode) ((ULONG)((ctrlCode)&3))
 #define IoGetFunctionCodeFromCtlCode(ControlCode) (((ControlCode) >> 2) & 0x00000FFF)
 
 #define METHOD_BUFFERED 0

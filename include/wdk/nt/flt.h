@@ -1,0 +1,24 @@
+// The Filter Manager.
+#ifndef FLTSIM_WDK_NT_FLT_H
+#define FLTSIM_WDK_NT_FLT_H
+
+#include "flt/callback_data.h"
+#include "flt/context.h"
+#include "flt/create.h"
+#include "flt/ecp.h"
+#include "flt/file_io.h"
+#include "flt/lock.h"
+#include "flt/misc.h"
+#include "flt/name.h"
+#include "flt/object.h"
+#include "flt/parameters.h"
+#include "flt/pend.h"
+#include "flt/port.h"
+#include "flt/registration.h"
+#include "flt/section.h"
+#include "flt/types.h"
+#include "flt/user_structures.h"
+#include "flt/volume.h"
+#include "flt/work_item.h"
+
+#endif

@@ -1,0 +1,183 @@
+// The file system run-time library.
+#ifndef FLTSIM_WDK_NT_FSRTL_H
+#define FLTSIM_WDK_NT_FSRTL_H
+
+#include "begin.h"
+#include "ex.h"
+#include "fsrtl/callbacks.h"
+#include "fsrtl/ecp.h"
+#include "fsrtl/fcb.h"
+#include "fsrtl/lock.h"
+#include "fsrtl/notify.h"
+#include "fsrtl/oplock.h"
+#include "io.h"
+#include "ke.h"
+#include "rtl.h"
+#include "types.h"
+
+FLTSIM_WDK_BEGIN
+
+#define FsRtlEnterFileSystem KeEnterCriticalRegion
+#define FsRtlExitFileSystem KeLeaveCriticalRegion
+
+typedef ULONG LBN, *PLBN;
+typedef ULONG VBN, *PVBN;
+typedef LONGLONG VCN, LCN;
+
+typedef enum _FSRTL_COMPARISON_RESULT {
+    LessThan = -1,
+    EqualTo = 0,
+    GreaterThan = 1
+} FSRTL_COMPARISON_RESULT;
+
+// Names.
+#define DOS_STAR (L'<')
+#define DOS_QM (L'>')
+#define DOS_DOT (L'"')
+#define ANSI_DOS_STAR ('<')
+#define ANSI_DOS_QM ('>')
+#define ANSI_DOS_DOT ('"')
+
+#define FSRTL_FAT_LEGAL 0x01
+#define FSRTL_HPFS_LEGAL 0x02
+#define FSRTL_NTFS_LEGAL 0x04
+#define FSRTL_WILD_CHARACTER 0x08
+#define FSRTL_OLE_LEGAL 0x10
+#define FSRTL_NTFS_STREAM_LEGAL (FSRTL_NTFS_LEGAL | FSRTL_OLE_LEGAL)
+
+extern const UCHAR *const *FsRtlLegalAnsiCharacterArray;
+
+#define FsRtlIsUnicodeCharacterWild(C)                                                             \
+    ((((C) >= 0x40) ? FALSE : FlagOn((*FsRtlLegalAnsiCharacterArray)[(C)], FSRTL_WILD_CHARACTER)))
+
+BOOLEAN FsRtlIsNameInExpression(_In_ PUNICODE_STRING Expression, _In_ PUNICODE_STRING Name,
+                                _In_ BOOLEAN IgnoreCase, _In_opt_ PWCH UpcaseTable);
+BOOLEAN FsRtlIsNameInUnUpcasedExpression(_In_ PUNICODE_STRING Expression, _In_ PUNICODE_STRING Name,
+                                         _In_ BOOLEAN IgnoreCase, _In_opt_ PWCH UpcaseTable);
+BOOLEAN FsRtlDoesNameContainWildCards(_In_ PUNICODE_STRING Name);
+BOOLEAN FsRtlAreNamesEqual(_In_ PCUNICODE_STRING ConstantNameA, _In_ PCUNICODE_STRING ConstantNameB,
+                           _In_ BOOLEAN IgnoreCase, _In_opt_ PCWCH UpcaseTable);
+VOID FsRtlDissectName(_In_ UNICODE_STRING Path, _Out_ PUNICODE_STRING FirstName,
+                      _Out_ PUNICODE_STRING RemainingName);
+VOID FsRtlDissectDbcs(_In_ ANSI_STRING Path, _Out_ PANSI_STRING FirstName,
+                      _Out_ PANSI_STRING RemainingName);
+BOOLEAN FsRtlDoesDbcsContainWildCards(_In_ PANSI_STRING Name);
+BOOLEAN FsRtlIsDbcsInExpression(_In_ PANSI_STRING Expression, _In_ PANSI_STRING Name);
+BOOLEAN FsRtlIsFatDbcsLegal(_In_ ANSI_STRING DbcsName, _In_ BOOLEAN WildCardsPermissible,
+                            _In_ BOOLEAN PathNamePermissible,
+                            _In_ BOOLEAN LeadingBackslashPermissible);
+BOOLEAN FsRtlIsHpfsDbcsLegal(_In_ ANSI_STRING DbcsName, _In_ BOOLEAN WildCardsPermissible,
+                             _In_ BOOLEAN PathNamePermissible,
+                             _In_ BOOLEAN LeadingBackslashPermissible);
+
+// Statuses.
+NTSTATUS FsRtlNormalizeNtstatus(_In_ NTSTATUS Exception, _In_ NTSTATUS GenericException);
+BOOLEAN FsRtlIsNtstatusExpected(_In_ NTSTATUS Exception);
+BOOLEAN FsRtlIsTotalDeviceFailure(_In_ NTSTATUS Status);
+
+// Pool: these raise where they cannot allocate.
+PVOID FsRtlAllocatePoolWithTag(_In_ POOL_TYPE PoolType, _In_ ULONG NumberOfBytes, _In_ ULONG Tag);
+PVOID FsRtlAllocatePoolWithQuotaTag(_In_ POOL_TYPE PoolType, _In_ ULONG NumberOfBytes,
+                                    _In_ ULONG Tag);
+#define FsRtlAllocatePool(PoolType, NumberOfBytes)                                                 \
+    FsRtlAllocatePoolWithTag(PoolType, NumberOfBytes, 'trSF')
+
+// Files.
+NTSTATUS FsRtlGetFileSize(_In_ PFILE_OBJECT FileObject, _Inout_ PLARGE_INTEGER FileSize);
+NTSTATUS FsRtlSetFileSize(_In_ PFILE_OBJECT FileObject, _Inout_ PLARGE_INTEGER FileSize);
+BOOLEAN FsRtlIsPagingFile(_In_ PFILE_OBJECT FileObject);
+BOOLEAN FsRtlIsSystemPagingFile(_In_ PFILE_OBJECT FileObject);
+BOOLEAN FsRtlCopyRead(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                      _In_ ULONG Length, _In_ BOOLEAN Wait, _In_ ULONG LockKey, _Out_ PVOID Buffer,
+                      _Out_ PIO_STATUS_BLOCK IoStatus, _In_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlCopyWrite(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                       _In_ ULONG Length, _In_ BOOLEAN Wait, _In_ ULONG LockKey, _In_ PVOID Buffer,
+                       _Out_ PIO_STATUS_BLOCK IoStatus, _In_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlMdlReadDev(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                        _In_ ULONG Length, _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain,
+                        _Out_ PIO_STATUS_BLOCK IoStatus, _In_opt_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlMdlReadCompleteDev(_In_ PFILE_OBJECT FileObject, _In_ PMDL MdlChain,
+                                _In_opt_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlPrepareMdlWriteDev(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                                _In_ ULONG Length, _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain,
+                                _Out_ PIO_STATUS_BLOCK IoStatus, _In_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlMdlWriteCompleteDev(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                                 _In_ PMDL MdlChain, _In_ PDEVICE_OBJECT DeviceObject);
+BOOLEAN FsRtlMdlRead(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                     _In_ ULONG Length, _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain,
+                     _Out_ PIO_STATUS_BLOCK IoStatus);
+BOOLEAN FsRtlMdlReadComplete(_In_ PFILE_OBJECT FileObject, _In_ PMDL MdlChain);
+BOOLEAN FsRtlPrepareMdlWrite(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                             _In_ ULONG Length, _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain,
+                             _Out_ PIO_STATUS_BLOCK IoStatus);
+BOOLEAN FsRtlMdlWriteComplete(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
+                              _In_ PMDL MdlChain);
+VOID FsRtlAcquireFileExclusive(_In_ PFILE_OBJECT FileObject);
+VOID FsRtlReleaseFile(_In_ PFILE_OBJECT FileObject);
+NTSTATUS FsRtlCreateSectionForDataScan(_Out_ PHANDLE SectionHandle, _Outptr_ PVOID *SectionObject,
+                                       _Out_opt_ PLARGE_INTEGER SectionFileSize,
+                                       _In_ PFILE_OBJECT FileObject, _In_ ACCESS_MASK DesiredAccess,
+                                       _In_opt_ struct _OBJECT_ATTRIBUTES *ObjectAttributes,
+                                       _In_opt_ PLARGE_INTEGER MaximumSize,
+                                       _In_ ULONG SectionPageProtection,
+                                       _In_ ULONG AllocationAttributes, _In_ ULONG Flags);
+NTSTATUS FsRtlQueryKernelEaFile(_In_ PFILE_OBJECT FileObject, _Out_ PVOID ReturnedEaData,
+                                _In_ ULONG Length, _In_ BOOLEAN ReturnSingleEntry,
+                                _In_opt_ PVOID EaList, _In_ ULONG EaListLength,
+                                _In_opt_ PULONG EaIndex, _In_ BOOLEAN RestartScan,
+                                _Out_opt_ PULONG LengthReturned);
+NTSTATUS FsRtlSetKernelEaFile(_In_ PFILE_OBJECT FileObject, _In_ PVOID EaBuffer, _In_ ULONG Length);
+NTSTATUS FsRtlKernelFsControlFile(_In_ PFILE_OBJECT FileObject, _In_ ULONG FsControlCode,
+                                  _In_ PVOID InputBuffer, _In_ ULONG InputBufferLength,
+                                  _Out_ PVOID OutputBuffer, _In_ ULONG OutputBufferLength,
+                                  _Out_opt_ PULONG RetOutputBufferSize);
+
+typedef enum _FSRTL_CHANGE_BACKING_TYPE {
+    ChangeDataControlArea,
+    ChangeImageControlArea,
+    ChangeSharedCacheMap
+} FSRTL_CHANGE_BACKING_TYPE,
+    *PFSRTL_CHANGE_BACKING_TYPE;
+
+NTSTATUS FsRtlChangeBackingFileObject(_In_opt_ PFILE_OBJECT CurrentFileObject,
+                                      _In_ PFILE_OBJECT NewFileObject,
+                                      _In_ FSRTL_CHANGE_BACKING_TYPE ChangeBackingType,
+                                      _In_ ULONG Flags);
+
+// Work.
+typedef VOID (*PFSRTL_STACK_OVERFLOW_ROUTINE)(_In_ PVOID Context, _In_ PKEVENT Event);
+
+VOID FsRtlPostStackOverflow(_In_ PVOID Context, _In_ PKEVENT Event,
+                            _In_ PFSRTL_STACK_OVERFLOW_ROUTINE Routine);
+VOID FsRtlPostPagingFileStackOverflow(_In_ PVOID Context, _In_ PKEVENT Event,
+                                      _In_ PFSRTL_STACK_OVERFLOW_ROUTINE Routine);
+NTSTATUS FsRtlCancellableWaitForSingleObject(_In_ PVOID Object, _In_opt_ PLARGE_INTEGER Timeout,
+                                             _In_opt_ PIRP Irp);
+NTSTATUS FsRtlCancellableWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID ObjectArray[],
+                                                _In_ WAIT_TYPE WaitType,
+                                                _In_opt_ PLARGE_INTEGER Timeout,
+                                                _In_opt_ PKWAIT_BLOCK WaitBlockArray,
+                                                _In_opt_ PIRP Irp);
+
+// Tunnelling.
+typedef struct _TUNNEL {
+    FAST_MUTEX Mutex;
+    struct _RTL_SPLAY_LINKS *Cache;
+    LIST_ENTRY TimerQueue;
+    USHORT NumEntries;
+} TUNNEL, *PTUNNEL;
+
+VOID FsRtlInitializeTunnelCache(_In_ TUNNEL *Cache);
+VOID FsRtlDeleteTunnelCache(_In_ TUNNEL *Cache);
+VOID FsRtlAddToTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey,
+                           _In_ UNICODE_STRING *ShortName, _In_ UNICODE_STRING *LongName,
+                           _In_ BOOLEAN KeyByShortName, _In_ ULONG DataLength, _In_ VOID *Data);
+BOOLEAN FsRtlFindInTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey,
+                               _In_ UNICODE_STRING *Name, _Out_ UNICODE_STRING *ShortName,
+                               _Out_ UNICODE_STRING *LongName, _Inout_ ULONG *DataLength,
+                               _Out_ VOID *Data);
+VOID FsRtlDeleteKeyFromTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey);
+
+FLTSIM_WDK_END
+
+#endif

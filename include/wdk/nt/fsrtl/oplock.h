@@ -1,0 +1,90 @@
+// Opportunistic locks.
+#ifndef FLTSIM_WDK_NT_FSRTL_OPLOCK_H
+#define FLTSIM_WDK_NT_FSRTL_OPLOCK_H
+
+#include "../begin.h"
+#include "../io/types.h"
+#include "../types.h"
+
+FLTSIM_WDK_BEGIN
+
+typedef PVOID OPLOCK, *POPLOCK;
+
+typedef VOID (*POPLOCK_WAIT_COMPLETE_ROUTINE)(_In_ PVOID Context, _In_ PIRP Irp);
+typedef VOID (*POPLOCK_FS_PREPOST_IRP)(_In_ PVOID Context, _In_ PIRP Irp);
+
+#define OPLOCK_FLAG_COMPLETE_IF_OPLOCKED 0x00000001
+#define OPLOCK_FLAG_OPLOCK_KEY_CHECK_ONLY 0x00000002
+#define OPLOCK_FLAG_BACK_OUT_ATOMIC_OPLOCK 0x00000004
+#define OPLOCK_FLAG_IGNORE_OPLOCK_KEYS 0x00000008
+#define OPLOCK_FLAG_PARENT_OBJECT 0x00000010
+#define OPLOCK_FLAG_CLOSING_DELETE_ON_CLOSE 0x00000020
+#define OPLOCK_FLAG_REMOVING_FILE_OR_LINK 0x00000040
+#define OPLOCK_FLAG_BREAKING_FOR_SHARING_VIOLATION 0x00000080
+#define OPLOCK_FSCTRL_FLAG_ALL_KEYS_MATCH 0x00000001
+
+typedef struct _OPLOCK_KEY_ECP_CONTEXT {
+    GUID OplockKey;
+    ULONG Reserved;
+} OPLOCK_KEY_ECP_CONTEXT, *POPLOCK_KEY_ECP_CONTEXT;
+
+#define OPLOCK_KEY_VERSION_WIN7 0x0001
+#define OPLOCK_KEY_VERSION_WIN8 0x0002
+#define OPLOCK_KEY_FLAG_PARENT_KEY 0x0001
+#define OPLOCK_KEY_FLAG_TARGET_KEY 0x0002
+
+typedef struct _OPLOCK_KEY_CONTEXT {
+    USHORT Version;
+    USHORT Flags;
+    GUID ParentOplockKey;
+    GUID TargetOplockKey;
+    ULONG Reserved;
+} OPLOCK_KEY_CONTEXT, *POPLOCK_KEY_CONTEXT;
+
+typedef struct _OPLOCK_NOTIFY_PARAMS {
+    ULONG NotifyReason;
+    PVOID NotifyContext;
+    PIRP Irp;
+    ULONG Status;
+} OPLOCK_NOTIFY_PARAMS, *POPLOCK_NOTIFY_PARAMS;
+
+DEFINE_GUID(GUID_ECP_OPLOCK_KEY, 0x48850596, 0x3050, 0x4be7, 0x98, 0x63, 0xfe, 0xc3, 0x50, 0xce,
+            0x8d, 0x7f);
+
+VOID FsRtlInitializeOplock(_Inout_ POPLOCK Oplock);
+VOID FsRtlUninitializeOplock(_Inout_ POPLOCK Oplock);
+NTSTATUS FsRtlOplockFsctrl(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG OpenCount);
+NTSTATUS FsRtlOplockFsctrlEx(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG OpenCount,
+                             _In_ ULONG Flags);
+NTSTATUS FsRtlCheckOplock(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_opt_ PVOID Context,
+                          _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
+                          _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+NTSTATUS FsRtlCheckOplockEx(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
+                            _In_opt_ PVOID Context,
+                            _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
+                            _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+NTSTATUS FsRtlOplockBreakToNone(_Inout_ POPLOCK Oplock, _In_ struct _IO_STACK_LOCATION *IrpSp,
+                                _In_ PIRP Irp, _In_opt_ PVOID Context,
+                                _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
+                                _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+NTSTATUS FsRtlOplockBreakToNoneEx(_Inout_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
+                                  _In_opt_ PVOID Context,
+                                  _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
+                                  _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+NTSTATUS FsRtlOplockBreakH(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
+                           _In_opt_ PVOID Context,
+                           _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
+                           _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+BOOLEAN FsRtlOplockIsFastIoPossible(_In_ POPLOCK Oplock);
+BOOLEAN FsRtlOplockIsSharedRequest(_In_ PIRP Irp);
+BOOLEAN FsRtlOplockKeysEqual(_In_opt_ PFILE_OBJECT Fo1, _In_opt_ PFILE_OBJECT Fo2);
+BOOLEAN FsRtlCurrentBatchOplock(_In_ POPLOCK Oplock);
+BOOLEAN FsRtlCurrentOplock(_In_ POPLOCK Oplock);
+BOOLEAN FsRtlCurrentOplockH(_In_ POPLOCK Oplock);
+NTSTATUS FsRtlUpgradeOplock(_In_ POPLOCK Oplock, _In_ PFILE_OBJECT FileObject);
+POPLOCK_KEY_ECP_CONTEXT IoGetOplockKeyContext(_In_ PFILE_OBJECT FileObject);
+POPLOCK_KEY_CONTEXT IoGetOplockKeyContextEx(_In_ PFILE_OBJECT FileObject);
+
+FLTSIM_WDK_END
+
+#endif
