@@ -1,0 +1,75 @@
+/* Private to the cache manager. The pages belong to the stream's control area (mm/mmp.h), which mapped views share.
+ *
+ * A cache map is made by the first CcInitializeCacheMap of a stream and goes with the control area. Each file object
+ * that initialized caching has a private map (FILE_OBJECT.PrivateCacheMap), which holds one reference on the area. */
+#ifndef FLTSIM_CC_CCP_H
+#define FLTSIM_CC_CCP_H
+
+#include "mm/mmp.h"
+
+struct cc_private {
+    LIST_ENTRY link; /* cc_map.opens */
+    struct cc_map *map;
+    PFILE_OBJECT file;
+    bool allocated;
+};
+
+struct cc_map {
+    LONGLONG kind;
+    LARGE_INTEGER FileSize; /* here, where CcGetFileSizePointer looks */
+    LARGE_INTEGER AllocationSize, ValidDataLength;
+    struct mi_control_area *area;
+    PCACHE_MANAGER_CALLBACKS callbacks;
+    PVOID context;
+    LIST_ENTRY opens; /* struct cc_private.link; under area->lock */
+    struct cc_private first;
+    PCACHE_UNINITIALIZE_EVENT events;
+    PVOID log_handle;
+    ULONG read_ahead;
+    unsigned failures; /* passes of the lazy writer that could not write */
+    bool pin_access, no_read_ahead, no_write_behind;
+};
+
+struct cc_bcb {
+    PUBLIC_BCB Public;
+    struct mi_control_area *area; /* referenced */
+    LONGLONG offset;
+    ULONG length;
+    atomic_long references;
+    bool pinned;
+    PVOID owner;
+};
+
+struct cc_state {
+    KTIMER timer;
+    KDPC dpc;
+    WORK_QUEUE_ITEM work;
+    KEVENT idle;       /* no pass is under way */
+    atomic_bool armed; /* timer set, or a pass queued or running */
+    atomic_bool stopping;
+};
+extern struct cc_state *cc;
+
+static inline struct cc_map *CcpMapOf(PFILE_OBJECT file)
+{
+    struct cc_private *private = __atomic_load_n(&file->PrivateCacheMap, __ATOMIC_ACQUIRE);
+    return private ? private->map : NULL;
+}
+/* The stream's control area, referenced, however it came to be: for calls with a file object that does not cache. */
+static inline struct mi_control_area *CcpAreaOf(PFILE_OBJECT file)
+{
+    return MiFindControlArea(file->SectionObjectPointer, false);
+}
+
+/* Closes one file object's use of the cache. True: it was the last one. */
+bool CcpCloseCache(PFILE_OBJECT file);
+/* mm's hooks. */
+void CcpForget(struct mi_control_area *area);
+void CcpWorkAppeared(void);
+/* One pass of the lazy writer, now, on this thread. */
+void CcpLazyPass(void);
+
+bool CcpStart(void);
+void CcpStop(void);
+
+#endif

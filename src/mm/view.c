@@ -1,0 +1,324 @@
+#include "mm/mmp.h"
+
+#include "ob/object.h"
+#include "ps/process.h"
+
+#include <string.h>
+
+enum { MI_GRANULARITY = 0x10000 };
+
+static bool is_writable(ULONG protection)
+{
+    return (protection & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE)) != 0;
+}
+
+/* -- what was written through views --------------------------------------------------------------------------------- */
+
+/* Threads of a program may write while this looks: they are not ours to lock out. */
+__attribute__((no_sanitize("thread"))) static bool differs(const UCHAR *page, const UCHAR *clean)
+{
+    const ULONGLONG *a = (const ULONGLONG *)page, *b = (const ULONGLONG *)clean;
+    for (size_t i = 0; i < MI_PAGE / sizeof *a; i++)
+        if (a[i] != b[i])
+            return true;
+    return false;
+}
+
+void MiCollectViews(struct mi_control_area *area)
+{
+    if (!area->shadow || atomic_load(&area->writable_views) == 0)
+        return;
+    size_t top = atomic_load(&area->top);
+    for (size_t page = 0; page < top; page++)
+        if ((atomic_load(&area->state[page]) & (MI_VALID | MI_DIRTY | MI_SHADOWED)) ==
+                (MI_VALID | MI_SHADOWED) &&
+            differs(area->base + page * MI_PAGE, area->shadow + page * MI_PAGE))
+            MiMarkDirty(area, page, page + 1);
+}
+
+/* -- mapping ---------------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS bring_in(struct mi_view *view, size_t first, size_t end)
+{
+    struct mi_control_area *area = view->section->area;
+    NTSTATUS status = MiFault(area, first, end);
+    if (NT_SUCCESS(status) && view->writable && !MiStartShadow(area, first, end))
+        status = STATUS_INSUFFICIENT_RESOURCES;
+    return status;
+}
+
+static void count_view(struct mi_view *view, long by)
+{
+    struct mi_control_area *area = view->section->area;
+    if (!area)
+        return;
+    atomic_fetch_add(&area->user_views, by);
+    if (view->writable) {
+        atomic_fetch_add(&area->user_writable, by);
+        atomic_fetch_add(&area->writable_views, by);
+    }
+}
+
+static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *size, ULONG protection)
+{
+    if (offset % MI_GRANULARITY)
+        return STATUS_MAPPED_ALIGNMENT;
+    if (offset < 0 || offset >= section->size)
+        return STATUS_INVALID_VIEW_SIZE;
+    if (*size == 0)
+        *size = (SIZE_T)(section->size - offset);
+    else if (*size > (ULONGLONG)(section->size + MI_PAGE - 1 - offset))
+        return STATUS_INVALID_VIEW_SIZE;
+    if (is_writable(protection) && !is_writable(section->protection))
+        return STATUS_SECTION_PROTECTION;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset, SIZE_T *size,
+                   ULONG protection, bool system)
+{
+    NTSTATUS status = check_view(section, offset, size, protection);
+    if (!NT_SUCCESS(status))
+        return status;
+    *size = (*size + MI_PAGE - 1) & ~(SIZE_T)(MI_PAGE - 1);
+    struct mi_view *view = sim_alloc(sizeof *view);
+    view->process = process;
+    view->section = section;
+    view->size = *size;
+    view->system = system;
+    view->writable = is_writable(protection);
+    view->base = (section->area ? section->area->base : section->memory) + offset;
+    ObpReference(section);
+    count_view(view, 1);
+    if (section->area)
+        status = bring_in(view, MiPageOf(offset), MiPageOf(offset) + *size / MI_PAGE);
+    if (!NT_SUCCESS(status)) {
+        count_view(view, -1);
+        ObpDereference(section);
+        sim_free(view);
+        return status;
+    }
+    *base = view->base;
+    sched_lock(&mm->view_lock);
+    InsertHeadList(&mm->views, &view->link);
+    sched_unlock(&mm->view_lock);
+    return STATUS_SUCCESS;
+}
+
+bool MiStartShadow(struct mi_control_area *area, size_t first, size_t end)
+{
+    if (!area->shadow && !MiCreateShadow(area))
+        return false;
+    for (size_t page = first; page < end; page++)
+        if (!(atomic_fetch_or(&area->state[page], MI_SHADOWED) & (MI_DIRTY | MI_SHADOWED)))
+            memcpy(area->shadow + page * MI_PAGE, area->base + page * MI_PAGE, MI_PAGE);
+    return true;
+}
+
+/* Takes the newest view that `process` (NULL: any) has at the address off the list. */
+static struct mi_view *take_view(PEPROCESS process, PVOID address, bool system, bool any)
+{
+    struct mi_view *found = NULL;
+    sched_lock(&mm->view_lock);
+    for (PLIST_ENTRY link = mm->views.Flink; link != &mm->views && !found; link = link->Flink) {
+        struct mi_view *view = CONTAINING_RECORD(link, struct mi_view, link);
+        ULONG_PTR distance = (ULONG_PTR)address - (ULONG_PTR)view->base;
+        if (any ? !process || view->process == process
+                : view->process == process && view->system == system && distance < view->size)
+            found = view;
+    }
+    if (found)
+        RemoveEntryList(&found->link);
+    sched_unlock(&mm->view_lock);
+    return found;
+}
+
+static void end_view(struct mi_view *view)
+{
+    struct mi_control_area *area = view->section->area;
+    if (area && view->writable) {
+        MiCollectViews(area);
+        MiQueueWork(area);
+    }
+    count_view(view, -1);
+    ObpDereference(view->section);
+    sim_free(view);
+}
+
+NTSTATUS MiUnmapView(PEPROCESS process, PVOID address, bool system)
+{
+    struct mi_view *view = take_view(process, address, system, false);
+    if (!view)
+        return STATUS_NOT_MAPPED_VIEW;
+    end_view(view);
+    return STATUS_SUCCESS;
+}
+
+void MiUnmapProcess(PEPROCESS process)
+{
+    struct mi_view *view;
+    while ((view = take_view(process, NULL, false, true)))
+        end_view(view);
+}
+
+/* The stream and the pages that a range of a view shows; the section is referenced. */
+static struct mi_section *section_of(PEPROCESS process, PVOID base, SIZE_T *size, size_t *first, size_t *end)
+{
+    struct mi_section *section = NULL;
+    sched_lock(&mm->view_lock);
+    for (PLIST_ENTRY link = mm->views.Flink; link != &mm->views && !section; link = link->Flink) {
+        struct mi_view *view = CONTAINING_RECORD(link, struct mi_view, link);
+        ULONG_PTR distance = (ULONG_PTR)base - (ULONG_PTR)view->base;
+        if (view->process != process || distance >= view->size)
+            continue;
+        section = view->section;
+        ObpReference(section);
+        if (*size == 0 || *size > view->size - distance)
+            *size = view->size - distance;
+    }
+    sched_unlock(&mm->view_lock);
+    if (section && section->area) {
+        *first = ((ULONG_PTR)base - (ULONG_PTR)section->area->base) / MI_PAGE;
+        *end = ((ULONG_PTR)base - (ULONG_PTR)section->area->base + *size + MI_PAGE - 1) / MI_PAGE;
+    }
+    return section;
+}
+
+NTSTATUS MiFlushView(PEPROCESS process, PVOID *base, SIZE_T *size, PIO_STATUS_BLOCK iosb)
+{
+    size_t first = 0, end = 0;
+    ULONG_PTR written = 0;
+    NTSTATUS status = STATUS_SUCCESS;
+    struct mi_section *section = section_of(process, *base, size, &first, &end);
+    if (!section)
+        return STATUS_NOT_MAPPED_VIEW;
+    if (section->area) {
+        PFILE_OBJECT file = section->area->file;
+        status = FsRtlAcquireFileForCcFlushEx(file);
+        if (NT_SUCCESS(status)) {
+            status = MiFlush(section->area, first, end, &written);
+            FsRtlReleaseFileForCcFlush(file);
+        }
+    }
+    ObpDereference(section);
+    iosb->Status = status;
+    iosb->Information = written;
+    return status;
+}
+
+/* -- the services -------------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS process_of(HANDLE handle, KPROCESSOR_MODE mode, PEPROCESS *process)
+{
+    if (handle != NtCurrentProcess())
+        return ObpReferenceHandle(handle, 0, *PsProcessType, (CCHAR)mode, (PVOID *)process, NULL);
+    *process = KiCurrentProcess();
+    ObpReference(*process);
+    return STATUS_SUCCESS;
+}
+
+static ACCESS_MASK access_for(ULONG protection)
+{
+    return is_writable(protection) ? SECTION_MAP_READ | SECTION_MAP_WRITE : SECTION_MAP_READ;
+}
+
+NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect)
+{
+    API_ENTER(NtMapViewOfSection, SectionHandle, SCHED_WRITE);
+    KPROCESSOR_MODE mode = ExGetPreviousMode();
+    struct mi_section *section;
+    PEPROCESS process;
+    NTSTATUS status = process_of(ProcessHandle, mode, &process);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = ObpReferenceHandle(SectionHandle, access_for(Win32Protect), mm->section_type, (CCHAR)mode,
+                                (PVOID *)&section, NULL);
+    if (NT_SUCCESS(status)) {
+        status = MiMapView(section, process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0, ViewSize,
+                           Win32Protect, false);
+        ObpDereference(section);
+    }
+    ObpDereference(process);
+    return status;
+}
+
+NTSTATUS ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect)
+{
+    API_ENTER(ZwMapViewOfSection, SectionHandle, SCHED_WRITE);
+    struct _KTHREAD *thread = KiCurrentThread();
+    KPROCESSOR_MODE previous = thread->previous_mode;
+    thread->previous_mode = KernelMode;
+    NTSTATUS status = NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits, CommitSize,
+                                         SectionOffset, ViewSize, InheritDisposition, AllocationType, Win32Protect);
+    thread->previous_mode = previous;
+    return status;
+}
+
+NTSTATUS NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
+{
+    API_ENTER(NtUnmapViewOfSection, BaseAddress, SCHED_WRITE);
+    PEPROCESS process;
+    NTSTATUS status = process_of(ProcessHandle, ExGetPreviousMode(), &process);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = MiUnmapView(process, BaseAddress, false);
+    ObpDereference(process);
+    return status;
+}
+
+NTSTATUS ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
+{
+    API_ENTER(ZwUnmapViewOfSection, BaseAddress, SCHED_WRITE);
+    PEPROCESS process;
+    NTSTATUS status = process_of(ProcessHandle, KernelMode, &process);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = MiUnmapView(process, BaseAddress, false);
+    ObpDereference(process);
+    return status;
+}
+
+NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
+{
+    API_ENTER(ZwFlushVirtualMemory, *BaseAddress, SCHED_WRITE);
+    PEPROCESS process;
+    NTSTATUS status = process_of(ProcessHandle, KernelMode, &process);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = MiFlushView(process, BaseAddress, RegionSize, IoStatus);
+    ObpDereference(process);
+    return status;
+}
+
+NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize)
+{
+    API_ENTER(MmMapViewInSystemSpace, Section, SCHED_WRITE);
+    struct mi_section *section = Section;
+    ULONG protection = is_writable(section->protection) ? PAGE_READWRITE : PAGE_READONLY;
+    return MiMapView(section, PsInitialSystemProcess, MappedBase, 0, ViewSize, protection, true);
+}
+
+NTSTATUS MmUnmapViewInSystemSpace(PVOID MappedBase)
+{
+    API_ENTER(MmUnmapViewInSystemSpace, MappedBase, SCHED_WRITE);
+    return MiUnmapView(PsInitialSystemProcess, MappedBase, true);
+}
+
+NTSTATUS MmMapViewOfSection(PVOID SectionObject, PEPROCESS Process, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Protect)
+{
+    API_ENTER(MmMapViewOfSection, SectionObject, SCHED_WRITE);
+    return MiMapView(SectionObject, Process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0, ViewSize,
+                     Protect, false);
+}
+
+NTSTATUS MmUnmapViewOfSection(PEPROCESS Process, PVOID BaseAddress)
+{
+    API_ENTER(MmUnmapViewOfSection, BaseAddress, SCHED_WRITE);
+    return MiUnmapView(Process, BaseAddress, false);
+}
