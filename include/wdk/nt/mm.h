@@ -230,11 +230,8 @@ NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess, POBJEC
 
 /* -- what a file system asks ------------------------------------------------------------------------ */
 
-typedef struct _SECTION_OBJECT_POINTERS {
-    PVOID DataSectionObject;
-    PVOID SharedCacheMap;
-    PVOID ImageSectionObject;
-} SECTION_OBJECT_POINTERS, *PSECTION_OBJECT_POINTERS;
+/* Defined in nt/io/file_object.h. */
+typedef struct _SECTION_OBJECT_POINTERS SECTION_OBJECT_POINTERS, *PSECTION_OBJECT_POINTERS;
 
 /* nf-ntifs-mmflushimagesection: <= APC_LEVEL; FALSE while an image section is mapped. */
 BOOLEAN MmFlushImageSection(PSECTION_OBJECT_POINTERS SectionObjectPointer, MMFLUSH_TYPE FlushType);

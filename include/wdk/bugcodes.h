@@ -1,0 +1,6 @@
+#ifndef FLTSIM_WDK_BUGCODES_H
+#define FLTSIM_WDK_BUGCODES_H
+
+#include <nt/bugcodes.h>
+
+#endif

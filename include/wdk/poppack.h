@@ -1,0 +1,2 @@
+/* No guard: acts at every inclusion. */
+#pragma pack(pop)
