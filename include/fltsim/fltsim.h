@@ -96,6 +96,15 @@ void fltsim_trace_print(FILE *out);
 /* Virtual time: everything due within `milliseconds` happens. */
 void fltsim_sleep(unsigned milliseconds);
 
+/* From now on, `seconds` of processor time without another call of this end the run as `endless-loop`, with the stack
+ * of the thread that ran; the process aborts. 0: no limit. */
+void fltsim_watchdog(unsigned seconds);
+/* Records a violation of a rule of the table by name, as the library's own checks do. */
+void fltsim_violate(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The rules one by one. */
+void fltsim_each_rule(void (*visit)(const char *name, const char *why, const char *windows, void *context),
+                      void *context);
+
 /* ---- drivers --------------------------------------------------------------------------------------------------- */
 
 struct fltsim_driver;
@@ -123,6 +132,12 @@ NTSTATUS fltsim_unload(struct fltsim_driver *driver);
 NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver);
 PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver);
 const char *fltsim_driver_name(const struct fltsim_driver *driver);
+/* What the driver registered with the Filter Manager, a line at a time. */
+void fltsim_describe(struct fltsim_driver *driver, void (*line)(const char *text, void *context), void *context);
+/* How often its pre- and post-operation callbacks ran, per major function that it registered: "IRP_MJ_CREATE". */
+void fltsim_each_operation(struct fltsim_driver *driver,
+                           void (*visit)(const char *major, unsigned long pre, unsigned long post, void *context),
+                           void *context);
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,205 @@
+#include "tool/check.h"
+
+#include "plat/file.h"
+#include "plat/process.h"
+#include "plat/shared.h"
+#include "sim/inf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUN_MEMORY = 64 << 20 };
+
+char *check_text(struct check_run *run, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    size_t at = atomic_fetch_add(&run->used, size);
+    if (at + size > run->size)
+        return "";
+    return memcpy(run->text + at, text, size);
+}
+
+void check_note(const char *text, void *context)
+{
+    struct check_run *run = context;
+    unsigned i = atomic_fetch_add(&run->note_count, 1);
+    if (i < CHECK_NOTES)
+        run->notes[i] = check_text(run, text);
+}
+
+void check_step(const struct check *check, struct check_run *run, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(run->step, sizeof run->step, format, arguments);
+    va_end(arguments);
+    fltsim_watchdog(check->options->timeout);
+    if (check->progress)
+        fprintf(stderr, "\r\033[K%s: %s", run->label, run->step);
+}
+
+/* ---- one run in a process of its own ---- */
+
+struct child {
+    const struct check *check;
+    struct check_run *run;
+    const struct scenario *scenario;
+};
+
+static int child_body(void *argument)
+{
+    struct child *child = argument;
+    if (child->scenario)
+        scenario_run(child->check, child->run, child->scenario);
+    else
+        check_run_body(child->check, child->run);
+    child->run->finished = true;
+    return 0;
+}
+
+static void add_violation(struct check_run *run, const char *rule, char *what, const char *why, const char *windows)
+{
+    unsigned i = atomic_fetch_add(&run->violation_count, 1);
+    if (i < CHECK_VIOLATIONS)
+        run->violations[i] = (struct fltsim_violation){.rule = rule, .what = check_text(run, what), .history = "",
+                                                       .why = why, .windows = windows, .driver = "", .fatal = true};
+    free(what);
+}
+
+static bool has_fatal(const struct check_run *run)
+{
+    for (unsigned i = 0; i < run->violation_count && i < CHECK_VIOLATIONS; i++)
+        if (run->violations[i].fatal)
+            return true;
+    return false;
+}
+
+/* The process of the run ended in a way that it could not report itself. */
+static void explain_end(struct check_run *run, const struct plat_exit *end, const char *output)
+{
+    if (run->finished || has_fatal(run))
+        return;
+    if (end->timed_out)
+        add_violation(run, "endless-loop", tool_format("The run did not end; it was at: %s.", run->step),
+                      "A thread of the driver runs for ever, or two wake each other without getting on.",
+                      "A processor is lost to the loop; at DISPATCH_LEVEL bug check 0x133 DPC_WATCHDOG_VIOLATION.");
+    else
+        add_violation(run, "crash",
+                      tool_format("The run's process ended by %s %d; it was at: %s. It said: %.400s",
+                                  end->signal ? "signal" : "exit code", end->signal ? end->signal : end->code,
+                                  run->step, output ? output : ""),
+                      "The driver destroyed what the simulated machine stands on.",
+                      "A blue screen, at this place or a later one.");
+}
+
+static bool run_in_process(const struct check *check, struct check_run *run, const struct scenario *scenario)
+{
+    struct child child = {check, run, scenario};
+    struct plat_exit end;
+    char *output = NULL;
+    bool show = check->progress || check->options->trace;
+
+    fflush(NULL);
+    if (!plat_process_fork(child_body, &child, check->options->timeout * 4000 + 60000, &end, show ? NULL : &output)) {
+        tool_error("a process for the run cannot be made");
+        return false;
+    }
+    if (check->progress)
+        fprintf(stderr, "\r\033[K");
+    explain_end(run, &end, output);
+    free(output);
+    return true;
+}
+
+static struct check_run *new_run(struct check *check, const char *label, bool in_flight)
+{
+    struct check_run *run = plat_shared_alloc(RUN_MEMORY);
+    if (!run) {
+        tool_error("no memory for a run's findings");
+        exit(2);
+    }
+    run->size = RUN_MEMORY - sizeof *run;
+    run->label = label;
+    run->in_flight = in_flight;
+    check->runs[check->run_count++] = run;
+    return run;
+}
+
+static bool run_all(struct check *check, const struct scenario *scenario)
+{
+    if (scenario)
+        return run_in_process(check, new_run(check, check->options->scenario, false), scenario);
+    return run_in_process(check, new_run(check, "idle unload", false), NULL) &&
+           run_in_process(check, new_run(check, "unload with requests in flight", true), NULL);
+}
+
+/* ---- the command ---- */
+
+static bool find_service(struct check *check)
+{
+    const struct tool_options *options = check->options;
+    struct sim_inf inf;
+    char *error;
+
+    check->inf = options->inf ? options->inf : check->build->inf;
+    check->name = options->name;
+    if (check->inf && options->altitude) {
+        tool_error("--altitude is for a driver without an INF; %s gives it", check->inf);
+        return false;
+    }
+    if (check->inf) {
+        if (!sim_inf_read(check->inf, &inf, &error)) {
+            tool_error("%s", error);
+            sim_inf_free_error(error);
+            return false;
+        }
+        sim_inf_free(&inf);
+        return true;
+    }
+    if (!check->name)
+        check->name = check->build->name;
+    check->altitude = options->altitude;
+    if (!check->altitude) {
+        check->altitude = "370000";
+        check->altitude_by_default = true;
+    }
+    if (!sim_altitude_is_valid(check->altitude)) {
+        tool_error("--altitude takes a decimal number such as 370020 or 370020.5, not \"%s\"", check->altitude);
+        return false;
+    }
+    return true;
+}
+
+int check_driver(const struct tool_options *options)
+{
+    struct build_result build;
+    struct check check = {.options = options, .build = &build};
+    struct scenario *scenario = NULL;
+    int code = 2;
+
+    check.progress = plat_terminal_columns(2) > 0 && !options->trace && !options->build.verbose;
+    if (options->seed && options->choices) {
+        tool_error("--seed and --choices exclude each other: choices are a whole schedule");
+        return 2;
+    }
+    if (options->scenario && !(scenario = scenario_read(options->scenario)))
+        return 2;
+    if (check.progress)
+        fprintf(stderr, "\r\033[Kbuilding");
+    bool built = build_driver(&options->build, &build);
+    if (check.progress)
+        fprintf(stderr, "\r\033[K");
+    if (!built) {
+        if (options->json)
+            check_print_json_build(&build);
+    } else if (find_service(&check) && run_all(&check, scenario)) {
+        code = options->json ? check_print_json(&check) : check_print(&check);
+    }
+    for (size_t i = 0; i < check.run_count; i++)
+        plat_shared_free(check.runs[i], RUN_MEMORY);
+    scenario_free(scenario);
+    build_finish(&build);
+    return code;
+}

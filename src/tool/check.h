@@ -1,0 +1,75 @@
+/* `fltsim check`: build, then run after run in a process of its own each, then the report. */
+#ifndef FLTSIM_TOOL_CHECK_H
+#define FLTSIM_TOOL_CHECK_H
+
+#include "tool/options.h"
+
+#include <fltsim/fltsim.h>
+#include <stdatomic.h>
+
+int check_driver(const struct tool_options *options);
+int check_print_rules(const struct tool_options *options);
+
+enum { CHECK_VIOLATIONS = 200, CHECK_NOTES = 40, CHECK_OPERATIONS = 64, CHECK_LINES = 80 };
+
+/* What one run found. It stands in memory that the run's process shares with the command's, texts included, so that
+ * whatever ends the run, what it found stays. */
+struct check_run {
+    const char *label;      /* "idle unload", "unload with requests in flight" */
+    bool in_flight;
+    bool finished;
+    char step[80];          /* what it was doing */
+    NTSTATUS load_status;
+    atomic_uint violation_count, note_count;
+    struct fltsim_violation violations[CHECK_VIOLATIONS];
+    const char *notes[CHECK_NOTES];
+    unsigned long operations, unexpected;
+    unsigned operation_count;
+    struct {
+        char name[48];
+        unsigned long pre, post;
+    } seen[CHECK_OPERATIONS]; /* by the driver, per major function */
+    unsigned line_count;
+    const char *lines[CHECK_LINES]; /* what the driver registered */
+    const char *choices;            /* the schedule */
+    atomic_size_t used;
+    size_t size;
+    char text[];
+};
+
+/* A whole check. */
+struct check {
+    const struct tool_options *options;
+    const struct build_result *build;
+    const char *inf; /* or NULL */
+    const char *name, *altitude; /* without an INF */
+    bool altitude_by_default;
+    struct check_run *runs[4];
+    size_t run_count;
+    bool progress; /* stderr is a terminal */
+};
+
+/* run.c: the body of a run's process. */
+void check_run_body(const struct check *check, struct check_run *run);
+/* scenario.c: the same, by a scenario file; parsed before anything runs. False: errors were printed. */
+struct scenario;
+struct scenario *scenario_read(const char *path);
+void scenario_run(const struct check *check, struct check_run *run, const struct scenario *scenario);
+void scenario_free(struct scenario *scenario);
+
+/* For the bodies. */
+char *check_text(struct check_run *run, const char *text); /* a copy in the shared memory */
+void check_note(const char *text, void *run);
+void check_step(const struct check *check, struct check_run *run, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool check_start(const struct check *check, struct check_run *run);
+void check_describe(struct check_run *run, struct fltsim_driver *driver);
+NTSTATUS check_load(const struct check *check, struct check_run *run, struct fltsim_driver **driver);
+
+/* print.c. Both give the exit status. */
+int check_print(const struct check *check);
+int check_print_json(const struct check *check);
+/* The build failed: what is missing, as JSON. */
+void check_print_json_build(const struct build_result *build);
+
+#endif

@@ -1,0 +1,60 @@
+/* The built-in workload: what programs do to files, on one volume, in steps. */
+#ifndef FLTSIM_TOOL_WORKLOAD_H
+#define FLTSIM_TOOL_WORKLOAD_H
+
+#include <fltsim/fltsim.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where the steps of one volume keep what they share. */
+struct workload {
+    const char *root; /* "C:" */
+    bool is_ntfs;
+    struct fltsim_process *other; /* a second program */
+    unsigned long operations;     /* calls made */
+    unsigned long unexpected;     /* that answered otherwise than a volume without the driver does */
+    void (*note)(const char *text, void *context); /* told of each of those; NULL: nobody */
+    void *context;
+};
+
+struct workload_step {
+    const char *name; /* "rename and link" */
+    void (*run)(struct workload *w);
+};
+extern const struct workload_step workload_steps[]; /* ends with name NULL */
+
+/* The tree that every step finds: folders, small and large files, streams, read-only and hidden ones. */
+void workload_populate(struct workload *w);
+
+/* ---- for the steps ---- */
+
+/* Counts the call and notes when its status is not the expected one. Returns NT_SUCCESS. */
+bool workload_expect(struct workload *w, const char *what, NTSTATUS status, NTSTATUS expected);
+/* "C:\work\name" for the names of the steps' own folder; the text lives until the fourth call from here. */
+const char *workload_path(struct workload *w, const char *name);
+/* Opens with workload_expect. NULL handle on failure. */
+HANDLE workload_open(struct workload *w, const char *name, const struct fltsim_open *open, NTSTATUS expected);
+void workload_close(struct workload *w, HANDLE handle);
+
+void workload_creates(struct workload *w);       /* dispositions and options; workload_create.c */
+void workload_failing_opens(struct workload *w);
+void workload_relative_opens(struct workload *w);
+void workload_cached(struct workload *w);        /* reads and writes of every kind; workload_io.c */
+void workload_uncached(struct workload *w);
+void workload_mapped(struct workload *w);
+void workload_sizes(struct workload *w);
+void workload_locks(struct workload *w);
+void workload_paging_file(struct workload *w);
+void workload_renames(struct workload *w);       /* names; workload_name.c */
+void workload_links(struct workload *w);
+void workload_deletes(struct workload *w);
+void workload_streams(struct workload *w);
+void workload_directories(struct workload *w);   /* workload_info.c */
+void workload_attributes(struct workload *w);
+void workload_volume(struct workload *w);
+void workload_sharing(struct workload *w);       /* two processes, several threads; workload_many.c */
+void workload_processes(struct workload *w);
+void workload_threads(struct workload *w);
+
+#endif
