@@ -1,0 +1,257 @@
+// System services. Every one that a driver may call by either name is declared as Zw and as Nt: the
+// first from kernel mode whatever the previous mode was, the second with the previous mode's
+// checks.
+#ifndef FLTSIM_WDK_NT_ZW_H
+#define FLTSIM_WDK_NT_ZW_H
+
+#include "begin.h"
+#include "cm.h"
+#include "io.h"
+#include "ke.h"
+#include "mm.h"
+#include "ob.h"
+#include "ps.h"
+#include "se.h"
+#include "tm.h"
+#include "types.h"
+
+FLTSIM_WDK_BEGIN
+
+#ifndef NtCurrentProcess
+#define NtCurrentProcess() ((HANDLE)(LONG_PTR)-1)
+#define ZwCurrentProcess() NtCurrentProcess()
+#define NtCurrentThread() ((HANDLE)(LONG_PTR)-2)
+#define ZwCurrentThread() NtCurrentThread()
+#define NtCurrentSession() ((HANDLE)(LONG_PTR)-3)
+#define ZwCurrentSession() NtCurrentSession()
+#endif
+
+#define FLTSIM_SERVICE(Name, ...)                                                                  \
+    NTSTATUS Zw##Name(__VA_ARGS__);                                                                \
+    NTSTATUS Nt##Name(__VA_ARGS__)
+
+// Objects and handles.
+FLTSIM_SERVICE(Close, _In_ HANDLE Handle);
+FLTSIM_SERVICE(DuplicateObject, _In_ HANDLE SourceProcessHandle, _In_ HANDLE SourceHandle,
+               _In_opt_ HANDLE TargetProcessHandle, _Out_opt_ PHANDLE TargetHandle,
+               _In_ ACCESS_MASK DesiredAccess, _In_ ULONG HandleAttributes, _In_ ULONG Options);
+FLTSIM_SERVICE(QueryObject, _In_opt_ HANDLE Handle,
+               _In_ OBJECT_INFORMATION_CLASS ObjectInformationClass,
+               _Out_opt_ PVOID ObjectInformation, _In_ ULONG ObjectInformationLength,
+               _Out_opt_ PULONG ReturnLength);
+FLTSIM_SERVICE(MakeTemporaryObject, _In_ HANDLE Handle);
+FLTSIM_SERVICE(QuerySecurityObject, _In_ HANDLE Handle,
+               _In_ SECURITY_INFORMATION SecurityInformation,
+               _Out_opt_ PSECURITY_DESCRIPTOR SecurityDescriptor, _In_ ULONG Length,
+               _Out_ PULONG LengthNeeded);
+FLTSIM_SERVICE(SetSecurityObject, _In_ HANDLE Handle, _In_ SECURITY_INFORMATION SecurityInformation,
+               _In_ PSECURITY_DESCRIPTOR SecurityDescriptor);
+FLTSIM_SERVICE(CreateDirectoryObject, _Out_ PHANDLE DirectoryHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(OpenDirectoryObject, _Out_ PHANDLE DirectoryHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(OpenSymbolicLinkObject, _Out_ PHANDLE LinkHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(QuerySymbolicLinkObject, _In_ HANDLE LinkHandle, _Inout_ PUNICODE_STRING LinkTarget,
+               _Out_opt_ PULONG ReturnedLength);
+
+// Files.
+FLTSIM_SERVICE(CreateFile, _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _In_opt_ PLARGE_INTEGER AllocationSize, _In_ ULONG FileAttributes,
+               _In_ ULONG ShareAccess, _In_ ULONG CreateDisposition, _In_ ULONG CreateOptions,
+               _In_opt_ PVOID EaBuffer, _In_ ULONG EaLength);
+FLTSIM_SERVICE(OpenFile, _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _In_ ULONG ShareAccess, _In_ ULONG OpenOptions);
+FLTSIM_SERVICE(DeleteFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(ReadFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID Buffer, _In_ ULONG Length,
+               _In_opt_ PLARGE_INTEGER ByteOffset, _In_opt_ PULONG Key);
+FLTSIM_SERVICE(WriteFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ PVOID Buffer, _In_ ULONG Length,
+               _In_opt_ PLARGE_INTEGER ByteOffset, _In_opt_ PULONG Key);
+FLTSIM_SERVICE(FlushBuffersFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock);
+FLTSIM_SERVICE(FlushBuffersFileEx, _In_ HANDLE FileHandle, _In_ ULONG FLags, _In_ PVOID Parameters,
+               _In_ ULONG ParametersSize, _Out_ PIO_STATUS_BLOCK IoStatusBlock);
+FLTSIM_SERVICE(QueryInformationFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _Out_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass);
+FLTSIM_SERVICE(SetInformationFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _In_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass);
+FLTSIM_SERVICE(QueryInformationByName, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass);
+FLTSIM_SERVICE(QueryFullAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+               _Out_ struct _FILE_NETWORK_OPEN_INFORMATION *FileInformation);
+FLTSIM_SERVICE(QueryVolumeInformationFile, _In_ HANDLE FileHandle,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FsInformation, _In_ ULONG Length,
+               _In_ FS_INFORMATION_CLASS FsInformationClass);
+FLTSIM_SERVICE(SetVolumeInformationFile, _In_ HANDLE FileHandle,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ PVOID FsInformation, _In_ ULONG Length,
+               _In_ FS_INFORMATION_CLASS FsInformationClass);
+FLTSIM_SERVICE(QueryDirectoryFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass, _In_ BOOLEAN ReturnSingleEntry,
+               _In_opt_ PUNICODE_STRING FileName, _In_ BOOLEAN RestartScan);
+FLTSIM_SERVICE(QueryDirectoryFileEx, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass, _In_ ULONG QueryFlags,
+               _In_opt_ PUNICODE_STRING FileName);
+FLTSIM_SERVICE(NotifyChangeDirectoryFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID Buffer, _In_ ULONG Length,
+               _In_ ULONG CompletionFilter, _In_ BOOLEAN WatchTree);
+FLTSIM_SERVICE(QueryEaFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _Out_ PVOID Buffer, _In_ ULONG Length, _In_ BOOLEAN ReturnSingleEntry,
+               _In_opt_ PVOID EaList, _In_ ULONG EaListLength, _In_opt_ PULONG EaIndex,
+               _In_ BOOLEAN RestartScan);
+FLTSIM_SERVICE(SetEaFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _In_ PVOID Buffer, _In_ ULONG Length);
+FLTSIM_SERVICE(QueryQuotaInformationFile, _In_ HANDLE FileHandle,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID Buffer, _In_ ULONG Length,
+               _In_ BOOLEAN ReturnSingleEntry, _In_opt_ PVOID SidList, _In_ ULONG SidListLength,
+               _In_opt_ PSID StartSid, _In_ BOOLEAN RestartScan);
+FLTSIM_SERVICE(SetQuotaInformationFile, _In_ HANDLE FileHandle,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ PVOID Buffer, _In_ ULONG Length);
+FLTSIM_SERVICE(FsControlFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ ULONG FsControlCode,
+               _In_opt_ PVOID InputBuffer, _In_ ULONG InputBufferLength,
+               _Out_opt_ PVOID OutputBuffer, _In_ ULONG OutputBufferLength);
+FLTSIM_SERVICE(DeviceIoControlFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ ULONG IoControlCode,
+               _In_opt_ PVOID InputBuffer, _In_ ULONG InputBufferLength,
+               _Out_opt_ PVOID OutputBuffer, _In_ ULONG OutputBufferLength);
+FLTSIM_SERVICE(LockFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ PLARGE_INTEGER ByteOffset,
+               _In_ PLARGE_INTEGER Length, _In_ ULONG Key, _In_ BOOLEAN FailImmediately,
+               _In_ BOOLEAN ExclusiveLock);
+FLTSIM_SERVICE(UnlockFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+               _In_ PLARGE_INTEGER ByteOffset, _In_ PLARGE_INTEGER Length, _In_ ULONG Key);
+FLTSIM_SERVICE(CancelIoFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock);
+FLTSIM_SERVICE(CancelIoFileEx, _In_ HANDLE FileHandle, _In_opt_ PIO_STATUS_BLOCK IoRequestToCancel,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock);
+FLTSIM_SERVICE(LoadDriver, _In_ PUNICODE_STRING DriverServiceName);
+FLTSIM_SERVICE(UnloadDriver, _In_ PUNICODE_STRING DriverServiceName);
+
+// The registry.
+FLTSIM_SERVICE(CreateKey, _Out_ PHANDLE KeyHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Reserved_ ULONG TitleIndex,
+               _In_opt_ PUNICODE_STRING Class, _In_ ULONG CreateOptions,
+               _Out_opt_ PULONG Disposition);
+FLTSIM_SERVICE(CreateKeyTransacted, _Out_ PHANDLE KeyHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Reserved_ ULONG TitleIndex,
+               _In_opt_ PUNICODE_STRING Class, _In_ ULONG CreateOptions,
+               _In_ HANDLE TransactionHandle, _Out_opt_ PULONG Disposition);
+FLTSIM_SERVICE(OpenKey, _Out_ PHANDLE KeyHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(OpenKeyEx, _Out_ PHANDLE KeyHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ ULONG OpenOptions);
+FLTSIM_SERVICE(DeleteKey, _In_ HANDLE KeyHandle);
+FLTSIM_SERVICE(RenameKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING NewName);
+FLTSIM_SERVICE(FlushKey, _In_ HANDLE KeyHandle);
+FLTSIM_SERVICE(QueryKey, _In_ HANDLE KeyHandle, _In_ KEY_INFORMATION_CLASS KeyInformationClass,
+               _Out_opt_ PVOID KeyInformation, _In_ ULONG Length, _Out_ PULONG ResultLength);
+FLTSIM_SERVICE(EnumerateKey, _In_ HANDLE KeyHandle, _In_ ULONG Index,
+               _In_ KEY_INFORMATION_CLASS KeyInformationClass, _Out_opt_ PVOID KeyInformation,
+               _In_ ULONG Length, _Out_ PULONG ResultLength);
+FLTSIM_SERVICE(SetInformationKey, _In_ HANDLE KeyHandle,
+               _In_ KEY_SET_INFORMATION_CLASS KeySetInformationClass, _In_ PVOID KeySetInformation,
+               _In_ ULONG KeySetInformationLength);
+FLTSIM_SERVICE(NotifyChangeKey, _In_ HANDLE KeyHandle, _In_opt_ HANDLE Event,
+               _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ ULONG CompletionFilter,
+               _In_ BOOLEAN WatchTree, _Out_opt_ PVOID Buffer, _In_ ULONG BufferSize,
+               _In_ BOOLEAN Asynchronous);
+FLTSIM_SERVICE(QueryValueKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING ValueName,
+               _In_ KEY_VALUE_INFORMATION_CLASS KeyValueInformationClass,
+               _Out_opt_ PVOID KeyValueInformation, _In_ ULONG Length, _Out_ PULONG ResultLength);
+FLTSIM_SERVICE(QueryMultipleValueKey, _In_ HANDLE KeyHandle, _Inout_ PKEY_VALUE_ENTRY ValueEntries,
+               _In_ ULONG EntryCount, _Out_ PVOID ValueBuffer, _Inout_ PULONG BufferLength,
+               _Out_opt_ PULONG RequiredBufferLength);
+FLTSIM_SERVICE(EnumerateValueKey, _In_ HANDLE KeyHandle, _In_ ULONG Index,
+               _In_ KEY_VALUE_INFORMATION_CLASS KeyValueInformationClass,
+               _Out_opt_ PVOID KeyValueInformation, _In_ ULONG Length, _Out_ PULONG ResultLength);
+FLTSIM_SERVICE(SetValueKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING ValueName,
+               _In_opt_ ULONG TitleIndex, _In_ ULONG Type, _In_opt_ PVOID Data,
+               _In_ ULONG DataSize);
+FLTSIM_SERVICE(DeleteValueKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING ValueName);
+FLTSIM_SERVICE(SaveKey, _In_ HANDLE KeyHandle, _In_ HANDLE FileHandle);
+
+// Sections and memory.
+FLTSIM_SERVICE(CreateSection, _Out_ PHANDLE SectionHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ PLARGE_INTEGER MaximumSize,
+               _In_ ULONG SectionPageProtection, _In_ ULONG AllocationAttributes,
+               _In_opt_ HANDLE FileHandle);
+FLTSIM_SERVICE(OpenSection, _Out_ PHANDLE SectionHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(MapViewOfSection, _In_ HANDLE SectionHandle, _In_ HANDLE ProcessHandle,
+               _Inout_ PVOID *BaseAddress, _In_ ULONG_PTR ZeroBits, _In_ SIZE_T CommitSize,
+               _Inout_opt_ PLARGE_INTEGER SectionOffset, _Inout_ PSIZE_T ViewSize,
+               _In_ SECTION_INHERIT InheritDisposition, _In_ ULONG AllocationType,
+               _In_ ULONG Win32Protect);
+FLTSIM_SERVICE(UnmapViewOfSection, _In_ HANDLE ProcessHandle, _In_opt_ PVOID BaseAddress);
+FLTSIM_SERVICE(AllocateVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *BaseAddress,
+               _In_ ULONG_PTR ZeroBits, _Inout_ PSIZE_T RegionSize, _In_ ULONG AllocationType,
+               _In_ ULONG Protect);
+FLTSIM_SERVICE(FreeVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *BaseAddress,
+               _Inout_ PSIZE_T RegionSize, _In_ ULONG FreeType);
+FLTSIM_SERVICE(FlushVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *BaseAddress,
+               _Inout_ PSIZE_T RegionSize, _Out_ PIO_STATUS_BLOCK IoStatus);
+FLTSIM_SERVICE(QueryVirtualMemory, _In_ HANDLE ProcessHandle, _In_opt_ PVOID BaseAddress,
+               _In_ MEMORY_INFORMATION_CLASS MemoryInformationClass, _Out_ PVOID MemoryInformation,
+               _In_ SIZE_T MemoryInformationLength, _Out_opt_ PSIZE_T ReturnLength);
+
+// Processes, threads and tokens.
+FLTSIM_SERVICE(OpenProcess, _Out_ PHANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ PCLIENT_ID ClientId);
+FLTSIM_SERVICE(TerminateProcess, _In_opt_ HANDLE ProcessHandle, _In_ NTSTATUS ExitStatus);
+FLTSIM_SERVICE(QueryInformationThread, _In_ HANDLE ThreadHandle,
+               _In_ THREADINFOCLASS ThreadInformationClass, _Out_ PVOID ThreadInformation,
+               _In_ ULONG ThreadInformationLength, _Out_opt_ PULONG ReturnLength);
+FLTSIM_SERVICE(SetInformationThread, _In_ HANDLE ThreadHandle,
+               _In_ THREADINFOCLASS ThreadInformationClass, _In_ PVOID ThreadInformation,
+               _In_ ULONG ThreadInformationLength);
+FLTSIM_SERVICE(OpenProcessToken, _In_ HANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
+               _Out_ PHANDLE TokenHandle);
+FLTSIM_SERVICE(OpenProcessTokenEx, _In_ HANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ ULONG HandleAttributes, _Out_ PHANDLE TokenHandle);
+FLTSIM_SERVICE(OpenThreadToken, _In_ HANDLE ThreadHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ BOOLEAN OpenAsSelf, _Out_ PHANDLE TokenHandle);
+FLTSIM_SERVICE(OpenThreadTokenEx, _In_ HANDLE ThreadHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ BOOLEAN OpenAsSelf, _In_ ULONG HandleAttributes, _Out_ PHANDLE TokenHandle);
+FLTSIM_SERVICE(DuplicateToken, _In_ HANDLE ExistingTokenHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ BOOLEAN EffectiveOnly,
+               _In_ TOKEN_TYPE TokenType, _Out_ PHANDLE NewTokenHandle);
+FLTSIM_SERVICE(QueryInformationToken, _In_ HANDLE TokenHandle,
+               _In_ TOKEN_INFORMATION_CLASS TokenInformationClass, _Out_opt_ PVOID TokenInformation,
+               _In_ ULONG TokenInformationLength, _Out_ PULONG ReturnLength);
+FLTSIM_SERVICE(SetInformationToken, _In_ HANDLE TokenHandle,
+               _In_ TOKEN_INFORMATION_CLASS TokenInformationClass, _In_ PVOID TokenInformation,
+               _In_ ULONG TokenInformationLength);
+FLTSIM_SERVICE(AllocateLocallyUniqueId, _Out_ PLUID Luid);
+
+// Dispatcher objects.
+FLTSIM_SERVICE(CreateEvent, _Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ EVENT_TYPE EventType,
+               _In_ BOOLEAN InitialState);
+FLTSIM_SERVICE(OpenEvent, _Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(SetEvent, _In_ HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
+FLTSIM_SERVICE(ClearEvent, _In_ HANDLE EventHandle);
+FLTSIM_SERVICE(WaitForSingleObject, _In_ HANDLE Handle, _In_ BOOLEAN Alertable,
+               _In_opt_ PLARGE_INTEGER Timeout);
+FLTSIM_SERVICE(WaitForMultipleObjects, _In_ ULONG Count, _In_ HANDLE Handles[],
+               _In_ WAIT_TYPE WaitType, _In_ BOOLEAN Alertable, _In_opt_ PLARGE_INTEGER Timeout);
+
+FLTSIM_WDK_END
+
+#endif
