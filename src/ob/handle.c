@@ -30,6 +30,8 @@ struct ob_handle_table {
 };
 
 #define KERNEL_HANDLE_BITS 0xffffffff80000000ULL
+#define CURRENT_PROCESS ((HANDLE)(LONG_PTR)-1)
+#define CURRENT_THREAD ((HANDLE)(LONG_PTR)-2)
 
 /* ---- tables ---- */
 
@@ -170,7 +172,7 @@ NTSTATUS ObpCreateHandle(PVOID object, ACCESS_MASK granted, ULONG attributes, co
 
 static NTSTATUS reference_pseudo(HANDLE handle, POBJECT_TYPE type, PVOID *object, PACCESS_MASK granted)
 {
-    PVOID target = handle == NtCurrentProcess() ? (PVOID)KiCurrentProcess() : (PVOID)KiCurrentThread();
+    PVOID target = handle == CURRENT_PROCESS ? (PVOID)KiCurrentProcess() : (PVOID)KiCurrentThread();
     if (type && ObpTypeOf(target) != type)
         return STATUS_OBJECT_TYPE_MISMATCH;
     ObpReference(target);
@@ -189,7 +191,7 @@ NTSTATUS ObpReferenceHandle(HANDLE handle, ACCESS_MASK desired, POBJECT_TYPE typ
     NTSTATUS status = STATUS_SUCCESS;
 
     *object = NULL;
-    if (handle == NtCurrentProcess() || handle == NtCurrentThread())
+    if (handle == CURRENT_PROCESS || handle == CURRENT_THREAD)
         return reference_pseudo(handle, type, object, granted);
     struct ob_handle_table *table = table_of(handle, mode, &index);
     entry = table ? entry_at(table, index) : NULL;
@@ -282,7 +284,7 @@ NTSTATUS ObpCloseHandle(HANDLE handle, CCHAR mode, const void *site)
     struct ob_header *header = entry ? lock_entry(entry) : NULL;
 
     if (!header) {
-        bool harmless = !handle || handle == NtCurrentProcess() || handle == NtCurrentThread();
+        bool harmless = !handle || handle == CURRENT_PROCESS || handle == CURRENT_THREAD;
         return mode != KernelMode || harmless ? STATUS_INVALID_HANDLE : close_invalid(handle, entry, site);
     }
     if (entry->attributes & OB_HANDLE_PROTECTED) {

@@ -222,7 +222,7 @@ void ObpEachDosLink(bool (*visit)(PCUNICODE_STRING, PCUNICODE_STRING, void *), v
 
 /* ---- the namespace of a new machine, and its end ---- */
 
-static UNICODE_STRING literal(const char16_t *text)
+static UNICODE_STRING literal(const WCHAR *text)
 {
     size_t length = 0;
     while (text[length])
@@ -230,7 +230,7 @@ static UNICODE_STRING literal(const char16_t *text)
     return (UNICODE_STRING){(USHORT)(length * 2), (USHORT)(length * 2 + 2), (PWCH)text};
 }
 
-static PVOID make_directory(const char16_t *path)
+static PVOID make_directory(const WCHAR *path)
 {
     PVOID directory;
     UNICODE_STRING name = literal(path);
@@ -240,7 +240,7 @@ static PVOID make_directory(const char16_t *path)
     return directory;
 }
 
-static void make_link(const char16_t *path, const char16_t *target)
+static void make_link(const WCHAR *path, const WCHAR *target)
 {
     UNICODE_STRING name = literal(path), to = literal(target);
     ObpCreateLink(&name, &to);
@@ -248,7 +248,7 @@ static void make_link(const char16_t *path, const char16_t *target)
 
 bool ObpStartNames(void)
 {
-    static const char16_t *const directories[] = {
+    static const WCHAR *const directories[] = {
         u"\\Device", u"\\Driver", u"\\FileSystem", u"\\FileSystem\\Filters", u"\\BaseNamedObjects", u"\\Callback",
         u"\\KernelObjects", u"\\ObjectTypes", u"\\RPC Control", u"\\Security", u"\\Sessions",
     };

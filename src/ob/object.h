@@ -164,6 +164,9 @@ void ObpEachDosLink(bool (*visit)(PCUNICODE_STRING name, PCUNICODE_STRING target
 
 extern POBJECT_TYPE ObpDirectoryType, ObpSymbolicLinkType;
 
+/* What ObQueryNameString answers for an object whose type has no query_name: its path. */
+NTSTATUS ObpQueryPath(PVOID object, POBJECT_NAME_INFORMATION info, ULONG length, PULONG return_length);
+
 /* ---- reports ------------------------------------------------------------------------------------------------------- */
 
 /* handle-leak for each handle that code of the driver opened and left open; closes them. Called after its unload

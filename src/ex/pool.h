@@ -1,0 +1,110 @@
+/* Pool: blocks and how they are found again. Private to ex, but for the few routines that say so. */
+#ifndef FLTSIM_EX_POOL_H
+#define FLTSIM_EX_POOL_H
+
+#include <ntifs.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- for other rooms ---- */
+
+/* pool-leak for what code of a driver allocated and did not free, by tag and site. Called when the driver has unloaded,
+ * before verify_unregister_driver. NULL: for everybody's blocks (the machine's end). */
+void ExpReportDriver(const char *driver);
+/* A memory fault at `address`, made by the instruction at `pc`: if that is pool (special pool's guard pages and freed
+ * blocks), reports pool-corruption or pool-use-after-free with the block's history, and answers true; the caller then
+ * ends the run. Async-signal context: called where the fault was turned into a normal call. */
+bool ExpFaultInPool(uintptr_t address, bool write, const void *pc);
+/* ExAllocatePool2 on behalf of the code at `site` (a lookaside list's owner). NULL: no memory. */
+void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site);
+/* routine: the name for reports. tag 0: any. */
+void ExpFree(void *body, ULONG tag, const char *routine, const void *site);
+enum exp_pool_flags { EXP_PAGED = 1, EXP_ZERO = 2, EXP_EXECUTE = 4 };
+/* Is this the start of a live block; and how long? */
+bool ExpIsPool(const void *body, size_t *size, ULONG *tag);
+
+/* ---- private ---- */
+
+/* Before each body. 64 bytes, so that bodies are aligned to 64 as their slots are. */
+struct pool_block {
+    struct pool_block *next, *previous; // freed: pool_class.first; whole-page blocks: pool_shard.large
+    const void *site;                   // who allocated
+    const void *free_site;              // who freed
+    size_t size;                        // as asked for
+    ULONG tag;
+    uint8_t flags;                      // EXP_*, POOL_*
+    uint8_t shard;
+    uint16_t units;                     // class: slot size / 64; 0: pages of its own
+    uint64_t state;                     // a constant and the address
+    uint64_t guard;                     // front canary
+};
+_Static_assert(sizeof(struct pool_block) == 64, "bodies are aligned by this");
+
+enum { POOL_UNIT = 64, POOL_MAX_UNITS = 66, POOL_SHARDS = 8, POOL_PAGE = 4096, POOL_REPORTED = 0x80, POOL_SPECIAL = 0x40 };
+#define POOL_LIVE 0x4c6976654c697665ull
+#define POOL_FREED 0x4672656546726565ull
+#define POOL_GUARD 0xfdfdfdfdfdfdfdfdull
+#define POOL_FRESH_BYTE 0xcd
+#define POOL_FREED_BYTE 0xdd
+#define POOL_GUARD_BYTE 0xfd
+
+static inline struct pool_block *pool_block_of(const void *body) { return (struct pool_block *)body - 1; }
+static inline void *pool_body(const struct pool_block *block) { return (void *)(block + 1); }
+
+struct pool_chunk {
+    struct pool_chunk *next; // pool_class.chunks
+    size_t count, used;      // slots; handed out at least once
+};
+
+struct pool_class {
+    struct pool_block *first, **last; // freed ones, the oldest first
+    size_t freed;
+    struct pool_chunk *chunks;
+};
+
+#include "sched/sched.h"
+
+struct pool_shard {
+    struct sched_lock lock;
+    struct pool_class classes[POOL_MAX_UNITS + 1];
+    struct pool_block *large;                // live, whole pages
+    struct pool_block *large_freed[8];       // quarantine
+    unsigned next_large_freed;
+    size_t large_freed_bytes;
+    char padding[64];
+};
+
+struct pool_special;
+
+struct pool_state {
+    struct pool_shard *shards[POOL_SHARDS];
+    struct sched_lock lock; // making shards, special pool
+    struct pool_special *special;
+    struct pool_special **special_last;
+    size_t special_freed;
+};
+
+bool ExpPoolStart(void);
+void ExpPoolStop(void);
+void ExpPoolForget(void);
+
+/* pool_report.c: what is wrong with a block. */
+void ExpReportOverrun(struct pool_block *block, const char *routine, const void *site);
+void ExpReportWrittenAfterFree(struct pool_block *block, size_t offset);
+/* `body` is what was given to free. */
+void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *site);
+void ExpReportWrongTag(struct pool_block *block, ULONG tag, const char *routine, const void *site);
+void ExpReportDoubleFree(struct pool_block *block, const char *routine, const void *site);
+
+/* pool_special.c */
+void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site);
+bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site);
+void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void *context);
+bool ExpFindSpecial(const void *body, struct pool_block **block);
+void ExpStopSpecial(void);
+
+struct pool_state *ExpPool(void);
+
+#endif

@@ -1,0 +1,378 @@
+#include "ex/state.h"
+
+#include "verify/verify.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Blocks of one size are slots of chunks; freed slots queue, the oldest in front, and wait until a few younger ones are
+ * behind them: that is the quarantine in which a late write or a second free is noticed. */
+enum { HOLD = 16, FIRST_SLOTS = 8, CHUNK_BYTES = 64 * 1024, LARGE_HOLD_BYTES = 1024 * 1024 };
+/* Bigger blocks are patterned at both ends only. */
+enum { FILL_HEAD = 2048, FILL_TAIL = 256 };
+
+struct pool_state *ExpPool(void) { return &ex()->pool; }
+
+static struct pool_shard *make_shard(unsigned index)
+{
+    struct pool_state *pool = ExpPool();
+    struct pool_shard *shard = sim_alloc(sizeof *shard);
+    for (size_t i = 0; i <= POOL_MAX_UNITS; i++)
+        shard->classes[i].last = &shard->classes[i].first;
+    sched_lock(&pool->lock);
+    struct pool_shard *existing = pool->shards[index];
+    if (!existing)
+        __atomic_store_n(&pool->shards[index], shard, __ATOMIC_RELEASE);
+    sched_unlock(&pool->lock);
+    if (existing)
+        sim_free(shard);
+    return existing ? existing : shard;
+}
+
+static unsigned my_shard_index(void)
+{
+    uintptr_t self = (uintptr_t)sched_self();
+    return sched_backend() == SCHED_COOP ? 0 : (self >> 6 ^ self >> 10 ^ self >> 14) % POOL_SHARDS;
+}
+
+static struct pool_shard *shard_at(unsigned index)
+{
+    struct pool_shard *shard = __atomic_load_n(&ExpPool()->shards[index], __ATOMIC_ACQUIRE);
+    return shard ? shard : make_shard(index);
+}
+
+/* ---- patterns ---- */
+
+static void fill(unsigned char *body, size_t size, unsigned char byte)
+{
+    if (size <= FILL_HEAD + FILL_TAIL) {
+        memset(body, byte, size);
+        return;
+    }
+    memset(body, byte, FILL_HEAD);
+    memset(body + size - FILL_TAIL, byte, FILL_TAIL);
+}
+
+static size_t first_other(const unsigned char *from, size_t size, unsigned char byte)
+{
+    uint64_t word, pattern = 0x0101010101010101ull * byte;
+    size_t i = 0;
+    for (; i + sizeof word <= size; i += sizeof word) {
+        memcpy(&word, from + i, sizeof word);
+        if (word != pattern)
+            break;
+    }
+    while (i < size && from[i] == byte)
+        i++;
+    return i;
+}
+
+static void check_freed(struct pool_block *block)
+{
+    const unsigned char *body = pool_body(block);
+    size_t head = block->size <= FILL_HEAD + FILL_TAIL ? block->size : FILL_HEAD;
+    size_t at = first_other(body, head, POOL_FREED_BYTE);
+
+    if (at < head) {
+        ExpReportWrittenAfterFree(block, at);
+    } else if (head < block->size) {
+        at = first_other(body + block->size - FILL_TAIL, FILL_TAIL, POOL_FREED_BYTE);
+        if (at < FILL_TAIL)
+            ExpReportWrittenAfterFree(block, block->size - FILL_TAIL + at);
+    }
+}
+
+static size_t guard_size(const struct pool_block *block)
+{
+    size_t room = block->units ? (size_t)block->units * POOL_UNIT - sizeof *block : (block->size + 8 + 63) / 64 * 64;
+    return room - block->size;
+}
+
+static bool is_intact(const struct pool_block *block)
+{
+    size_t size = guard_size(block);
+    return block->guard == POOL_GUARD &&
+           first_other((unsigned char *)pool_body(block) + block->size, size, POOL_GUARD_BYTE) == size;
+}
+
+static void set_state(struct pool_block *block, uint64_t state) { block->state = state ^ (uintptr_t)block; }
+static bool has_state(const struct pool_block *block, uint64_t state)
+{
+    return block->state == (state ^ (uintptr_t)block);
+}
+
+/* ---- slots ---- */
+
+static struct pool_block *new_slot(struct pool_class *class, unsigned units)
+{
+    struct pool_chunk *chunk = class->chunks;
+    size_t stride = (size_t)units * POOL_UNIT;
+
+    if (!chunk || chunk->used == chunk->count) {
+        size_t count = chunk ? chunk->count * 2 : FIRST_SLOTS;
+        if (count * stride > CHUNK_BYTES && chunk)
+            count = chunk->count;
+        chunk = aligned_alloc(POOL_UNIT, POOL_UNIT + count * stride);
+        if (!chunk)
+            return NULL;
+        *chunk = (struct pool_chunk){.next = class->chunks, .count = count};
+        class->chunks = chunk;
+    }
+    return (struct pool_block *)((char *)chunk + POOL_UNIT + chunk->used++ * stride);
+}
+
+static struct pool_block *take_slot(unsigned index, unsigned units)
+{
+    struct pool_shard *shard = shard_at(index);
+    struct pool_class *class = &shard->classes[units];
+    struct pool_block *block = NULL, *used = NULL;
+
+    sched_lock(&shard->lock);
+    if (class->freed > HOLD) {
+        used = block = class->first;
+        class->first = block->next;
+        if (!class->first)
+            class->last = &class->first;
+        class->freed--;
+    } else {
+        block = new_slot(class, units);
+    }
+    sched_unlock(&shard->lock);
+    if (used)
+        check_freed(used);
+    return block;
+}
+
+static void give_slot(struct pool_block *block)
+{
+    struct pool_shard *shard = shard_at(block->shard);
+    struct pool_class *class = &shard->classes[block->units];
+
+    block->next = NULL;
+    sched_lock(&shard->lock);
+    *class->last = block;
+    class->last = &block->next;
+    class->freed++;
+    sched_unlock(&shard->lock);
+}
+
+/* ---- whole pages: the header ends the page before the body ---- */
+
+static struct pool_block *take_pages(unsigned index, size_t size)
+{
+    size_t rounded = (size + 8 + POOL_PAGE - 1) / POOL_PAGE * POOL_PAGE;
+    char *memory = size < SIZE_MAX / 2 ? aligned_alloc(POOL_PAGE, POOL_PAGE + rounded) : NULL;
+    struct pool_shard *shard = shard_at(index);
+
+    if (!memory)
+        return NULL;
+    struct pool_block *block = (struct pool_block *)(memory + POOL_PAGE) - 1;
+    block->previous = NULL;
+    sched_lock(&shard->lock);
+    block->next = shard->large;
+    if (block->next)
+        block->next->previous = block;
+    shard->large = block;
+    sched_unlock(&shard->lock);
+    return block;
+}
+
+static void *pages_of(struct pool_block *block) { return (char *)(block + 1) - POOL_PAGE; }
+
+static void give_pages(struct pool_block *block)
+{
+    struct pool_shard *shard = shard_at(block->shard);
+    struct pool_block *oldest;
+
+    sched_lock(&shard->lock);
+    if (block->previous)
+        block->previous->next = block->next;
+    else
+        shard->large = block->next;
+    if (block->next)
+        block->next->previous = block->previous;
+    unsigned slot = shard->next_large_freed++ % 8;
+    oldest = shard->large_freed[slot];
+    bool keep = block->size <= LARGE_HOLD_BYTES;
+    shard->large_freed[slot] = keep ? block : NULL;
+    sched_unlock(&shard->lock);
+    if (oldest) {
+        check_freed(oldest);
+        free(pages_of(oldest));
+    }
+    if (!keep)
+        free(pages_of(block));
+}
+
+/* ---- allocate and free ---- */
+
+void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site)
+{
+    unsigned index = my_shard_index();
+    size_t units = (sizeof(struct pool_block) + size + 8 + POOL_UNIT - 1) / POOL_UNIT;
+    bool slot = size < POOL_PAGE;
+
+    if (__builtin_expect(machine->options.special_pool, 0))
+        return ExpAllocateSpecial(flags, size, tag, site);
+    struct pool_block *block = slot ? take_slot(index, (unsigned)units) : take_pages(index, size);
+    if (!block)
+        return NULL;
+    block->site = site;
+    block->free_site = NULL;
+    block->size = size;
+    block->tag = tag;
+    block->flags = (uint8_t)(flags & (EXP_PAGED | EXP_EXECUTE));
+    block->shard = (uint8_t)index;
+    block->units = slot ? (uint16_t)units : 0;
+    block->guard = POOL_GUARD;
+    unsigned char *body = pool_body(block);
+    if (flags & EXP_ZERO)
+        memset(body, 0, size);
+    else
+        fill(body, size, POOL_FRESH_BYTE);
+    memset(body + size, POOL_GUARD_BYTE, guard_size(block));
+    set_state(block, POOL_LIVE);
+    return body;
+}
+
+void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
+{
+    struct pool_block *block = pool_block_of(body);
+
+    if (__builtin_expect(machine->options.special_pool, 0) && ExpFreeSpecial(body, tag, routine, site))
+        return;
+    if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !(has_state(block, POOL_LIVE))) {
+        if ((uintptr_t)body >= POOL_PAGE && !((uintptr_t)body % 16) && has_state(block, POOL_FREED))
+            ExpReportDoubleFree(block, routine, site);
+        else
+            ExpReportBadFree(body, tag, routine, site);
+        return;
+    }
+    if (tag && tag != block->tag)
+        ExpReportWrongTag(block, tag, routine, site);
+    if (!is_intact(block))
+        ExpReportOverrun(block, routine, site);
+    block->free_site = site;
+    set_state(block, POOL_FREED);
+    fill(body, block->size, POOL_FREED_BYTE);
+    if (block->units)
+        give_slot(block);
+    else
+        give_pages(block);
+}
+
+bool ExpIsPool(const void *body, size_t *size, ULONG *tag)
+{
+    struct pool_block *block = pool_block_of(body);
+    if (machine->options.special_pool) {
+        if (!ExpFindSpecial(body, &block))
+            return false;
+    } else if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !has_state(block, POOL_LIVE)) {
+        return false;
+    }
+    *size = block->size;
+    *tag = block->tag;
+    return true;
+}
+
+/* ---- all of them ---- */
+
+/* Nobody else runs any more, or those who do leave the blocks in question alone. */
+static void each_block(void (*visit)(struct pool_block *, void *), void *context)
+{
+    for (size_t s = 0; s < POOL_SHARDS; s++) {
+        struct pool_shard *shard = ExpPool()->shards[s];
+        if (!shard)
+            continue;
+        for (size_t units = 1; units <= POOL_MAX_UNITS; units++)
+            for (struct pool_chunk *chunk = shard->classes[units].chunks; chunk; chunk = chunk->next)
+                for (size_t i = 0; i < chunk->used; i++)
+                    visit((struct pool_block *)((char *)chunk + POOL_UNIT + i * units * POOL_UNIT), context);
+        for (struct pool_block *block = shard->large, *next; block; block = next) {
+            next = block->next;
+            visit(block, context);
+        }
+        for (size_t i = 0; i < 8; i++)
+            if (shard->large_freed[i])
+                visit(shard->large_freed[i], context);
+    }
+    ExpEachSpecial(visit, context);
+}
+
+struct leak_search {
+    const char *driver;
+    struct verify_leaks *leaks;
+};
+
+static void collect(struct pool_block *block, void *context)
+{
+    struct leak_search *search = context;
+
+    if (!(block->flags & POOL_SPECIAL) && !has_state(block, POOL_LIVE))
+        return;
+    if ((block->flags & POOL_REPORTED) || !verify_is_driver_code(block->site, search->driver))
+        return;
+    block->flags |= POOL_REPORTED;
+    verify_leaks_add(search->leaks, block->tag, block->site, block->size, pool_body(block),
+                     block->flags & EXP_PAGED ? "from paged pool" : NULL, NULL);
+}
+
+void ExpReportDriver(const char *driver)
+{
+    char when[160];
+    struct leak_search search = {driver, verify_leaks_begin()};
+
+    each_block(collect, &search);
+    snprintf(when, sizeof when, "allocated when %s%s", driver ? driver : "the machine stopped",
+             driver ? " unloaded" : "");
+    verify_leaks_end(search.leaks, VERIFY_POOL_LEAK, "block of pool", "blocks of pool", "allocated by", when);
+}
+
+static void check_at_end(struct pool_block *block, void *context)
+{
+    if (block->flags & POOL_SPECIAL)
+        return;
+    if (has_state(block, POOL_FREED))
+        check_freed(block);
+    else if (has_state(block, POOL_LIVE) && !is_intact(block))
+        ExpReportOverrun(block, NULL, NULL);
+}
+
+bool ExpPoolStart(void)
+{
+    ExpPool()->special_last = &ExpPool()->special;
+    return true;
+}
+
+void ExpPoolStop(void)
+{
+    ExpReportDriver(NULL);
+    each_block(check_at_end, NULL);
+}
+
+void ExpPoolForget(void)
+{
+    for (size_t s = 0; s < POOL_SHARDS; s++) {
+        struct pool_shard *shard = ExpPool()->shards[s];
+        if (!shard)
+            continue;
+        for (size_t units = 1; units <= POOL_MAX_UNITS; units++) {
+            struct pool_chunk *chunk = shard->classes[units].chunks;
+            while (chunk) {
+                struct pool_chunk *next = chunk->next;
+                free(chunk);
+                chunk = next;
+            }
+        }
+        while (shard->large) {
+            struct pool_block *next = shard->large->next;
+            free(pages_of(shard->large));
+            shard->large = next;
+        }
+        for (size_t i = 0; i < 8; i++)
+            if (shard->large_freed[i])
+                free(pages_of(shard->large_freed[i]));
+        sim_free(shard);
+    }
+    ExpStopSpecial();
+}

@@ -1,0 +1,206 @@
+#include "ex/state.h"
+
+#include "plat/pages.h"
+#include "verify/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Each block on pages of its own, its end at the end of the last one, an inaccessible page behind it. The description
+ * stands elsewhere, so that a freed block can lose every access. */
+struct pool_special {
+    struct pool_special *next; // pool_state.special
+    char *pages;
+    size_t readable, total;    // bytes: of pages with the block, of all
+    char *body;
+    bool freed;
+    struct pool_block block;
+};
+
+enum { KEEP_FREED = 2048 };
+
+static struct pool_special *find(uintptr_t address)
+{
+    struct pool_special *special;
+    sched_lock(&ExpPool()->lock);
+    for (special = ExpPool()->special; special; special = special->next)
+        if (address >= (uintptr_t)special->pages && address < (uintptr_t)special->pages + special->total)
+            break;
+    sched_unlock(&ExpPool()->lock);
+    return special;
+}
+
+static void unlink_special(struct pool_special *special)
+{
+    struct pool_special **link = &ExpPool()->special;
+    while (*link != special)
+        link = &(*link)->next;
+    *link = special->next;
+    if (ExpPool()->special_last == &special->next)
+        ExpPool()->special_last = link;
+}
+
+void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site)
+{
+    size_t page = plat_page_size();
+    size_t room = (size + 15) / 16 * 16;
+    size_t readable = (room + page - 1) / page * page + (room == 0) * page;
+    char *pages = size < SIZE_MAX / 2 ? plat_pages_alloc(readable + page, PLAT_READ_WRITE) : NULL;
+
+    if (!pages)
+        return NULL;
+    plat_pages_protect(pages + readable, page, PLAT_NO_ACCESS);
+    memset(pages, POOL_GUARD_BYTE, readable);
+    struct pool_special *special = sim_alloc(sizeof *special);
+    special->pages = pages;
+    special->readable = readable;
+    special->total = readable + page;
+    special->body = size < page ? pages + readable - room : pages;
+    special->block = (struct pool_block){.site = site, .size = size, .tag = tag};
+    special->block.flags = (uint8_t)((flags & (EXP_PAGED | EXP_EXECUTE)) | POOL_SPECIAL);
+    memset(special->body, flags & EXP_ZERO ? 0 : POOL_FRESH_BYTE, size);
+    sched_lock(&ExpPool()->lock);
+    *ExpPool()->special_last = special;
+    ExpPool()->special_last = &special->next;
+    sched_unlock(&ExpPool()->lock);
+    return special->body;
+}
+
+static void describe(struct verify_violation *v, const struct pool_special *special)
+{
+    char line[64], tag[8];
+    snprintf(line, sizeof line, "%zu bytes tagged '%s' allocated by", special->block.size,
+             verify_tag(special->block.tag, tag));
+    verify_site(v, line, special->block.site);
+    if (special->freed)
+        verify_site(v, "freed by", special->block.free_site);
+}
+
+/* The few bytes up to 16 that lie between block and guard page, and those before the block. */
+static bool is_intact(const struct pool_special *special)
+{
+    for (const char *at = special->pages; at < special->pages + special->readable; at++)
+        if ((at < special->body || at >= special->body + special->block.size) &&
+            (unsigned char)*at != POOL_GUARD_BYTE)
+            return false;
+    return true;
+}
+
+static void check(struct pool_special *special, ULONG tag, const char *routine, const void *site)
+{
+    char is[8], given[8];
+    if (tag && tag != special->block.tag) {
+        struct verify_violation *v = verify_begin_fatal(
+            VERIFY_POOL_WRONG_TAG, "%s was given the tag '%s' for the block %p, which is tagged '%s'.", routine,
+            verify_tag(tag, given), (void *)special->body, verify_tag(special->block.tag, is));
+        describe(v, special);
+        verify_site(v, "and now freed by", site);
+        verify_end_bugcheck(v, 0xC2, 0xA, (uintptr_t)special->body, special->block.tag, tag);
+    }
+    if (!is_intact(special)) {
+        struct verify_violation *v =
+            verify_begin_fatal(VERIFY_POOL_CORRUPTION, "Something wrote next to the pool block %p (%zu bytes).",
+                               (void *)special->body, special->block.size);
+        describe(v, special);
+        verify_site(v, "noticed when freed by", site);
+        verify_end_bugcheck(v, 0xC1, (uintptr_t)special->body, 0, special->block.size, 0x23);
+    }
+}
+
+static void drop_oldest(void)
+{
+    struct pool_special *oldest;
+    sched_lock(&ExpPool()->lock);
+    oldest = ExpPool()->special;
+    while (oldest && !oldest->freed)
+        oldest = oldest->next;
+    if (oldest) {
+        unlink_special(oldest);
+        ExpPool()->special_freed--;
+    }
+    sched_unlock(&ExpPool()->lock);
+    if (oldest) {
+        plat_pages_free(oldest->pages, oldest->total);
+        sim_free(oldest);
+    }
+}
+
+bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site)
+{
+    struct pool_special *special = find((uintptr_t)body);
+
+    if (!special || special->body != body) {
+        ExpReportBadFree(body, tag, routine, site);
+        return true;
+    }
+    if (special->freed) {
+        struct verify_violation *v = verify_begin_fatal(VERIFY_DOUBLE_FREE,
+                                                        "%s was given the block %p, which is free already.", routine, body);
+        describe(v, special);
+        verify_site(v, "and again by", site);
+        verify_end_bugcheck(v, 0xC2, 0x7, 0, special->block.tag, (uintptr_t)body);
+    }
+    check(special, tag, routine, site);
+    plat_pages_protect(special->pages, special->total, PLAT_NO_ACCESS);
+    sched_lock(&ExpPool()->lock);
+    special->block.free_site = site;
+    special->freed = true;
+    bool full = ++ExpPool()->special_freed > KEEP_FREED;
+    sched_unlock(&ExpPool()->lock);
+    if (full)
+        drop_oldest();
+    return true;
+}
+
+bool ExpFaultInPool(uintptr_t address, bool write, const void *pc)
+{
+    if (!machine || !machine->ex || !machine->options.special_pool)
+        return false;
+    struct pool_special *special = find(address);
+    if (!special)
+        return false;
+    long offset = (long)(address - (uintptr_t)special->body);
+    struct verify_violation *v =
+        special->freed
+            ? verify_begin(VERIFY_POOL_USE_AFTER_FREE, "%s at offset %ld of the pool block %p (%zu bytes), which was freed.",
+                           write ? "A write" : "A read", offset, (void *)special->body, special->block.size)
+            : verify_begin(VERIFY_POOL_CORRUPTION, "%s at offset %ld of the pool block %p, which has %zu bytes.",
+                           write ? "A write" : "A read", offset, (void *)special->body, special->block.size);
+    describe(v, special);
+    verify_site(v, write ? "and now written by" : "and now read by", pc);
+    verify_end(v);
+    return true;
+}
+
+/* ---- all of them ---- */
+
+struct shown {
+    void (*visit)(struct pool_block *, void *);
+    void *context;
+};
+
+void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void *context)
+{
+    for (struct pool_special *special = ExpPool()->special; special; special = special->next)
+        if (!special->freed)
+            visit(&special->block, context);
+}
+
+bool ExpFindSpecial(const void *body, struct pool_block **block)
+{
+    struct pool_special *special = find((uintptr_t)body);
+    if (!special || special->freed || special->body != body)
+        return false;
+    *block = &special->block;
+    return true;
+}
+
+void ExpStopSpecial(void)
+{
+    while (ExpPool()->special) {
+        struct pool_special *special = ExpPool()->special;
+        ExpPool()->special = special->next;
+        plat_pages_free(special->pages, special->total);
+        sim_free(special);
+    }
+}

@@ -1,0 +1,21 @@
+/* The executive's state in a machine. Private to ex. */
+#ifndef FLTSIM_EX_STATE_H
+#define FLTSIM_EX_STATE_H
+
+#include "ex/pool.h"
+#include "sim/machine.h"
+
+struct work_state;
+
+struct ex_state {
+    struct pool_state pool;
+    struct work_state *work;
+    ULONG uuid_sequence;
+};
+
+static inline struct ex_state *ex(void) { return machine->ex; }
+
+bool ExpWorkStart(void);
+void ExpWorkStop(void);
+
+#endif
