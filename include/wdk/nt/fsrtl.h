@@ -20,6 +20,12 @@ FLTSIM_WDK_BEGIN
 #define FsRtlEnterFileSystem KeEnterCriticalRegion
 #define FsRtlExitFileSystem KeLeaveCriticalRegion
 
+#define FsRtlCompleteRequest(IRP, STATUS)                                                          \
+    do {                                                                                           \
+        (IRP)->IoStatus.Status = (STATUS);                                                         \
+        IoCompleteRequest((IRP), IO_DISK_INCREMENT);                                               \
+    } while (0)
+
 typedef ULONG LBN, *PLBN;
 typedef ULONG VBN, *PVBN;
 typedef LONGLONG VCN, LCN;
@@ -121,6 +127,14 @@ NTSTATUS FsRtlCreateSectionForDataScan(_Out_ PHANDLE SectionHandle, _Outptr_ PVO
                                        _In_opt_ PLARGE_INTEGER MaximumSize,
                                        _In_ ULONG SectionPageProtection,
                                        _In_ ULONG AllocationAttributes, _In_ ULONG Flags);
+NTSTATUS FsRtlQueryInformationFile(_In_ PFILE_OBJECT FileObject, _Out_ PVOID FileInformation,
+                                   _In_ ULONG Length,
+                                   _In_ FILE_INFORMATION_CLASS FileInformationClass,
+                                   _Out_ PULONG RetFileInformationSize);
+NTSTATUS FsRtlValidateReparsePointBuffer(_In_ ULONG BufferLength,
+                                         _In_ PREPARSE_DATA_BUFFER ReparseBuffer);
+NTSTATUS FsRtlRemoveDotsFromPath(_Inout_ PWSTR OriginalString, _In_ USHORT PathLength,
+                                 _Out_ USHORT *NewLength);
 NTSTATUS FsRtlQueryKernelEaFile(_In_ PFILE_OBJECT FileObject, _Out_ PVOID ReturnedEaData,
                                 _In_ ULONG Length, _In_ BOOLEAN ReturnSingleEntry,
                                 _In_opt_ PVOID EaList, _In_ ULONG EaListLength,

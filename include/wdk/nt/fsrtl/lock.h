@@ -43,6 +43,9 @@ VOID FsRtlFreeFileLock(_In_ PFILE_LOCK FileLock);
 NTSTATUS FsRtlProcessFileLock(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp, _In_opt_ PVOID Context);
 BOOLEAN FsRtlCheckLockForReadAccess(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp);
 BOOLEAN FsRtlCheckLockForWriteAccess(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp);
+BOOLEAN FsRtlAreThereCurrentOrInProgressFileLocks(_In_ PFILE_LOCK FileLock);
+BOOLEAN FsRtlCheckLockForOplockRequest(_In_ PFILE_LOCK FileLock,
+                                       _In_ PLARGE_INTEGER AllocationSize);
 BOOLEAN FsRtlFastCheckLockForRead(_In_ PFILE_LOCK FileLock, _In_ PLARGE_INTEGER StartingByte,
                                   _In_ PLARGE_INTEGER Length, _In_ ULONG Key,
                                   _In_ PFILE_OBJECT FileObject, _In_ PVOID ProcessId);

@@ -1,0 +1,324 @@
+/* Directory change notification for file systems: who watches which directory, and what happened since. */
+#include "fsrtlp.h"
+
+#include <string.h>
+
+struct notify_sync {
+    FAST_MUTEX mutex;        /* the list of watches; callbacks run under it */
+    struct sched_lock lock;  /* leaf: the queues of IRPs, which cancelling reaches, too */
+};
+
+/* One directory open that watches, from its first request to its cleanup. */
+struct watch {
+    LIST_ENTRY link; // the file system's notify list
+    PVOID context;   // FsContext2 of who watches
+    LIST_ENTRY irps; // IRP.Tail.Overlay.ListEntry, oldest first
+    STRING directory;
+    USHORT unit; // bytes a character: 1 or 2
+    BOOLEAN tree, ignoreBuffer, overflow, deleted;
+    ULONG filter;
+    PCHECK_FOR_TRAVERSE_ACCESS traverse;
+    PSECURITY_SUBJECT_CONTEXT subject;
+    PFILTER_REPORT_CHANGE report;
+    UCHAR *buffer; // changes that nobody asked for yet
+    ULONG size, used, last;
+};
+
+VOID FsRtlNotifyInitializeSync(PNOTIFY_SYNC *NotifySync)
+{
+    API_IRQL(FsRtlNotifyInitializeSync);
+    struct notify_sync *sync = sim_alloc(sizeof *sync);
+    ExInitializeFastMutex(&sync->mutex);
+    *NotifySync = (PNOTIFY_SYNC)sync;
+}
+
+VOID FsRtlNotifyUninitializeSync(PNOTIFY_SYNC *NotifySync)
+{
+    API_IRQL(FsRtlNotifyUninitializeSync);
+    sim_free(*NotifySync);
+    *NotifySync = NULL;
+}
+
+static struct watch *FindWatch(PLIST_ENTRY list, PVOID context)
+{
+    for (PLIST_ENTRY link = list->Flink; link != list; link = link->Flink) {
+        struct watch *found = CONTAINING_RECORD(link, struct watch, link);
+        if (found->context == context)
+            return found;
+    }
+    return NULL;
+}
+
+static VOID CancelNotify(PDEVICE_OBJECT device, PIRP irp)
+{
+    IoReleaseCancelSpinLock(irp->CancelIrql);
+    struct notify_sync *sync = (struct notify_sync *)irp->IoStatus.Information;
+    sched_lock(&sync->lock);
+    RemoveEntryList(&irp->Tail.Overlay.ListEntry);
+    sched_unlock(&sync->lock);
+    irp->IoStatus.Information = 0;
+    FsRtlCompleteRequest(irp, STATUS_CANCELLED);
+}
+
+/* The oldest request that waits, ours to complete; one that is being cancelled only leaves the queue. */
+static PIRP TakeIrp(struct notify_sync *sync, struct watch *watch)
+{
+    PIRP taken = NULL;
+    sched_lock(&sync->lock);
+    while (!taken && !IsListEmpty(&watch->irps)) {
+        PIRP irp = CONTAINING_RECORD(RemoveHeadList(&watch->irps), IRP, Tail.Overlay.ListEntry);
+        InitializeListHead(&irp->Tail.Overlay.ListEntry);
+        if (IoSetCancelRoutine(irp, NULL))
+            taken = irp;
+    }
+    sched_unlock(&sync->lock);
+    return taken;
+}
+
+static void QueueIrp(struct notify_sync *sync, struct watch *watch, PIRP irp)
+{
+    IoMarkIrpPending(irp);
+    irp->IoStatus.Information = (ULONG_PTR)sync;
+    sched_lock(&sync->lock);
+    InsertTailList(&watch->irps, &irp->Tail.Overlay.ListEntry);
+    IoSetCancelRoutine(irp, CancelNotify);
+    bool cancelled = irp->Cancel && IoSetCancelRoutine(irp, NULL);
+    if (cancelled)
+        RemoveEntryList(&irp->Tail.Overlay.ListEntry);
+    sched_unlock(&sync->lock);
+    if (cancelled) {
+        irp->IoStatus.Information = 0;
+        FsRtlCompleteRequest(irp, STATUS_CANCELLED);
+    }
+}
+
+static void CompleteAll(struct notify_sync *sync, struct watch *watch, NTSTATUS status)
+{
+    PIRP irp;
+    while ((irp = TakeIrp(sync, watch))) {
+        irp->IoStatus.Information = 0;
+        FsRtlCompleteRequest(irp, status);
+    }
+}
+
+static PVOID BufferOf(PIRP irp)
+{
+    if (irp->AssociatedIrp.SystemBuffer)
+        return irp->AssociatedIrp.SystemBuffer;
+    if (irp->MdlAddress)
+        return MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
+    return irp->UserBuffer;
+}
+
+/* Gives what was collected to the oldest waiting request, if there are both. */
+static void Deliver(struct notify_sync *sync, struct watch *watch)
+{
+    if (watch->used == 0 && !watch->overflow)
+        return;
+    PIRP irp = TakeIrp(sync, watch);
+    if (!irp)
+        return;
+    ULONG length = IoGetCurrentIrpStackLocation(irp)->Parameters.NotifyDirectory.Length;
+    PVOID buffer = BufferOf(irp);
+    bool fits = !watch->overflow && watch->used <= length && buffer;
+    if (fits)
+        memcpy(buffer, watch->buffer, watch->used);
+    irp->IoStatus.Information = fits ? watch->used : 0;
+    watch->used = watch->last = 0;
+    watch->overflow = FALSE;
+    FsRtlCompleteRequest(irp, fits ? STATUS_SUCCESS : STATUS_NOTIFY_ENUM_DIR);
+}
+
+static struct watch *CreateWatch(PLIST_ENTRY list, PVOID context, PSTRING directory)
+{
+    struct watch *watch = sim_alloc(sizeof *watch);
+    watch->context = context;
+    InitializeListHead(&watch->irps);
+    if (directory) {
+        watch->directory = *directory;
+        watch->directory.Buffer = sim_alloc(directory->Length + 1u);
+        memcpy(watch->directory.Buffer, directory->Buffer, directory->Length);
+        watch->unit = directory->Length >= 2 && directory->Buffer[1] == 0 ? 2 : 1;
+    }
+    InsertTailList(list, &watch->link);
+    return watch;
+}
+
+static void FreeWatch(struct watch *watch)
+{
+    RemoveEntryList(&watch->link);
+    sim_free(watch->directory.Buffer);
+    sim_free(watch->buffer);
+    sim_free(watch);
+}
+
+static void DirectoryGone(struct notify_sync *sync, PLIST_ENTRY list, PVOID context)
+{
+    ExAcquireFastMutex(&sync->mutex);
+    struct watch *watch = FindWatch(list, context);
+    if (watch) {
+        watch->deleted = TRUE;
+        CompleteAll(sync, watch, STATUS_DELETE_PENDING);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+}
+
+VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext,
+                                      PSTRING FullDirectoryName, BOOLEAN WatchTree, BOOLEAN IgnoreBuffer,
+                                      ULONG CompletionFilter, PIRP NotifyIrp,
+                                      PCHECK_FOR_TRAVERSE_ACCESS TraverseCallback,
+                                      PSECURITY_SUBJECT_CONTEXT SubjectContext, PFILTER_REPORT_CHANGE FilterCallback)
+{
+    API_ENTER(FsRtlNotifyFilterChangeDirectory, FsContext, SCHED_WRITE);
+    struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    if (!NotifyIrp) {
+        DirectoryGone(sync, NotifyList, FsContext);
+        return;
+    }
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(NotifyIrp);
+    NotifyIrp->IoStatus.Information = 0;
+    if (stack->FileObject && (stack->FileObject->Flags & FO_CLEANUP_COMPLETE)) {
+        FsRtlCompleteRequest(NotifyIrp, STATUS_NOTIFY_CLEANUP);
+        return;
+    }
+    ExAcquireFastMutex(&sync->mutex);
+    struct watch *watch = FindWatch(NotifyList, FsContext);
+    if (!watch) {
+        watch = CreateWatch(NotifyList, FsContext, FullDirectoryName);
+        watch->tree = WatchTree;
+        watch->ignoreBuffer = IgnoreBuffer;
+        watch->filter = CompletionFilter;
+        watch->traverse = TraverseCallback;
+        watch->subject = SubjectContext;
+        watch->report = FilterCallback;
+        watch->size = stack->Parameters.NotifyDirectory.Length;
+        watch->buffer = watch->size ? sim_alloc(watch->size) : NULL;
+    }
+    if (watch->deleted) {
+        FsRtlCompleteRequest(NotifyIrp, STATUS_DELETE_PENDING);
+    } else {
+        QueueIrp(sync, watch, NotifyIrp);
+        Deliver(sync, watch);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+}
+
+VOID FsRtlNotifyFullChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext,
+                                    PSTRING FullDirectoryName, BOOLEAN WatchTree, BOOLEAN IgnoreBuffer,
+                                    ULONG CompletionFilter, PIRP NotifyIrp,
+                                    PCHECK_FOR_TRAVERSE_ACCESS TraverseCallback,
+                                    PSECURITY_SUBJECT_CONTEXT SubjectContext)
+{
+    FsRtlNotifyFilterChangeDirectory(NotifySync, NotifyList, FsContext, FullDirectoryName, WatchTree, IgnoreBuffer,
+                                     CompletionFilter, NotifyIrp, TraverseCallback, SubjectContext, NULL);
+}
+
+/* The target's name below the watched directory: false when it is not there. */
+static bool RelativeName(const struct watch *watch, const STRING *target, USHORT offset, STRING *relative)
+{
+    const STRING *directory = &watch->directory;
+    bool root = directory->Length == watch->unit;
+    USHORT skip = root ? watch->unit : directory->Length + watch->unit;
+    if (target->Length < skip || memcmp(target->Buffer, directory->Buffer, directory->Length) != 0)
+        return false;
+    if (!root && target->Buffer[directory->Length] != '\\')
+        return false;
+    if (target->Length == skip || (!watch->tree && offset != skip))
+        return false;
+    relative->Buffer = target->Buffer + skip;
+    relative->Length = relative->MaximumLength = target->Length - skip;
+    return true;
+}
+
+static USHORT CopyUnits(WCHAR *to, const char *from, USHORT bytes, USHORT unit)
+{
+    USHORT count = bytes / unit;
+    for (USHORT i = 0; i < count; i++)
+        to[i] = unit == 2 ? ((const WCHAR *)from)[i] : (UCHAR)from[i];
+    return count;
+}
+
+static void Append(struct watch *watch, const STRING *name, const STRING *stream, ULONG action)
+{
+    USHORT units = name->Length / watch->unit + (stream ? 1 + stream->Length / watch->unit : 0);
+    ULONG needed = FIELD_OFFSET(FILE_NOTIFY_INFORMATION, FileName) + units * sizeof(WCHAR);
+    ULONG start = (watch->used + 3) & ~3u;
+    if (watch->ignoreBuffer || watch->overflow || start + needed > watch->size) {
+        watch->overflow = TRUE;
+        watch->used = 0;
+        return;
+    }
+    if (watch->used)
+        ((PFILE_NOTIFY_INFORMATION)(watch->buffer + watch->last))->NextEntryOffset = start - watch->last;
+    PFILE_NOTIFY_INFORMATION entry = (PFILE_NOTIFY_INFORMATION)(watch->buffer + start);
+    entry->NextEntryOffset = 0;
+    entry->Action = action;
+    entry->FileNameLength = units * sizeof(WCHAR);
+    USHORT at = CopyUnits(entry->FileName, name->Buffer, name->Length, watch->unit);
+    if (stream) {
+        entry->FileName[at++] = u':';
+        CopyUnits(entry->FileName + at, stream->Buffer, stream->Length, watch->unit);
+    }
+    watch->last = start;
+    watch->used = start + needed;
+}
+
+VOID FsRtlNotifyFilterReportChange(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PSTRING FullTargetName,
+                                   USHORT TargetNameOffset, PSTRING StreamName, PSTRING NormalizedParentName,
+                                   ULONG FilterMatch, ULONG Action, PVOID TargetContext, PVOID FilterContext)
+{
+    API_ENTER(FsRtlNotifyFilterReportChange, NotifyList, SCHED_WRITE);
+    struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    ExAcquireFastMutex(&sync->mutex);
+    for (PLIST_ENTRY link = NotifyList->Flink; link != NotifyList;) {
+        struct watch *watch = CONTAINING_RECORD(link, struct watch, link);
+        STRING relative;
+        link = link->Flink;
+        if (watch->deleted || !(watch->filter & FilterMatch))
+            continue;
+        if (!RelativeName(watch, FullTargetName, TargetNameOffset, &relative))
+            continue;
+        if (watch->report && !watch->report(watch->context, FilterContext))
+            continue;
+        bool below = watch->tree && relative.Buffer - FullTargetName->Buffer != TargetNameOffset;
+        if (below && watch->traverse && !watch->traverse(watch->context, TargetContext, watch->subject))
+            continue;
+        Append(watch, &relative, StreamName, Action);
+        Deliver(sync, watch);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+}
+
+VOID FsRtlNotifyFullReportChange(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PSTRING FullTargetName,
+                                 USHORT TargetNameOffset, PSTRING StreamName, PSTRING NormalizedParentName,
+                                 ULONG FilterMatch, ULONG Action, PVOID TargetContext)
+{
+    FsRtlNotifyFilterReportChange(NotifySync, NotifyList, FullTargetName, TargetNameOffset, StreamName,
+                                  NormalizedParentName, FilterMatch, Action, TargetContext, NULL);
+}
+
+VOID FsRtlNotifyCleanup(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext)
+{
+    API_ENTER(FsRtlNotifyCleanup, FsContext, SCHED_WRITE);
+    struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    ExAcquireFastMutex(&sync->mutex);
+    struct watch *watch = FindWatch(NotifyList, FsContext);
+    if (watch) {
+        CompleteAll(sync, watch, STATUS_NOTIFY_CLEANUP);
+        FreeWatch(watch);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+}
+
+VOID FsRtlNotifyCleanupAll(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList)
+{
+    API_ENTER(FsRtlNotifyCleanupAll, NotifyList, SCHED_WRITE);
+    struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    ExAcquireFastMutex(&sync->mutex);
+    while (!IsListEmpty(NotifyList)) {
+        struct watch *watch = CONTAINING_RECORD(NotifyList->Flink, struct watch, link);
+        CompleteAll(sync, watch, STATUS_NOTIFY_CLEANUP);
+        FreeWatch(watch);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+}
