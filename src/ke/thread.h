@@ -59,6 +59,7 @@ struct _KTHREAD {
     KPROCESSOR_MODE previous_mode;
     UCHAR processor;
     bool system;     /* made by PsCreateSystemThread, or the machine's own */
+    bool daemon;             /* of the machine's own: its waits end with STATUS_THREAD_IS_TERMINATING at the stop */
     bool started, terminating, terminated;
     bool alerted[2]; /* by mode */
     int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */
@@ -130,8 +131,24 @@ int64_t KiDeadline(const LARGE_INTEGER *timeout);
 #define KI_BOOT_TIME 133485408000000000LL /* 2024-01-01 00:00:00 UTC */
 /* Wakes an alertable wait of the thread (KeAlertThread, user APCs, thread termination). */
 void KiAlertThread(struct _KTHREAD *thread, KPROCESSOR_MODE mode);
+/* A thread of the machine's own in the System process, for a room's queues. It counts as no work when it waits. When the
+ * machine stops, its wait answers STATUS_THREAD_IS_TERMINATING and body must return. */
+struct _KTHREAD *KiCreateDaemon(const char *name, KSTART_ROUTINE *body, void *argument);
 /* Signals a header that is never reset: a thread or a process that ended. */
 void KiSignalForGood(PDISPATCHER_HEADER header);
+
+/* A spin lock of one word that somebody holds: parks (native: spins first) until KiWakeSpinners of the same word, or at
+ * once when `held` (asked again before parking) says no. The lock's owner must call KiWakeSpinners after each release
+ * that may let somebody in, if KiHasSpinners(word). */
+void KiSpin(const volatile void *word, bool (*held)(const volatile void *word), const void *site);
+void KiWakeSpinners(const volatile void *word);
+extern atomic_uint KiSpinners; /* threads that spin on anything */
+static inline bool KiHasSpinners(void) { return atomic_load(&KiSpinners) != 0; }
+
+/* Asked when driver code faults, in this order; NULL in a new machine. resolve: makes the page accessible and answers
+ * true: the instruction is tried again. explain: reports what the address was (ends the run), or returns. */
+extern bool (*KiResolveFault)(void *address, bool write);
+extern void (*KiExplainFault)(const void *address, bool write, const void *pc);
 
 /* The machine's deadlock callback: reports every wait, ends the run. */
 void KiReportDeadlock(void);

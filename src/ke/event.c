@@ -1,0 +1,64 @@
+#include "ke/kep.h"
+
+#include "verify/api.h"
+
+VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
+{
+    KiInitializeHeader(&Event->Header,
+                       Type == NotificationEvent ? EventNotificationObject : EventSynchronizationObject,
+                       State != FALSE);
+}
+
+LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    API_ENTER(KeSetEvent, Event, SCHED_WRITE);
+    bool all = KiBeginSignal(&Event->Header);
+    LONG before = Event->Header.SignalState;
+    Event->Header.SignalState = 1;
+    KiEndSignal(&Event->Header, all);
+    return before;
+}
+
+LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    API_ENTER(KePulseEvent, Event, SCHED_WRITE);
+    bool all = KiBeginSignal(&Event->Header);
+    LONG before = Event->Header.SignalState;
+    Event->Header.SignalState = 1;
+    KiWakeWaiters(&Event->Header);
+    Event->Header.SignalState = 0;
+    KiEndSignal(&Event->Header, all);
+    return before;
+}
+
+LONG KeResetEvent(PRKEVENT Event)
+{
+    API_ENTER(KeResetEvent, Event, SCHED_WRITE);
+    KiLockObject(Event);
+    LONG before = Event->Header.SignalState;
+    Event->Header.SignalState = 0;
+    KiUnlockObject(Event);
+    return before;
+}
+
+VOID KeClearEvent(PRKEVENT Event)
+{
+    API_ENTER(KeClearEvent, Event, SCHED_WRITE);
+    KiLockObject(Event);
+    Event->Header.SignalState = 0;
+    KiUnlockObject(Event);
+}
+
+static LONG ReadState(PDISPATCHER_HEADER header)
+{
+    KiLockObject(header);
+    LONG state = header->SignalState;
+    KiUnlockObject(header);
+    return state;
+}
+
+LONG KeReadStateEvent(PRKEVENT Event)
+{
+    API_ENTER(KeReadStateEvent, Event, SCHED_READ);
+    return ReadState(&Event->Header);
+}

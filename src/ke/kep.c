@@ -1,0 +1,26 @@
+#include "ke/kep.h"
+
+#include <string.h>
+
+bool KepStart(void)
+{
+    machine->ke = sim_alloc(sizeof *machine->ke);
+    KiInitializeThread(&ki->boot, "boot");
+    ki->boot.sched = sched_self();
+    ki->boot.started = true;
+    sched_set_owner(sched_self(), &ki->boot);
+    KiInitializeHeader(&ki->dpc_work.Header, EventSynchronizationObject, 0);
+    KiInitializeHeader(&ki->dpc_idle.Header, EventNotificationObject, 1);
+    InitializeListHead(&ki->bugcheck_callbacks);
+    KiStartExceptions();
+    return true;
+}
+
+void KepStop(void)
+{
+    KiStopExceptions();
+    KiDeleteThread(&ki->boot);
+    sched_set_owner(sched_self(), NULL);
+    sim_free(machine->ke);
+    machine->ke = NULL;
+}

@@ -1,0 +1,81 @@
+/* Private to ke/: the room's state and the dispatcher's inside. */
+#ifndef FLTSIM_KE_KEP_H
+#define FLTSIM_KE_KEP_H
+
+#include "ke/thread.h"
+#include "sim/machine.h"
+
+#define KI_SHARDS 64
+
+struct ki_shard {
+    _Alignas(64) struct sched_lock lock;
+};
+
+struct ke_state {
+    struct _KTHREAD boot;     /* current while there is no proper thread: at the start, and after a thread's last step */
+    struct ki_shard shards[KI_SHARDS]; /* dispatcher objects, by address */
+    struct sched_lock spin_registry;
+    struct ki_spin_waiter *spin_waiters;
+    struct sched_lock dpc_lock;
+    SINGLE_LIST_ENTRY *dpc_last; /* KDPC.DpcListEntry, a ring; NULL: none */
+    PKTHREAD dpc_thread;
+    KDPC *dpc_running;
+    KEVENT dpc_work;          /* synchronization */
+    KEVENT dpc_idle;          /* notification: nothing queued or running */
+    struct sched_lock bugcheck_lock;
+    LIST_ENTRY bugcheck_callbacks;
+};
+#define ki (machine->ke)
+
+/* The results of a wait that are not an index. */
+enum { KI_WAITING = -1, KI_WAIT_TIMEOUT = -2, KI_WAIT_ALERTED = -3, KI_WAIT_USER_APC = -4, KI_WAIT_ENDED = -5,
+       KI_WAIT_KERNEL_APC = -6 };
+#define KI_ABANDONED 0x80
+
+static inline PDISPATCHER_HEADER KiHeader(PVOID object) { return object; }
+
+/* dispatcher.c: an object's own lock; objects that share a lock are harmless. */
+void KiLockObject(const void *object);
+void KiUnlockObject(const void *object);
+/* The lock for a change that can satisfy waits: all locks when somebody waits for several objects at once. */
+bool KiBeginSignal(PDISPATCHER_HEADER header);
+/* Hands the object out to whom it satisfies now, and unlocks. `all` is what KiBeginSignal answered. */
+void KiEndSignal(PDISPATCHER_HEADER header, bool all);
+/* Hands out, staying locked (KePulseEvent). */
+void KiWakeWaiters(PDISPATCHER_HEADER header);
+void KiInitializeHeader(PDISPATCHER_HEADER header, UCHAR type, LONG state);
+const char *KiTypeName(const DISPATCHER_HEADER *header);
+
+/* wait.c */
+struct ki_wait_options {
+    WAIT_TYPE type;
+    KWAIT_REASON reason;
+    KPROCESSOR_MODE mode;
+    bool alertable;
+    int64_t deadline;
+    const struct ki_wait_hint *hint;
+    const void *site;
+};
+NTSTATUS KiWait(ULONG count, PVOID *objects, const struct ki_wait_options *options);
+/* The thread waits on no object (a delay): begins, parks until something ends it, and says what did (KI_WAIT_*). */
+void KiBeginWait(PKTHREAD thread, const struct ki_wait_options *options);
+int KiPark(PKTHREAD thread);
+
+/* apc.c: runs the thread's own queued APCs that may run now; is there a kernel one? */
+bool KiApcIsDue(PKTHREAD thread);
+void KiDeliverApcs(PKTHREAD thread, KPROCESSOR_MODE mode);
+
+/* mutex.c */
+bool KiCanTakeMutant(const KMUTANT *mutant, PKTHREAD thread);
+int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread); /* KI_ABANDONED or 0 */
+void KiAbandonMutants(PKTHREAD thread);
+
+/* dpc.c */
+void KiQueueDpc(PKDPC dpc);
+void KiStopDpcs(void);
+
+/* seh.c */
+void KiStartExceptions(void);
+void KiStopExceptions(void);
+
+#endif
