@@ -101,10 +101,9 @@ void fltsim_sleep(unsigned milliseconds);
 void fltsim_watchdog(unsigned seconds);
 /* Records a violation of a rule of the table by name, as the library's own checks do. */
 void fltsim_violate(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The rules one by one. */
-void fltsim_each_rule(void (*visit)(const char *name, const char *why, const char *windows, void *context),
-                      void *context);
-
+/* "STATUS_ACCESS_DENIED" (or "0xC0000123" for one without a name), and back: false when there is no such name. */
+const char *fltsim_status_name(NTSTATUS status);
+bool fltsim_status_value(const char *name, NTSTATUS *status);
 /* ---- drivers --------------------------------------------------------------------------------------------------- */
 
 struct fltsim_driver;

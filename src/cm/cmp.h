@@ -6,6 +6,9 @@
 
 #include "sched/sched.h"
 
+static inline ULONG CmpSmaller(ULONG a, ULONG b) { return a < b ? a : b; }
+static inline ULONG CmpLarger(ULONG a, ULONG b) { return a < b ? b : a; }
+
 struct cm_value {
     struct cm_value *next; // cm_key.values, in the order they were set
     UNICODE_STRING name;

@@ -13,7 +13,8 @@ static NTSTATUS put_with_name(PVOID buffer, ULONG length, PULONG resultLength, c
     if (length < size)
         return STATUS_BUFFER_TOO_SMALL;
     memcpy(buffer, fixed, size);
-    memcpy((UCHAR *)buffer + size, name->Buffer, min(name->Length, length - size));
+    if (name->Length)
+        memcpy((UCHAR *)buffer + size, name->Buffer, CmpSmaller(name->Length, length - size));
     return length < *resultLength ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }
 
@@ -26,12 +27,12 @@ static struct counts count(struct cm_key *key)
     struct counts c = {0};
     for (struct cm_key *child = key->children; child; child = child->next) {
         c.sub_keys++;
-        c.max_name = max(c.max_name, child->name.Length);
+        c.max_name = CmpLarger(c.max_name, child->name.Length);
     }
     for (struct cm_value *value = key->values; value; value = value->next) {
         c.values++;
-        c.max_value_name = max(c.max_value_name, value->name.Length);
-        c.max_data = max(c.max_data, value->size);
+        c.max_value_name = CmpLarger(c.max_value_name, value->name.Length);
+        c.max_data = CmpLarger(c.max_data, value->size);
     }
     return c;
 }

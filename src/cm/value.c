@@ -18,7 +18,7 @@ static NTSTATUS fit(ULONG fixed, ULONG needed, ULONG length, PULONG resultLength
 static void put(void *buffer, ULONG length, ULONG offset, const void *data, ULONG size)
 {
     if (offset < length)
-        memcpy((UCHAR *)buffer + offset, data, min(size, length - offset));
+        memcpy((UCHAR *)buffer + offset, data, CmpSmaller(size, length - offset));
 }
 
 static NTSTATUS put_basic(struct cm_value *v, PVOID buffer, ULONG length, PULONG resultLength)

@@ -3,8 +3,8 @@
 
 #include "plat/file.h"
 #include "plat/folder.h"
-#include "plat/module.h"
 #include "plat/process.h"
+#include "plat/symbol.h"
 
 #include <fltsim/fltsim.h>
 #include <stdio.h>
@@ -40,8 +40,8 @@ bool compile_knows_header(const char *name)
 
 static char *library_folder(void)
 {
-    struct plat_address info;
-    char *path = plat_address_info((const void *)fltsim_start, &info) ? plat_path_absolute(info.module) : NULL;
+    struct plat_symbol symbol;
+    char *path = plat_symbol_find((const void *)fltsim_start, &symbol) ? plat_path_absolute(symbol.module) : NULL;
     char *folder = path ? tool_folder(path) : tool_strdup(".");
     free(path);
     return folder;

@@ -70,6 +70,17 @@ const char *trace_status(int32_t status)
     return low < COUNT(statuses) && statuses[low].value == value ? statuses[low].name : as_number(value);
 }
 
+bool trace_status_value(const char *name, int32_t *status)
+{
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        if (strcmp(statuses[i].name, name))
+            continue;
+        *status = (int32_t)statuses[i].value;
+        return true;
+    }
+    return false;
+}
+
 const char *trace_major(unsigned char major)
 {
     for (size_t i = 0; i < COUNT(majors); i++)

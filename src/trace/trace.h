@@ -21,6 +21,7 @@ void trace_event(const char *room, const char *format, ...) __attribute__((forma
 /* Names from the one list each: "STATUS_OBJECT_NAME_NOT_FOUND", "IRP_MJ_CREATE" / "IRP_MJ_ACQUIRE_FOR_MOD_WRITE",
  * "IRP_MN_NORMAL", "IRP_NOCACHE|IRP_PAGING_IO". Unknown values print as 0x%08x. The text is static, or in `text`. */
 const char *trace_status(int32_t status);
+bool trace_status_value(const char *name, int32_t *status); /* false: no status has that name */
 const char *trace_major(unsigned char major);
 const char *trace_minor(unsigned char major, unsigned char minor);
 const char *trace_flags(const char *list, uint32_t flags, char *text, size_t size);

@@ -1,0 +1,45 @@
+#include "sim/machine.h"
+
+#include "plat/fault.h"
+#include "plat/watchdog.h"
+#include "trace/trace.h"
+#include "verify/verify.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* Runs in the signal handler, on the thread that burns the time. The run is over either way, so what a handler may not
+ * do (allocate, print) is risked for the sake of the stack. */
+static void expired(void)
+{
+    void *frames[32];
+    size_t count = plat_backtrace(frames, 32);
+    struct verify_violation *v =
+        verify_begin_fatal(VERIFY_ENDLESS_LOOP, "The run got nowhere for a long time: a thread runs in a loop.");
+
+    for (size_t i = 0; i < count; i++)
+        verify_site(v, "in", frames[i]);
+    verify_end(v);
+    abort();
+}
+
+void fltsim_watchdog(unsigned seconds) { plat_watchdog(seconds, seconds ? expired : NULL); }
+
+void fltsim_violate(const char *rule, const char *format, ...)
+{
+    char what[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    enum verify_rule id = verify_rule_named(rule);
+    if (id == VERIFY_RULE_COUNT) {
+        fprintf(stderr, "fltsim_violate: there is no rule `%s`\n", rule);
+        abort();
+    }
+    verify_violate(id, "%s", what);
+}
+
+const char *fltsim_status_name(NTSTATUS status) { return trace_status(status); }
+bool fltsim_status_value(const char *name, NTSTATUS *status) { return trace_status_value(name, status); }

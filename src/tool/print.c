@@ -1,0 +1,312 @@
+#include "tool/api.h"
+#include "tool/check.h"
+
+#include <fltsim/verify.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A violation that several runs found is one finding. */
+struct finding {
+    const struct fltsim_violation *violation;
+    unsigned runs; /* bit i: check->runs[i] */
+    unsigned times;
+};
+
+static bool same(const struct fltsim_violation *a, const struct fltsim_violation *b)
+{
+    /* Addresses differ from run to run; what a sentence says before the first one is what it is about. */
+    size_t length = strcspn(a->what, "0123456789");
+    return !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strncmp(a->what, b->what, length);
+}
+
+static size_t kept(const struct check_run *run)
+{
+    return run->violation_count < CHECK_VIOLATIONS ? run->violation_count : CHECK_VIOLATIONS;
+}
+
+static struct finding *collect(const struct check *check, size_t *count)
+{
+    struct finding *list = tool_alloc(check->run_count * CHECK_VIOLATIONS * sizeof *list);
+
+    *count = 0;
+    for (size_t r = 0; r < check->run_count; r++) {
+        for (size_t i = 0; i < kept(check->runs[r]); i++) {
+            const struct fltsim_violation *v = &check->runs[r]->violations[i];
+            size_t at = 0;
+            while (at < *count && !same(list[at].violation, v))
+                at++;
+            if (at == *count)
+                list[(*count)++] = (struct finding){.violation = v};
+            list[at].runs |= 1u << r;
+            list[at].times++;
+        }
+    }
+    return list;
+}
+
+/* ---- text ---- */
+
+static void print_indented(const char *text, const char *indent)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        printf("%s%.*s\n", indent, (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void print_what_ran(const struct check *check)
+{
+    const struct check_run *run = check->runs[0];
+
+    printf("fltsim check: %s", check->name ? check->name : check->build->name);
+    if (check->build->sources)
+        printf(", %zu source%s", check->build->sources, check->build->sources == 1 ? "" : "s");
+    if (check->inf)
+        printf(", %s\n", check->inf);
+    else
+        printf(", no INF: altitude %s%s\n", check->altitude,
+               check->altitude_by_default ? " by default (--altitude says another)" : "");
+    for (unsigned i = 0; i < run->line_count; i++)
+        printf("    %s\n", run->lines[i]);
+    for (size_t r = 0; r < check->run_count; r++) {
+        run = check->runs[r];
+        printf("run %zu: %s, %s", r + 1, run->label, check->options->backend ? check->options->backend : "coop");
+        if (check->options->seed)
+            printf(", seed %llu", (unsigned long long)check->options->seed);
+        printf(": %lu calls of programs%s\n", run->operations, run->finished ? "" : "; it did not get to its end");
+    }
+}
+
+static void print_operations(const struct check *check)
+{
+    const struct check_run *run = check->runs[0];
+    for (size_t r = 1; r < check->run_count && !run->operation_count; r++)
+        run = check->runs[r];
+    if (!run->operation_count)
+        return;
+    printf("operations that the driver saw (run 1):\n");
+    for (unsigned i = 0; i < run->operation_count; i++)
+        printf("    %-48s pre %8lu   post %8lu\n", run->seen[i].name, run->seen[i].pre, run->seen[i].post);
+}
+
+static void print_notes(const struct check *check)
+{
+    for (size_t r = 0; r < check->run_count; r++) {
+        const struct check_run *run = check->runs[r];
+        if (!run->unexpected && !run->note_count)
+            continue;
+        unsigned shown = run->note_count < 8 ? run->note_count : 8;
+        printf("run %zu: %u calls were answered otherwise than without the driver%s:\n", r + 1, run->note_count,
+               run->note_count > shown ? "; the first of them" : "");
+        for (unsigned i = 0; i < shown; i++)
+            printf("    %s\n", run->notes[i] ? run->notes[i] : "");
+    }
+}
+
+static void print_finding(const struct check *check, const struct finding *finding, size_t number, size_t count)
+{
+    const struct fltsim_violation *v = finding->violation;
+
+    printf("\nviolation %zu of %zu: %s", number, count, v->rule);
+    if (*v->driver)
+        printf(" [%s]", v->driver);
+    if (v->bugcheck)
+        printf(" bug check 0x%X (0x%llX, 0x%llX, 0x%llX, 0x%llX)", v->bugcheck, (unsigned long long)v->parameters[0],
+               (unsigned long long)v->parameters[1], (unsigned long long)v->parameters[2],
+               (unsigned long long)v->parameters[3]);
+    printf("\n");
+    print_indented(v->what, "    ");
+    if (*v->history) {
+        printf("  history, newest last:\n");
+        print_indented(v->history, "    ");
+    }
+    printf("  why: %s\n", v->why);
+    if (*v->windows)
+        printf("  on Windows: %s\n", v->windows);
+    printf("  seen %u time%s, in", finding->times, finding->times == 1 ? "" : "s");
+    for (size_t r = 0; r < check->run_count; r++)
+        if (finding->runs & 1u << r)
+            printf(" run %zu (%s)", r + 1, check->runs[r]->label);
+    printf("\n");
+}
+
+static void print_replay(const struct check *check)
+{
+    for (size_t r = 0; r < check->run_count; r++)
+        if (check->runs[r]->choices && *check->runs[r]->choices && check->runs[r]->violation_count &&
+            strlen(check->runs[r]->choices) < 4000)
+            printf("schedule of run %zu: --choices %s\n", r + 1, check->runs[r]->choices);
+}
+
+int check_print(const struct check *check)
+{
+    size_t count;
+    struct finding *list = collect(check, &count);
+
+    print_what_ran(check);
+    print_operations(check);
+    print_notes(check);
+    for (size_t i = 0; i < count; i++)
+        print_finding(check, &list[i], i + 1, count);
+    if (count) {
+        printf("\n%zu violation%s\n", count, count == 1 ? "" : "s");
+        print_replay(check);
+    } else {
+        printf("clean: no violations\n");
+    }
+    free(list);
+    return count ? 1 : 0;
+}
+
+/* ---- JSON ---- */
+
+static void json_text(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *p = (const unsigned char *)(text ? text : ""); *p; p++) {
+        if (*p == '"' || *p == '\\')
+            printf("\\%c", *p);
+        else if (*p < 0x20)
+            printf("\\u%04x", *p);
+        else
+            putchar(*p);
+    }
+    putchar('"');
+}
+
+static void json_member(const char *name, const char *text, const char *end)
+{
+    json_text(name);
+    printf(": ");
+    json_text(text);
+    printf("%s", end);
+}
+
+static void json_lines(const char *text)
+{
+    const char *comma = "";
+    printf("[");
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        char *line = tool_format("%.*s", (int)length, text);
+        printf("%s", comma);
+        json_text(line);
+        free(line);
+        comma = ", ";
+        text += length + (text[length] == '\n');
+    }
+    printf("]");
+}
+
+static void json_runs(const struct check *check)
+{
+    printf("  \"runs\": [");
+    for (size_t r = 0; r < check->run_count; r++) {
+        const struct check_run *run = check->runs[r];
+        printf("%s\n    {", r ? "," : "");
+        json_member("name", run->label, ", ");
+        json_member("backend", check->options->backend ? check->options->backend : "coop", ", ");
+        printf("\"seed\": %llu, \"calls\": %lu, \"finished\": %s, \"answered_otherwise\": [",
+               (unsigned long long)check->options->seed, run->operations, run->finished ? "true" : "false");
+        for (unsigned i = 0; i < run->note_count && i < CHECK_NOTES; i++) {
+            printf("%s", i ? ", " : "");
+            json_text(run->notes[i]);
+        }
+        printf("]}");
+    }
+    printf("\n  ],\n  \"operations\": {");
+    for (unsigned i = 0; i < check->runs[0]->operation_count; i++) {
+        printf("%s\n    ", i ? "," : "");
+        json_text(check->runs[0]->seen[i].name);
+        printf(": {\"pre\": %lu, \"post\": %lu}", check->runs[0]->seen[i].pre, check->runs[0]->seen[i].post);
+    }
+    printf("\n  },\n  \"registered\": [");
+    for (unsigned i = 0; i < check->runs[0]->line_count; i++) {
+        printf("%s\n    ", i ? "," : "");
+        json_text(check->runs[0]->lines[i]);
+    }
+    printf("\n  ],\n");
+}
+
+static void json_finding(const struct check *check, const struct finding *finding)
+{
+    const struct fltsim_violation *v = finding->violation;
+
+    printf("\n    {");
+    json_member("rule", v->rule, ",\n     ");
+    json_member("driver", v->driver, ",\n     ");
+    json_member("what", v->what, ",\n     ");
+    json_text("history");
+    printf(": ");
+    json_lines(v->history);
+    printf(",\n     ");
+    json_member("why", v->why, ",\n     ");
+    json_member("windows", v->windows, ",\n     ");
+    if (v->bugcheck)
+        printf("\"bugcheck\": {\"code\": %u, \"parameters\": [%llu, %llu, %llu, %llu]},\n     ", v->bugcheck,
+               (unsigned long long)v->parameters[0], (unsigned long long)v->parameters[1],
+               (unsigned long long)v->parameters[2], (unsigned long long)v->parameters[3]);
+    printf("\"times\": %u, \"runs\": [", finding->times);
+    const char *comma = "";
+    for (size_t r = 0; r < check->run_count; r++) {
+        if (!(finding->runs & 1u << r))
+            continue;
+        printf("%s", comma);
+        json_text(check->runs[r]->label);
+        comma = ", ";
+    }
+    printf("]}");
+}
+
+int check_print_json(const struct check *check)
+{
+    size_t count;
+    struct finding *list = collect(check, &count);
+
+    printf("{\n  ");
+    json_member("driver", check->name ? check->name : check->build->name, ",\n  ");
+    if (check->inf)
+        json_member("inf", check->inf, ",\n");
+    else
+        json_member("altitude", check->altitude, ",\n");
+    json_runs(check);
+    printf("  \"violations\": [");
+    for (size_t i = 0; i < count; i++) {
+        json_finding(check, &list[i]);
+        printf("%s", i + 1 < count ? "," : "");
+    }
+    printf("\n  ]\n}\n");
+    free(list);
+    return count ? 1 : 0;
+}
+
+void check_print_json_build(const struct build_result *build)
+{
+    printf("{\n  ");
+    json_member("driver", build->name, ",\n  ");
+    json_member("error", build->missing_count ? "routines are missing" : "the driver does not build", ",\n");
+    printf("  \"missing\": [");
+    for (size_t i = 0; i < build->missing_count; i++) {
+        printf("%s\n    {", i ? "," : "");
+        json_member("routine", build->missing[i].name, ", ");
+        json_member("state", api_state(build->missing[i].name), ", ");
+        json_member("needed_by", build->missing[i].where, "}");
+    }
+    printf("\n  ]\n}\n");
+}
+
+/* ---- rules ---- */
+
+int check_print_rules(const struct tool_options *options)
+{
+    const char *name, *why, *windows;
+
+    for (size_t i = 0; (name = fltsim_rule(i, &why, &windows)) != NULL; i++) {
+        printf("%s\n    %s\n", name, why);
+        if (*windows)
+            printf("    On Windows: %s\n", windows);
+    }
+    return 0;
+}
