@@ -82,6 +82,7 @@ int KiTake(PDISPATCHER_HEADER header, PKTHREAD thread)
         header->SignalState = 0;
         return 0;
     case SemaphoreObject:
+    case QueueObject:
         header->SignalState--;
         return 0;
     case MutantObject:

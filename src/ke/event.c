@@ -9,14 +9,19 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
                        State != FALSE);
 }
 
-LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+LONG KiSetEvent(PRKEVENT Event)
 {
-    API_ENTER(KeSetEvent, Event, SCHED_WRITE);
     bool all = KiBeginSignal(&Event->Header);
     LONG before = Event->Header.SignalState;
     Event->Header.SignalState = 1;
     KiEndSignal(&Event->Header, all);
     return before;
+}
+
+LONG KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
+{
+    API_ENTER(KeSetEvent, Event, SCHED_WRITE);
+    return KiSetEvent(Event);
 }
 
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)

@@ -18,7 +18,7 @@ struct ke_state {
     struct ki_spin_waiter *spin_waiters;
     struct sched_lock dpc_lock;
     SINGLE_LIST_ENTRY *dpc_last; /* KDPC.DpcListEntry, a ring; NULL: none */
-    PKTHREAD dpc_thread;
+    bool dpc_started;         /* its thread was made */
     KDPC *dpc_running;
     KEVENT dpc_work;          /* synchronization */
     KEVENT dpc_idle;          /* notification: nothing queued or running */
@@ -70,11 +70,15 @@ bool KiCanTakeMutant(const KMUTANT *mutant, PKTHREAD thread);
 int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread); /* KI_ABANDONED or 0 */
 void KiAbandonMutants(PKTHREAD thread);
 
-/* dpc.c */
+/* dpc.c: makes the thread that runs DPCs; queues a timer's (where nothing may block or switch). */
+void KiStartDpcs(void);
 void KiQueueDpc(PKDPC dpc);
-void KiStopDpcs(void);
 
-/* seh.c */
+/* seh.c, fault.c */
+_Noreturn void KiRaise(NTSTATUS code, ULONG count, const ULONG_PTR *information, void *address);
+_Noreturn void KiUnhandledException(PKTHREAD thread);
+_Noreturn void KiUnhandledFault(PKTHREAD thread, NTSTATUS code, void *pc);
+void KiRememberStack(struct ki_seh *seh, void *address);
 void KiStartExceptions(void);
 void KiStopExceptions(void);
 

@@ -12,6 +12,7 @@
 
 /* ---- structured exceptions (seh.c): the frames of one thread ------------------------------------------------------- */
 
+#define KI_SEH_SITES 16
 struct ki_seh_block;
 struct ki_seh {
     struct fltsim_seh_frame *free, *top, *pending; /* pending: whose finally is being entered */
@@ -19,7 +20,7 @@ struct ki_seh {
     int depth;
     EXCEPTION_RECORD record;
     EXCEPTION_POINTERS pointers;
-    void *sites[16]; /* the raiser's call stack, nearest first */
+    void *sites[KI_SEH_SITES]; /* the raiser's call stack, nearest first */
     unsigned site_count;
     bool fault;          /* the record describes a hardware fault */
     void *fault_address; /* and this was touched */
@@ -35,6 +36,8 @@ struct ki_wait_hint {
     void (*owners)(const void *object, void (*add)(struct _KTHREAD *owner, void *context), void *context);
 };
 
+struct ki_spin;
+
 struct ki_wait {
     atomic_int state;      /* KI_WAIT_* or the index that satisfied it */
     bool alertable;
@@ -47,7 +50,8 @@ struct ki_wait {
     const void *site;      /* who called the waiting routine */
     KWAIT_REASON reason;
     const struct ki_wait_hint *hint;
-    const void *spin_lock; /* waiting for this spin lock instead */
+    const struct ki_spin *spin; /* waiting for a spin lock instead, */
+    const void *spin_lock;      /* this one */
 };
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */
@@ -125,6 +129,8 @@ void KiLeaveCritical(void);
 /* KeWaitForSingleObject (Executive, KernelMode, not alertable) for the library's own use: no IRQL check, and a deadlock
  * report says what `hint` does and blames `site`. hint NULL: the object itself. */
 NTSTATUS KiWaitFor(PVOID object, const LARGE_INTEGER *timeout, const struct ki_wait_hint *hint, const void *site);
+/* KeSetEvent without a scheduling point. */
+LONG KiSetEvent(PRKEVENT event);
 /* Virtual time of a timeout as the WDK gives it: negative is relative, NULL is SCHED_FOREVER. */
 int64_t KiDeadline(const LARGE_INTEGER *timeout);
 /* System time (100 ns since 1601) at virtual time 0. */
@@ -138,9 +144,14 @@ struct _KTHREAD *KiCreateDaemon(const char *name, KSTART_ROUTINE *body, void *ar
 void KiSignalForGood(PDISPATCHER_HEADER header);
 
 /* A spin lock of one word that somebody holds: parks (native: spins first) until KiWakeSpinners of the same word, or at
- * once when `held` (asked again before parking) says no. The lock's owner must call KiWakeSpinners after each release
+ * once when `held` (asked again before parking) says no. `owners` may be NULL. The lock's owner must call KiWakeSpinners after each release
  * that may let somebody in, if KiHasSpinners(word). */
-void KiSpin(const volatile void *word, bool (*held)(const volatile void *word), const void *site);
+struct ki_spin {
+    const char *what; /* "spin lock" */
+    bool (*held)(const volatile void *word);
+    void (*owners)(const void *word, void (*add)(struct _KTHREAD *owner, void *context), void *context);
+};
+void KiSpin(const volatile void *word, const struct ki_spin *kind, const void *site);
 void KiWakeSpinners(const volatile void *word);
 extern atomic_uint KiSpinners; /* threads that spin on anything */
 static inline bool KiHasSpinners(void) { return atomic_load(&KiSpinners) != 0; }

@@ -26,9 +26,9 @@ static void Fire(struct sched_timer *entry)
     timer->Header.SignalState = 1;
     if (timer->Period)
         Arm(timer, (int64_t)timer->DueTime.QuadPart + (int64_t)timer->Period * 10000);
+    KiEndSignal(&timer->Header, all);
     if (dpc)
         KiQueueDpc(dpc);
-    KiEndSignal(&timer->Header, all);
 }
 
 VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
@@ -43,6 +43,8 @@ VOID KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, NotificationT
 
 static BOOLEAN SetTimer(PKTIMER timer, LARGE_INTEGER due, ULONG period, PKDPC dpc)
 {
+    if (dpc)
+        KiStartDpcs();
     KiLockObject(timer);
     BOOLEAN armed = timer->Header.Inserted;
     sched_timer_disarm(ClockEntry(timer));

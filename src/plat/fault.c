@@ -250,12 +250,17 @@ void plat_fault_install(bool (*mine)(const struct plat_fault *fault),
     fault_is_mine = mine;
     fault_raise = raise;
     plat_fault_thread();
-    if (installed)
-        return;
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     action.sa_sigaction = on_fault;
-    for (int i = 0; i < SIGNALS; i++)
-        sigaction(signals[i], &action, &before[i]);
+    /* A test harness may have put its own handlers over ours. */
+    for (int i = 0; i < SIGNALS; i++) {
+        struct sigaction old;
+        sigaction(signals[i], NULL, &old);
+        if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == on_fault)
+            continue;
+        before[i] = old;
+        sigaction(signals[i], &action, NULL);
+    }
     installed = true;
 }
 

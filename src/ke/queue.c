@@ -1,0 +1,81 @@
+/* Queue objects. SignalState counts the entries that no waiter was given yet. */
+#include "ke/kep.h"
+
+#include "verify/api.h"
+#include "verify/verify.h"
+
+VOID KeInitializeQueue(PRKQUEUE Queue, ULONG Count)
+{
+    KiInitializeHeader(&Queue->Header, QueueObject, 0);
+    InitializeListHead(&Queue->EntryListHead);
+    InitializeListHead(&Queue->ThreadListHead);
+    Queue->CurrentCount = 0;
+    Queue->MaximumCount = Count ? Count : (ULONG)KeNumberProcessors;
+}
+
+static LONG Insert(PRKQUEUE queue, PLIST_ENTRY entry, bool head)
+{
+    bool all = KiBeginSignal(&queue->Header);
+    LONG before = queue->Header.SignalState++;
+    if (head)
+        InsertHeadList(&queue->EntryListHead, entry);
+    else
+        InsertTailList(&queue->EntryListHead, entry);
+    KiEndSignal(&queue->Header, all);
+    return before;
+}
+
+LONG KeInsertQueue(PRKQUEUE Queue, PLIST_ENTRY Entry)
+{
+    API_ENTER(KeInsertQueue, Queue, SCHED_WRITE);
+    return Insert(Queue, Entry, false);
+}
+
+LONG KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry)
+{
+    API_ENTER(KeInsertHeadQueue, Queue, SCHED_WRITE);
+    return Insert(Queue, Entry, true);
+}
+
+PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout)
+{
+    API_ENTER(KeRemoveQueue, Queue, SCHED_WRITE);
+    const struct ki_wait_options options = {.type = WaitAny,
+                                            .reason = WrQueue,
+                                            .mode = WaitMode,
+                                            .deadline = KiDeadline(Timeout),
+                                            .site = VERIFY_CALLER};
+    PVOID object = Queue;
+    NTSTATUS status = KiWait(1, &object, &options);
+    if (status != STATUS_SUCCESS)
+        return (PLIST_ENTRY)(ULONG_PTR)(ULONG)status;
+    KiLockObject(Queue);
+    PLIST_ENTRY entry = IsListEmpty(&Queue->EntryListHead) ? NULL : RemoveHeadList(&Queue->EntryListHead);
+    KiUnlockObject(Queue);
+    return entry ? entry : (PLIST_ENTRY)(ULONG_PTR)STATUS_ABANDONED;
+}
+
+/* The entries as a ring without a head, or NULL. Waiters are let go with STATUS_ABANDONED. */
+PLIST_ENTRY KeRundownQueue(PRKQUEUE Queue)
+{
+    API_ENTER(KeRundownQueue, Queue, SCHED_WRITE);
+    bool all = KiBeginSignal(&Queue->Header);
+    PLIST_ENTRY first = IsListEmpty(&Queue->EntryListHead) ? NULL : Queue->EntryListHead.Flink;
+    if (first)
+        RemoveEntryList(&Queue->EntryListHead);
+    InitializeListHead(&Queue->EntryListHead);
+    Queue->Header.SignalState = MAXLONG;
+    KiWakeWaiters(&Queue->Header);
+    Queue->Header.SignalState = 0;
+    KiEndSignal(&Queue->Header, all);
+    return first;
+}
+
+LONG KeReadStateQueue(PRKQUEUE Queue)
+{
+    API_ENTER(KeReadStateQueue, Queue, SCHED_READ);
+    KiLockObject(Queue);
+    LONG state = Queue->Header.SignalState;
+    KiUnlockObject(Queue);
+    return state;
+}
