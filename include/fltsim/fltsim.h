@@ -75,6 +75,9 @@ struct fltsim_report {
 /* Unloads drivers and dismounts volumes that are left, ends the machine, and counts the violations (leaks included).
  * With report NULL nothing more is kept; else *report is the caller's, freed by fltsim_report_free. */
 size_t fltsim_stop(struct fltsim_report **report);
+/* Drops a machine in the middle of things, as a failed assertion leaves one: nothing is unloaded, nothing reported.
+ * First thread. Nothing happens when no machine runs. */
+void fltsim_abandon(void);
 void fltsim_report_free(struct fltsim_report *report);
 void fltsim_report_print(const struct fltsim_report *report, FILE *out);
 

@@ -99,5 +99,7 @@ _Noreturn void sched_fatal(void);
 /* Runs body on the first thread; false when sched_fatal ended it. */
 bool sched_catch(void (*body)(void *), void *argument);
 bool sched_is_dead(void);
+/* From the first thread: the machine is dead from here on, and no other thread of it runs any more. */
+void sched_kill(void);
 
 #endif

@@ -65,11 +65,7 @@ static bool resolve_options(struct fltsim_options *options)
     return true;
 }
 
-static void stop_rooms(size_t started)
-{
-    while (started--)
-        rooms[started].stop();
-}
+static size_t rooms_running;
 
 bool fltsim_start(const struct fltsim_options *given)
 {
@@ -91,9 +87,9 @@ bool fltsim_start(const struct fltsim_options *given)
         .choices = options.choices,
         .deadlock = KiReportDeadlock,
     });
-    for (size_t i = 0; rooms[i].name; i++) {
-        if (!rooms[i].start()) {
-            fprintf(stderr, "fltsim_start: the room %s did not start\n", rooms[i].name);
+    for (rooms_running = 0; rooms[rooms_running].name; rooms_running++) {
+        if (!rooms[rooms_running].start()) {
+            fprintf(stderr, "fltsim_start: the room %s did not start\n", rooms[rooms_running].name);
             abort();
         }
     }
@@ -106,47 +102,67 @@ static void shut_down(void *unused)
     sim_dismount_volumes();
 }
 
-static void stop_all(void *unused)
+static void stop_rooms(void *unused)
 {
-    stop_rooms(sizeof rooms / sizeof *rooms - 1);
+    while (rooms_running)
+        rooms[--rooms_running].stop();
 }
 
-size_t fltsim_stop(struct fltsim_report **report)
+/* After a fatal end nothing runs any more: the rooms only forget. */
+static void forget_all(void)
 {
-    if (!machine) {
-        fprintf(stderr, "fltsim_stop: no machine is running\n");
-        abort();
-    }
-    /* Leaving the drivers can itself end in a bug check: that is a finding, not the end of the process. */
-    if (!sched_is_dead())
-        sched_catch(shut_down, NULL);
-    bool dead = sched_is_dead();
-    if (dead || !sched_catch(stop_all, NULL)) {
-        if (!dead)
-            stop_all(NULL);
-        dead = true;
-    }
+    sched_kill();
+    stop_rooms(NULL);
+}
 
-    struct fltsim_report *taken = sim_take_report();
-    size_t violations = taken->count;
-    if (report)
-        *report = taken;
-    else
-        fltsim_report_free(taken);
-
+static void take_down(struct fltsim_report **report)
+{
+    *report = sim_take_report();
     sched_stop();
     sim_forget_drivers();
     trace_stop();
     verify_stop();
     free(machine);
     machine = NULL;
-    if (!dead)
+}
+
+size_t fltsim_stop(struct fltsim_report **report)
+{
+    struct fltsim_report *taken;
+
+    if (!machine) {
+        fprintf(stderr, "fltsim_stop: no machine is running\n");
+        abort();
+    }
+    /* Leaving the drivers can itself end in a bug check: that is a finding, not the end of the process. */
+    bool alive = !sched_is_dead() && sched_catch(shut_down, NULL) && sched_catch(stop_rooms, NULL);
+    if (!alive)
+        forget_all();
+    take_down(&taken);
+    size_t violations = taken->count;
+    if (report)
+        *report = taken;
+    else
+        fltsim_report_free(taken);
+    if (alive)
         sim_heap_print(stderr);
-    if (sim_heap_sweep() && !dead) {
+    if (sim_heap_sweep() && alive) {
         fprintf(stderr, "fltsim: the blocks above were leaked by the simulator itself\n");
         violations++;
     }
     return violations;
+}
+
+void fltsim_abandon(void)
+{
+    struct fltsim_report *report;
+
+    if (!machine)
+        return;
+    forget_all();
+    take_down(&report);
+    fltsim_report_free(report);
+    sim_heap_sweep();
 }
 
 bool fltsim_try(void (*body)(void *), void *argument) { return sched_catch(body, argument); }
