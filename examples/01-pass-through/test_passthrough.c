@@ -1,4 +1,5 @@
 /* Lesson 01's driver on a simulated machine. */
+#include <fltKernel.h>
 #include <fltsim/cmocka.h>
 
 #include <string.h>

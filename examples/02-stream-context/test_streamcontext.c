@@ -1,4 +1,5 @@
 /* Lesson 02's driver on a simulated machine. */
+#include <fltKernel.h>
 #include <fltsim/cmocka.h>
 
 DRIVER_INITIALIZE DriverEntry;

@@ -18,13 +18,13 @@ struct room {
 };
 
 #define ROOM(prefix)                                                                               \
-    bool prefix##pStart(void);                                                                     \
-    void prefix##pStop(void);
+    bool prefix##Start(void);                                                                      \
+    void prefix##Stop(void);
 #include "rooms.inc"
 #undef ROOM
 
 static const struct room rooms[] = {
-#define ROOM(prefix) {#prefix, prefix##pStart, prefix##pStop},
+#define ROOM(prefix) {#prefix, prefix##Start, prefix##Stop},
 #include "rooms.inc"
 #undef ROOM
     {NULL, NULL, NULL},
