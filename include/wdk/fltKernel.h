@@ -6,5 +6,6 @@
 #endif
 #include <ntifs.h>
 #include <nt/flt.h>
+#include <nt/quirks.h>
 
 #endif
