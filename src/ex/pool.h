@@ -25,6 +25,12 @@ enum exp_pool_flags { EXP_PAGED = 1, EXP_ZERO = 2, EXP_EXECUTE = 4 };
 /* Is this the start of a live block; and how long? */
 bool ExpIsPool(const void *body, size_t *size, ULONG *tag);
 
+/* For lookaside lists. A block that waits in one keeps its place in pool; its contents are spoilt behind the link, and
+ * whoever is handed it next is who allocated. */
+bool ExpIsSpecial(void);
+void ExpReissue(void *body, const void *site);
+void ExpSpoil(void *body, size_t size, const char *routine, const void *site);
+
 /* ---- private ---- */
 
 /* Before each body. 64 bytes, so that bodies are aligned to 64 as their slots are. */

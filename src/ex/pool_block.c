@@ -275,6 +275,30 @@ bool ExpIsPool(const void *body, size_t *size, ULONG *tag)
     return true;
 }
 
+/* ---- lookaside lists ---- */
+
+bool ExpIsSpecial(void) { return machine->options.special_pool; }
+
+void ExpReissue(void *body, const void *site)
+{
+    struct pool_block *block = pool_block_of(body);
+    block->site = site;
+    block->flags &= (uint8_t)~POOL_REPORTED;
+    fill(body, block->size, POOL_FRESH_BYTE);
+}
+
+void ExpSpoil(void *body, size_t size, const char *routine, const void *site)
+{
+    struct pool_block *block = pool_block_of(body);
+    if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !has_state(block, POOL_LIVE) || block->size != size) {
+        ExpReportBadFree(body, 0, routine, site);
+        return;
+    }
+    if (!is_intact(block))
+        ExpReportOverrun(block, routine, site);
+    fill(body, size, POOL_FREED_BYTE);
+}
+
 /* ---- all of them ---- */
 
 /* Nobody else runs any more, or those who do leave the blocks in question alone. */

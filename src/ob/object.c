@@ -129,7 +129,8 @@ static void defer(struct ob_header *header)
     header->deferred = atomic_load(&ob()->deferred);
     while (!atomic_compare_exchange_weak(&ob()->deferred, &header->deferred, header))
         ;
-    if (!atomic_exchange(&ob()->defer_queued, true))
+    /* While the machine stops there are no workers any more: ObpStop sees to it. */
+    if (machine->ex && !atomic_exchange(&ob()->defer_queued, true))
         ExpQueueWork(delete_deferred, NULL);
 }
 

@@ -13,8 +13,8 @@ static const char *level_name(int level)
     return level < 3 ? names[level] : level == HIGH_LEVEL ? "HIGH_LEVEL" : "a device IRQL";
 }
 
-/* True the first time that a call from there is met: a loop is one mistake. */
-static bool is_new(const char *routine, const void *caller)
+/* A loop is one mistake. */
+bool verify_first_time(const char *routine, const void *caller)
 {
     struct verify_state *state = machine->verify;
     struct verify_call *fresh = verify_zeroed(sizeof *fresh);
@@ -37,7 +37,7 @@ static bool is_new(const char *routine, const void *caller)
 
 void verify_irql_too_high(const char *routine, int limit, const void *caller)
 {
-    if (!machine || !machine->verify || sched_is_dead() || !is_new(routine, caller))
+    if (!machine || !machine->verify || sched_is_dead() || !verify_first_time(routine, caller))
         return;
     int level = KeGetCurrentIrql();
     struct verify_violation *v =

@@ -61,6 +61,9 @@ void verify_ledger_add(struct verify_ledger *ledger, const char *event, long lon
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger);
 void verify_ledger_free(struct verify_ledger *ledger);
 
+/* True the first time that this machine meets `what` (a literal) from that caller. */
+bool verify_first_time(const char *what, const void *caller);
+
 /* The address to blame: the caller of the WDK routine (use in the exported function itself). */
 #define VERIFY_CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 

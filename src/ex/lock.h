@@ -1,0 +1,19 @@
+/* Locks, for other rooms: the core of the Filter Manager's FltAcquirePushLock... and FltAcquireResource... */
+#ifndef FLTSIM_EX_LOCK_H
+#define FLTSIM_EX_LOCK_H
+
+#include <ntifs.h>
+
+#include <stdbool.h>
+
+/* Enters a critical region and acquires; releases and leaves it. site: whom a report names. */
+void ExpAcquirePushLock(PEX_PUSH_LOCK lock, bool exclusive, const void *site);
+void ExpReleasePushLock(PEX_PUSH_LOCK lock, const void *site);
+bool ExpPushLockIsHeld(PEX_PUSH_LOCK lock);
+
+enum exp_resource_mode { EXP_SHARED, EXP_SHARED_STARVE, EXP_SHARED_WAIT, EXP_EXCLUSIVE };
+bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool wait, const void *site);
+/* owner: a thread, or what ExSetResourceOwnerPointer was given. */
+void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site);
+
+#endif
