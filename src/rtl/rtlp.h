@@ -31,6 +31,7 @@ struct rtlp_output {
     WCHAR *wide;
     SIZE_T room; /* in characters */
     SIZE_T length; /* characters that the whole text has, written or not */
+    BOOLEAN wide_text; /* wide text went into narrow output */
 };
 void RtlpFormatA(struct rtlp_output *out, PCSTR format, va_list arguments);
 void RtlpFormatW(struct rtlp_output *out, PCWSTR format, va_list arguments);
