@@ -84,7 +84,7 @@ void KiAlertThread(PKTHREAD thread, KPROCESSOR_MODE mode)
     if (thread->wait.alertable && (mode == KernelMode || thread->wait.mode == UserMode) &&
         atomic_compare_exchange_strong(&thread->wait.state, &waiting, KI_WAIT_ALERTED))
         thread->alerted[(int)mode] = false;
-    sched_unpark(thread->sched);
+    KiUnpark(thread);
 }
 
 BOOLEAN KeTestAlertThread(KPROCESSOR_MODE AlertMode)
@@ -186,6 +186,6 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
     if (inserted && thread == KiCurrentThread())
         Reenabled(thread);
     else if (inserted)
-        sched_unpark(thread->sched);
+        KiUnpark(thread);
     return inserted;
 }

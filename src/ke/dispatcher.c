@@ -148,7 +148,7 @@ void KiWakeWaiters(PDISPATCHER_HEADER header)
             continue;
         RemoveEntryList(entry);
         InitializeListHead(entry);
-        sched_unpark(thread->sched);
+        KiUnpark(thread);
     }
 }
 

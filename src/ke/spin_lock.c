@@ -72,7 +72,7 @@ void KiWakeSpinners(const volatile void *word)
         if (waiter->word != word)
             continue;
         __atomic_store_n(&waiter->woken, true, __ATOMIC_RELEASE);
-        sched_unpark(waiter->thread->sched);
+        KiUnpark(waiter->thread);
     }
     sched_unlock(&ki->spin_registry);
 }

@@ -12,6 +12,7 @@ void KiInitializeThread(PKTHREAD thread, const char *name)
     InitializeListHead(&thread->apcs[1]);
     InitializeListHead(&thread->irps);
     InitializeListHead(&thread->process_link);
+    InitializeListHead(&thread->all_link);
     thread->priority = 8;
     thread->exit_status = STATUS_PENDING;
     thread->wait.blocks = thread->wait.own;

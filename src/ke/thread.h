@@ -58,13 +58,15 @@ struct ki_wait {
 
 struct _KTHREAD {
     DISPATCHER_HEADER Header; /* signalled for good when the thread has ended */
-    struct sched_thread *sched;
+    _Atomic(struct sched_thread *) sched; /* NULL until it runs */
     KIRQL irql;
     KPROCESSOR_MODE previous_mode;
     UCHAR processor;
     bool system;     /* made by PsCreateSystemThread, or the machine's own */
     bool daemon;             /* of the machine's own: its waits end with STATUS_THREAD_IS_TERMINATING at the stop */
     bool started, terminating, terminated;
+    bool adopted;            /* an OS thread of the program's own */
+    bool left;               /* it could not be made to end when the machine stopped */
     bool alerted[2]; /* by mode */
     int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */
     int special_apc_disable; /* depth of guarded regions: all APCs are off */
@@ -78,9 +80,11 @@ struct _KTHREAD {
     unsigned spin_locks;     /* held */
 
     /* ps */
-    struct _KPROCESS *process;  /* it belongs to this one */
+    struct _KPROCESS *home;     /* it was made in this one, and holds a reference on it */
+    struct _KPROCESS *process;  /* it belongs to this one now (fltsim_impersonate) */
     struct _KPROCESS *attached; /* KeStackAttachProcess; NULL: not attached */
     LIST_ENTRY process_link;    /* KPROCESS.threads */
+    LIST_ENTRY all_link;        /* ps_state.threads */
     HANDLE id;
     PKSTART_ROUTINE start_routine;
     PVOID start_context;
@@ -97,6 +101,8 @@ struct _KTHREAD {
 
 /* Makes a zeroed thread ready: lists, dispatcher header, modes. */
 void KiInitializeThread(struct _KTHREAD *thread, const char *name);
+/* Takes a thread that will never run again out of the wait lists it is in. */
+void KiForgetWait(struct _KTHREAD *thread);
 /* What a thread holds that nobody gives back for it (exception frames). */
 void KiDeleteThread(struct _KTHREAD *thread);
 /* The end of a thread, on it: abandons its mutexes, checks what it must not hold, signals it. */
@@ -110,6 +116,13 @@ static inline struct _KTHREAD *KiCurrentThread(void)
     if (__builtin_expect(self == NULL, 0))
         return KiAdoptThread();
     return sched_owner(self);
+}
+
+static inline void KiUnpark(struct _KTHREAD *thread)
+{
+    struct sched_thread *sched = atomic_load_explicit(&thread->sched, memory_order_acquire);
+    if (sched)
+        sched_unpark(sched);
 }
 
 static inline KIRQL KiCurrentIrql(void) { return KiCurrentThread()->irql; }

@@ -96,6 +96,8 @@ static void UnlinkBlocks(PKTHREAD thread)
     wait->count = 0;
 }
 
+void KiForgetWait(PKTHREAD thread) { UnlinkBlocks(thread); }
+
 /* ---- the wait ---------------------------------------------------------------------------------------------------------- */
 
 static void LockAllOf(ULONG count, PVOID *objects)

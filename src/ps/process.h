@@ -17,13 +17,16 @@ struct _KPROCESS {
     LONGLONG create_time, exit_time;
     UNICODE_STRING image_path; /* "\Device\HarddiskVolume1\Windows\notepad.exe", or as the test gave it */
     char image_name[16];     /* PsGetProcessImageFileName: last component, at most 15 characters */
-    LIST_ENTRY threads;      /* KTHREAD.process_link */
+    LIST_ENTRY threads;      /* KTHREAD.process_link; guarded by ps_state.lock */
     LIST_ENTRY link;         /* ps_state.processes */
-    struct sched_lock lock;  /* threads */
     ULONG session_id;
     PVOID token;             /* se: primary token */
     PVOID se, io, mm, sim;   /* of other rooms, each its own */
 };
+
+/* se's: called when the object goes, to drop what it holds there. NULL in a new machine. */
+extern void (*PspProcessGone)(struct _KPROCESS *process);
+extern void (*PspThreadGone)(struct _KTHREAD *thread);
 
 /* The process whose address space and handles are current: the attached one, if any. */
 static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }

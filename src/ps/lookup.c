@@ -1,0 +1,57 @@
+#include "ps/psp.h"
+
+#include "ob/object.h"
+#include "verify/api.h"
+
+NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
+{
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+
+    API_ENTER(PsLookupProcessByProcessId, NULL, SCHED_READ);
+    sched_lock(&psp->lock);
+    for (PLIST_ENTRY entry = psp->processes.Flink; entry != &psp->processes; entry = entry->Flink) {
+        PEPROCESS process = CONTAINING_RECORD(entry, struct _KPROCESS, link);
+        if (process->id == ProcessId && !process->exited && ObReferenceObjectSafe(process)) {
+            *Process = process;
+            status = STATUS_SUCCESS;
+            break;
+        }
+    }
+    sched_unlock(&psp->lock);
+    return status;
+}
+
+NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
+{
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+
+    API_ENTER(PsLookupThreadByThreadId, NULL, SCHED_READ);
+    sched_lock(&psp->lock);
+    for (PLIST_ENTRY entry = psp->threads.Flink; entry != &psp->threads; entry = entry->Flink) {
+        PKTHREAD thread = CONTAINING_RECORD(entry, struct _KTHREAD, all_link);
+        if (thread->id == ThreadId && !thread->terminated && ObReferenceObjectSafe(thread)) {
+            *Thread = thread;
+            status = STATUS_SUCCESS;
+            break;
+        }
+    }
+    sched_unlock(&psp->lock);
+    return status;
+}
+
+NTSTATUS PsLookupProcessThreadByCid(PCLIENT_ID ClientId, PEPROCESS *Process, PETHREAD *Thread)
+{
+    NTSTATUS status = PsLookupThreadByThreadId(ClientId->UniqueThread, Thread);
+    if (!NT_SUCCESS(status))
+        return STATUS_INVALID_CID;
+    if ((*Thread)->process->id != ClientId->UniqueProcess) {
+        ObfDereferenceObject(*Thread);
+        *Thread = NULL;
+        return STATUS_INVALID_CID;
+    }
+    if (Process) {
+        *Process = (*Thread)->process;
+        ObfReferenceObject(*Process);
+    }
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,68 @@
+/* Private to ps/, and what sim/process.c and the daemons need of it. */
+#ifndef FLTSIM_PS_PSP_H
+#define FLTSIM_PS_PSP_H
+
+#include "ps/process.h"
+#include "sim/machine.h"
+
+#include <ntifs.h>
+
+#include <stdatomic.h>
+
+enum psp_notify_kind { PSP_PROCESS, PSP_PROCESS_EX, PSP_THREAD, PSP_IMAGE };
+enum { PSP_NOTIFY_LIMIT = 64 };
+
+struct psp_notify {
+    PVOID routine; /* NULL: free */
+    enum psp_notify_kind kind;
+    unsigned running;
+    bool removed;
+    const void *site;
+};
+
+struct ps_state {
+    struct sched_lock lock;  /* the lists, the notify routines */
+    LIST_ENTRY processes;    /* KPROCESS.link: that have not exited */
+    LIST_ENTRY threads;      /* KTHREAD.all_link: that have not ended */
+    PEPROCESS system, test;
+    atomic_uint next_id;     /* processes and threads share numbers */
+    atomic_uint living;      /* threads whose body has not come to its very end */
+    unsigned ticket;         /* of anonymous threads' names */
+    struct psp_notify notify[PSP_NOTIFY_LIMIT];
+    KEVENT notify_left;      /* synchronization: a notify routine came back */
+};
+#define psp (machine->ps)
+
+extern POBJECT_TYPE PspProcessType, PspThreadType;
+HANDLE PspNextId(void);
+
+/* process.c. `image`: a path as a program gives it, UTF-8. STATUS of a notify routine that refused. */
+NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPROCESS *process);
+void PspExitProcess(PEPROCESS process, NTSTATUS status);
+void PspDeleteProcess(PVOID object);
+
+/* create_thread.c. The thread object comes referenced for the caller; `start` may run before this returns. */
+struct psp_new_thread {
+    PEPROCESS process;
+    const char *name; /* NULL: made up */
+    bool system, daemon;
+    PKSTART_ROUTINE start;
+    PVOID context;
+};
+NTSTATUS PspCreateThread(const struct psp_new_thread *options, PKTHREAD *thread);
+PKTHREAD PspMakeThreadObject(PEPROCESS process, const char *name);
+void PspUnlistThread(PKTHREAD thread);
+void PspDeleteThread(PVOID object);
+void PspStopThreads(void);
+
+/* notify.c */
+void PspNotifyProcess(PEPROCESS process, PPS_CREATE_NOTIFY_INFO info);
+void PspNotifyThread(PKTHREAD thread, bool create);
+void PspNotifyImage(PUNICODE_STRING name, HANDLE process, PIMAGE_INFO info);
+/* callback-left-registered for what a driver did not remove; called when it is gone. NULL: at the machine's end. */
+void PspReportDriver(const char *driver);
+
+bool PspStart(void);
+void PspStop(void);
+
+#endif

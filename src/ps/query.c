@@ -1,0 +1,96 @@
+/* What can be asked about processes and threads. There is no user-mode memory: no PEB, no TEB, no WOW64. */
+#include "ps/psp.h"
+
+PEPROCESS PsGetCurrentProcess(VOID) { return KiCurrentProcess(); }
+
+PEPROCESS IoGetCurrentProcess(VOID) { return KiCurrentProcess(); }
+
+PETHREAD PsGetCurrentThread(VOID) { return KiCurrentThread(); }
+
+HANDLE PsGetCurrentProcessId(VOID) { return KiCurrentThread()->process->id; }
+
+HANDLE PsGetCurrentThreadId(VOID) { return KiCurrentThread()->id; }
+
+PVOID PsGetCurrentThreadTeb(VOID) { return NULL; }
+
+HANDLE PsGetProcessId(PEPROCESS Process) { return Process->id; }
+
+HANDLE PsGetThreadId(PETHREAD Thread) { return Thread->id; }
+
+HANDLE PsGetThreadProcessId(PETHREAD Thread) { return Thread->process->id; }
+
+PEPROCESS PsGetThreadProcess(PETHREAD Thread) { return Thread->process; }
+
+PEPROCESS IoThreadToProcess(PETHREAD Thread) { return Thread->process; }
+
+NTSTATUS PsGetProcessExitStatus(PEPROCESS Process) { return Process->exit_status; }
+
+NTSTATUS PsGetThreadExitStatus(PETHREAD Thread)
+{
+    return Thread->terminated ? Thread->exit_status : STATUS_PENDING;
+}
+
+LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process) { return Process->create_time; }
+
+LONGLONG PsGetThreadCreateTime(PETHREAD Thread) { return Thread->create_time; }
+
+/* Unique for as long as the machine runs, other than the id. */
+ULONGLONG PsGetProcessStartKey(PEPROCESS Process)
+{
+    return (ULONGLONG)HandleToULong(Process->id) << 32 | ((ULONGLONG)Process->create_time / 10000 & 0xffffffff);
+}
+
+UCHAR *PsGetProcessImageFileName(PEPROCESS Process) { return (UCHAR *)Process->image_name; }
+
+PPEB PsGetProcessPeb(PEPROCESS Process) { return NULL; }
+
+PVOID PsGetProcessWow64Process(PEPROCESS Process) { return NULL; }
+
+PVOID PsGetProcessSectionBaseAddress(PEPROCESS Process) { return (PVOID)(ULONG_PTR)0x140000000; }
+
+HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process) { return Process->parent_id; }
+
+ULONG PsGetProcessSessionId(PEPROCESS Process) { return Process->session_id; }
+
+PEJOB PsGetProcessJob(PEPROCESS Process) { return NULL; }
+
+BOOLEAN PsGetProcessExitProcessCalled(PEPROCESS Process) { return Process->exiting; }
+
+PVOID PsGetProcessDebugPort(PEPROCESS Process) { return NULL; }
+
+BOOLEAN PsIsProcessBeingDebugged(PEPROCESS Process) { return FALSE; }
+
+BOOLEAN PsIsProtectedProcess(PEPROCESS Process) { return Process->system; }
+
+BOOLEAN PsIsProtectedProcessLight(PEPROCESS Process) { return FALSE; }
+
+BOOLEAN PsIsSystemProcess(PEPROCESS Process) { return Process->system; }
+
+NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process)
+{
+    return Process->exiting ? STATUS_PROCESS_IS_TERMINATING : STATUS_SUCCESS;
+}
+
+VOID PsReleaseProcessExitSynchronization(PEPROCESS Process) {}
+
+BOOLEAN PsIsSystemThread(PETHREAD Thread) { return Thread->system; }
+
+BOOLEAN PsIsThreadTerminating(PETHREAD Thread) { return Thread->terminating; }
+
+PVOID PsGetThreadTeb(PETHREAD Thread) { return NULL; }
+
+VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled) {}
+
+/* Windows 10, version 22H2: what the headers are of. */
+BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)
+{
+    if (MajorVersion)
+        *MajorVersion = 10;
+    if (MinorVersion)
+        *MinorVersion = 0;
+    if (BuildNumber)
+        *BuildNumber = 19045;
+    if (CSDVersion)
+        CSDVersion->Length = 0;
+    return FALSE;
+}

@@ -1,0 +1,78 @@
+/* Programs: processes, their threads, and time, for tests. A struct fltsim_process is an EPROCESS. */
+#include <fltsim/fltsim.h>
+
+#include "ob/object.h"
+#include "ps/psp.h"
+#include "verify/verify.h"
+
+static PEPROCESS ProcessOf(struct fltsim_process *process) { return process ? (PEPROCESS)(void *)process : psp->test; }
+
+struct fltsim_process *fltsim_process_create(const char *image)
+{
+    PEPROCESS process;
+    if (!NT_SUCCESS(PspCreateProcess(image, KiCurrentThread()->process, false, &process)))
+        return NULL;
+    return (struct fltsim_process *)(void *)process;
+}
+
+void fltsim_process_exit(struct fltsim_process *process)
+{
+    PEPROCESS object = ProcessOf(process);
+    PKTHREAD thread = KiCurrentThread();
+    if (thread->process == object)
+        thread->process = psp->test;
+    PspExitProcess(object, STATUS_SUCCESS);
+    ObpDereference(object);
+}
+
+struct fltsim_thread {
+    PKTHREAD thread;
+    int (*body)(void *);
+    void *argument;
+    int result;
+};
+
+static VOID RunProgramThread(PVOID context)
+{
+    struct fltsim_thread *thread = context;
+    thread->result = thread->body(thread->argument);
+}
+
+struct fltsim_thread *fltsim_thread_create(struct fltsim_process *process, int (*body)(void *), void *argument)
+{
+    struct fltsim_thread *thread = sim_alloc(sizeof *thread);
+    thread->body = body;
+    thread->argument = argument;
+    NTSTATUS status = PspCreateThread(
+        &(struct psp_new_thread){.process = ProcessOf(process), .start = RunProgramThread, .context = thread},
+        &thread->thread);
+    if (NT_SUCCESS(status))
+        return thread;
+    sim_free(thread);
+    return NULL;
+}
+
+int fltsim_thread_join(struct fltsim_thread *thread)
+{
+    KiWaitFor(thread->thread, NULL, NULL, VERIFY_CALLER);
+    int result = thread->result;
+    ObpDereference(thread->thread);
+    sim_free(thread);
+    return result;
+}
+
+struct fltsim_process *fltsim_impersonate(struct fltsim_process *process)
+{
+    PKTHREAD thread = KiCurrentThread();
+    PEPROCESS before = thread->process;
+    thread->process = ProcessOf(process);
+    return before == psp->test ? NULL : (struct fltsim_process *)(void *)before;
+}
+
+void fltsim_yield(void) { sched_yield_now(); }
+
+void fltsim_sleep(unsigned milliseconds)
+{
+    LARGE_INTEGER interval = {.QuadPart = -(LONGLONG)milliseconds * 10000};
+    KeDelayExecutionThread(UserMode, FALSE, &interval);
+}
