@@ -1,0 +1,63 @@
+/* Prints ratios that were measured in one run. Never fails: numbers are looked at, not asserted. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ROUNDS = 11 };
+
+double bench_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+double bench_time(void (*work)(void *argument, unsigned count), void *argument, unsigned count)
+{
+    double rounds[ROUNDS];
+    work(argument, count / 10 + 1);
+    for (int i = 0; i < ROUNDS; i++) {
+        double begin = bench_now();
+        work(argument, count);
+        rounds[i] = (bench_now() - begin) / count;
+    }
+    qsort(rounds, ROUNDS, sizeof *rounds, compare);
+    return rounds[ROUNDS / 2];
+}
+
+void bench_boot(struct bench_machine *m, enum fltsim_backend backend, unsigned instances)
+{
+    fltsim_start(&(struct fltsim_options){.backend = backend});
+    fltsim_mount(NULL, &m->volume);
+    if (!NT_SUCCESS(fltsim_load(&(struct fltsim_driver_options){.name = "bench", .entry = BenchDriverEntry}, &m->driver)))
+        abort();
+    for (unsigned i = 0; i < instances; i++) {
+        char name[32], altitude[32];
+        snprintf(name, sizeof name, "instance %u", i);
+        snprintf(altitude, sizeof altitude, "%u", 370000 + i);
+        if (!NT_SUCCESS(fltsim_attach(m->driver, m->volume, name, altitude)))
+            abort();
+    }
+}
+
+void bench_halt(void)
+{
+    if (fltsim_stop(NULL))
+        abort();
+}
+
+int main(void)
+{
+    bench_cycle();
+    bench_slope();
+    bench_threads();
+    return 0;
+}
