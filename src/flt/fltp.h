@@ -4,14 +4,17 @@
  * 1. Every FLT_OBJECT has a pointer count (the memory) and a rundown reference (the use). Each of the three lists
  *    that show an object to others holds one pointer; the memory goes with the last pointer.
  * 2. A FLT_INSTANCE is shown to operations only through callback tables. A table never changes: attaching and
- *    detaching publish another one. An operation reads its volume's table once and holds the volume's reader shard
- *    while it descends; a replaced table is freed when all readers of its time are gone.
+ *    detaching publish another one. An operation reads its volume's table once, under its shard's lock, and shows it
+ *    in IRP_CTRL.Table while it descends; a replaced table is freed when no operation shows it any more.
  * 3. An instance's callback runs only under the instance's operation rundown. An instance from which an operation
  *    still owes a post-operation callback keeps that hold until the callback ran, or was drained.
  * 4. Locks here are leaves (sched_lock): none is held across a callback, a wait or IoCallDriver. */
 #ifndef FLTSIM_FLTP_H
 #define FLTSIM_FLTP_H
 
+#ifndef FLTSIM_READONLY
+#define FLTSIM_READONLY /* to drivers only */
+#endif
 #include <fltKernel.h>
 
 #include <stdbool.h>
@@ -97,6 +100,10 @@ static inline void FltpReleaseRundown(volatile ULONG_PTR *Value)
 /* Runs down `count` words `stride` bytes apart and waits until what they count is given back. */
 void FltpWaitRundown(volatile ULONG_PTR *First, size_t Count, size_t Stride, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object);
 
+/* Where an operation stands in a table: the pseudo majors, which are negative, first. */
+enum { FLTP_SLOTS = 50 };
+#define FLTP_SLOT(MajorFunction) ((UCHAR)((MajorFunction) + 22))
+
 /* ---- frame, filter, volume, instance ------------------------------------------------------------------------------- */
 
 struct _FLTP_FRAME {
@@ -120,13 +127,16 @@ struct _FLT_FILTER {
     PFLTP_FRAME Frame;
     UNICODE_STRING Name;            /* the service's */
     UNICODE_STRING DefaultAltitude; /* of the default instance; empty: the filter has no instances in the registry */
-    ULONG Flags;                    /* FLTP_FILTER_ */
+    volatile ULONG Flags;           /* FLTP_FILTER_ */
+    struct flt_instance_definition *Definitions; /* what the registry said at registration */
+    ULONG DefinitionCount, DefaultDefinition;
     PDRIVER_OBJECT DriverObject;
     PDRIVER_UNLOAD OldDriverUnload;
     FLT_REGISTRATION Registration;  /* its own copy; the two arrays below are copies, too */
     FLT_OPERATION_REGISTRATION *Operations;
     struct sched_lock Lock;         /* leaf: Instances, Ports, Connections */
     LIST_ENTRY Instances;           /* FLT_INSTANCE.FilterLink, in attach order */
+    LIST_ENTRY Zombies;             /* FLT_INSTANCE.FilterLink: torn down, and still referenced */
     volatile LONG InstanceCount;
     struct _FLTP_FILTER_CONTEXTS *Contexts; /* context.c: registered types, live contexts */
     LIST_ENTRY Ports;               /* port.c */
@@ -142,10 +152,9 @@ enum {
 };
 
 typedef struct _FLTP_VOLUME_SHARD {
-    volatile LONG64 Readers;   /* operations on their way down with a table of this volume */
     struct sched_lock Lock;    /* leaf */
     PIRP_CTRL Free;            /* by .NextFree */
-    LIST_ENTRY Owed;           /* IRP_CTRL.OwedLink: operations that owe a post-operation callback */
+    LIST_ENTRY Owed;           /* IRP_CTRL.OwedLink: every operation under way */
     ULONG FreeCount;
 } __attribute__((aligned(64))) FLTP_VOLUME_SHARD;
 
@@ -161,11 +170,14 @@ struct _FLT_VOLUME {
     FLT_FILESYSTEM_TYPE FileSystemType;
     UNICODE_STRING Name;             /* "\Device\HarddiskVolume1" */
     UNICODE_STRING FileSystemDriverName;
+    void *Memory;                    /* the block that this structure is aligned in */
     struct sched_lock Lock;          /* leaf: Instances, Callbacks, Retired */
     LIST_ENTRY Instances;            /* FLT_INSTANCE.Base.PrimaryLink, highest altitude first */
     FLTP_CALLBACK_TABLE *volatile Callbacks; /* never NULL */
+    volatile bool Seen[FLTP_SLOTS];  /* some instance wants to see this operation: readable without any hold */
     FLTP_CALLBACK_TABLE *Retired;    /* by .NextRetired */
-    FAST_MUTEX SetupLock;            /* one automatic setup at a time */
+    KEVENT SetupLock;                /* a lock: one automatic setup at a time */
+    PKTHREAD SetupThread;            /* who holds it */
     struct _FLTP_CONTEXT_LIST *VolumeContexts; /* context.c */
     struct _FLTP_NAME_CACHE *Names;  /* name_cache.c */
     FLTP_VOLUME_SHARD Shards[FLTP_SHARDS];
@@ -189,14 +201,14 @@ struct _FLT_INSTANCE {
     PFLT_CONTEXT Context;       /* context.c: the instance context */
     struct _FLTP_CONTEXT_LIST *Contexts; /* context.c: every linked context of this instance */
     FLT_INSTANCE_TEARDOWN_FLAGS TeardownReason;
+    KEVENT Ready;               /* set when its setup callback is through */
     KEVENT Torn;                /* set when teardown is complete */
+    struct flt_rundown_wait *Rundown; /* of Base, once torn down */
+    const void *AttachedBy;     /* call site */
     FLTP_SHARD_COUNT Operations[FLTP_SHARDS] __attribute__((aligned(64)));
 };
 
 /* ---- callback tables --------------------------------------------------------------------------------------------------- */
-
-enum { FLTP_SLOTS = 50 };
-#define FLTP_SLOT(MajorFunction) ((UCHAR)((MajorFunction) + 22))
 
 typedef struct _CALLBACK_NODE {
     PFLT_INSTANCE Instance;
@@ -207,7 +219,6 @@ typedef struct _CALLBACK_NODE {
 
 struct _FLTP_CALLBACK_TABLE {
     PFLTP_CALLBACK_TABLE NextRetired;
-    UCHAR ReadersSeen[FLTP_SHARDS]; /* of a retired one: the shard was seen without readers since */
     struct {
         const CALLBACK_NODE *Nodes; /* highest altitude first */
         ULONG Count;
@@ -221,12 +232,13 @@ enum { FLTP_INLINE_NODES = 8 };
 
 /* One owed post-operation callback. */
 typedef struct _COMPLETION_NODE {
-    const CALLBACK_NODE *Callback;
-    CALLBACK_NODE Node;           /* what Callback points to: the table may go before the post-operation */
+    PFLT_INSTANCE Instance;
+    PFLT_POST_OPERATION_CALLBACK PostOperation; /* NULL: only restores Saved and frees SwappedMdl */
     PVOID Context;                /* the pre-operation's CompletionContext */
     volatile LONG State;          /* FLTP_NODE_ */
     UCHAR Shard;                  /* of the instance's Operations that is held */
-    bool Synchronized;            /* FLT_PREOP_SYNCHRONIZE, and creates */
+    bool Synchronized;            /* FLT_PREOP_SYNCHRONIZE, and creates: in the requestor's thread */
+    bool Swapped;                 /* it put another buffer in: cannot be drained */
     FLT_IO_PARAMETER_BLOCK Saved; /* the parameters as its pre-operation was shown them */
     PMDL SwappedMdl;              /* of the buffer it put in place of another */
 } COMPLETION_NODE, *PCOMPLETION_NODE;
@@ -235,12 +247,13 @@ enum { FLTP_NODE_OWED, FLTP_NODE_TAKEN };
 enum {
     FLTP_OP_GENERATED = 0x1,     /* FltAllocateCallbackData */
     FLTP_OP_ALLOCATED = 0x2,     /* its memory is the filter's until FltFreeCallbackData */
-    FLTP_OP_READER = 0x4,        /* holds a reader of Volume->Shards[Shard] */
     FLTP_OP_TRACKED = 0x8,       /* linked in Volume->Shards[Shard].Owed */
     FLTP_OP_PENDED = 0x10,       /* the IRP was marked pending: the dispatch routine answers STATUS_PENDING */
     FLTP_OP_IN_POST = 0x20,      /* ascending */
     FLTP_OP_DIRTY_BELOW = 0x40,  /* some instance changed parameters: the next stack location is written anew */
     FLTP_OP_IN_FLIGHT = 0x80,    /* generated: sent and not complete */
+    FLTP_OP_WATCHED = 0x200,     /* its end matters, whether or not an instance wants to see it */
+    FLTP_OP_SENT = 0x100,        /* the IRP's buffers are what the last instance left */
 };
 
 struct _FLTP_OP {
@@ -252,21 +265,28 @@ struct _FLTP_OP {
     UCHAR Capacity;
     PFLT_VOLUME Volume;
     PIRP Irp;                    /* NULL: fast I/O, file system filter callback */
-    PFLTP_CALLBACK_TABLE Table;  /* while FLTP_OP_READER */
+    PFLTP_CALLBACK_TABLE Table;  /* what Next and End point into; NULL: through with it */
     const CALLBACK_NODE *Next;   /* the next pre-operation callback */
     const CALLBACK_NODE *End;
     PFLT_INSTANCE Initiator;     /* generated or targeted: only instances below it see the operation */
     PFLT_INSTANCE Current;       /* the instance whose callback runs; for reports, and for routines given Data */
-    volatile LONG PendState;     /* FLTP_PEND_: pre- or post-operation that pended against its completion */
+    volatile LONG PendState;     /* FLTP_PEND_: a callback that pends against the completion of what it pended */
+    KEVENT *Resume;              /* the requestor's thread waits for that completion; NULL: the completer goes on */
+    KEVENT *Below;               /* the requestor's thread waits for the device below */
+    bool OwnThread;              /* some owed post-operation is Synchronized */
+    PCOMPLETION_NODE CurrentNode; /* whose post-operation callback runs */
     LONG PendResult;             /* FLT_PREOP_ that FltCompletePendedPreOperation was given */
     PVOID PendContext;
     struct _FLTP_DESCENT *Descent; /* the dispatch routine's frame, while it is below IoCallDriver */
     LIST_ENTRY OwedLink;         /* FLTP_VOLUME_SHARD.Owed */
-    volatile LONG References;    /* one, and one a drainer */
     PIRP_CTRL NextFree;          /* FLTP_VOLUME_SHARD.Free */
-    PETHREAD Thread;             /* the requestor */
-    PVOID QueueContext;          /* FltCbdq, work items */
+    PETHREAD Thread;             /* the requestor, and its mode; fixed from the beginning, as Kind is */
+    KPROCESSOR_MODE RequestorMode;
+    FLT_CALLBACK_DATA_FLAGS Kind;
+    struct _FLTP_OP **Shown;     /* set to NULL as the operation ends */
     PFLT_COMPLETE_CANCELED_CALLBACK CancelRoutine;
+    PECP_LIST Ecps;              /* of a reissued create */
+    bool FreeAtEnd;              /* FltReadFile with a callback: nobody else frees it */
     PFLT_COMPLETED_ASYNC_IO_CALLBACK AsyncCallback;
     PVOID AsyncContext;
     KEVENT *Finished;            /* whoever waits for the operation */
@@ -276,7 +296,8 @@ struct _FLTP_OP {
     PVOID OriginalUserBuffer;
     PVOID OriginalSystemBuffer;
     ULONG OriginalIrpFlags;
-    ULONG NodeCount;             /* owed, in the order of their pre-operations */
+    PMDL SentMdl;                /* of the IRP, as it went on down */
+    volatile ULONG NodeCount;    /* owed, in the order of their pre-operations */
     PCOMPLETION_NODE Nodes;      /* Inline, or one block for more */
     COMPLETION_NODE Inline[FLTP_INLINE_NODES];
 };
@@ -292,6 +313,7 @@ struct flt_state {
     LIST_ENTRY Frames;            /* FLTP_FRAME.Link, topmost first */
     FLTP_FRAME FrameZero;
     ULONG NextObjectId;
+    LIST_ENTRY DeadVolumes;       /* FLT_VOLUME.Base.PrimaryLink: operations may still be under way in them */
     struct flt_port_state *Ports; /* port.c */
     struct flt_name_state *Names; /* name.c */
 };
@@ -329,6 +351,8 @@ void FltpUnregisterContexts(PFLT_FILTER Filter);
 bool FltpReportLeakedContexts(PFLT_FILTER Filter); /* true: there were some */
 /* Unlinks every context of the instance: files, streams, stream handles, transactions, then the instance's own. */
 void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance);
+/* The memory of an instance or a volume goes: &Instance->Contexts, &Volume->VolumeContexts. */
+void FltpFreeObjectContexts(struct _FLTP_CONTEXT_LIST **Contexts);
 /* Unlinks the volume contexts of one filter, or (NULL) of all. */
 void FltpDeleteVolumeContexts(PFLT_VOLUME Volume, PFLT_FILTER Filter);
 /* After IRP_MJ_CLOSE was completed below: nothing that hangs on the file object alone may survive it. */

@@ -1,0 +1,107 @@
+/* Contexts: the block before the driver's part, the nodes that hang on objects and link contexts to them.
+ *
+ * Lifetimes:
+ * 1. A context's count is one for its link, and one for each pointer that a driver holds. At zero the cleanup callback
+ *    runs and the memory goes into quarantine for a while, so that a use of it is seen.
+ * 2. A node belongs to one object: volume, instance, file, stream, file object, transaction. It is made with the first
+ *    context and lives as long as the object. It is also in a shard of the registry, where the teardown of an instance
+ *    finds every node there is.
+ * 3. A context's Node is written under the lock of that node, and is cleared before the node goes; whoever follows it
+ *    from the context takes a reference to the node under the lock of its shard first.
+ * Lock order: shard, then node. */
+#ifndef FLTSIM_FLT_CONTEXT_H
+#define FLTSIM_FLT_CONTEXT_H
+
+#include "fltp.h"
+#include "verify/api.h"
+
+enum { FLTP_CONTEXT_UNLINKED, FLTP_CONTEXT_LINKED, FLTP_CONTEXT_DELETED };
+#define FLTP_POOL_IS_PAGED(Pool) (((Pool) & 1) == PagedPool)
+#define FLTP_CONTEXT_MAGIC 0x78746346u       /* "Fctx" */
+#define FLTP_CONTEXT_FREED_MAGIC 0x65657266u /* "free" */
+
+typedef struct _FLTP_CONTEXT_LIST FLTP_CONTEXT_NODE, *PFLTP_CONTEXT_NODE;
+
+/* The driver's part follows; its reference count stands 8 bytes before it, as on Windows. */
+typedef struct _FLTP_CONTEXT {
+    LIST_ENTRY Live;    /* FLTP_FILTER_CONTEXTS.Shards[].Live */
+    LIST_ENTRY Link;    /* FLTP_CONTEXT_NODE.Contexts */
+    PFLTP_CONTEXT_NODE Node;
+    PVOID Key;          /* instance, or filter for volume contexts, while linked */
+    PFLT_FILTER Filter;
+    const FLT_CONTEXT_REGISTRATION *Registration;
+    SIZE_T Size;        /* of the driver's part, as asked for */
+    const void *Site;   /* who allocated it */
+    struct verify_ledger Ledger;
+    struct _FLTP_CONTEXT *NextFree; /* work item's list */
+    PVOID Padding;      /* so that Count stands where it does */
+    LONG State;         /* FLTP_CONTEXT_ */
+    USHORT Type;
+    UCHAR Shard;        /* of Live */
+    UCHAR NodeShard;    /* of Node, while linked */
+    POOL_TYPE Pool;
+    ULONG Magic;
+    volatile LONG Count;
+    ULONG Reserved;
+} __attribute__((aligned(16))) FLTP_CONTEXT, *PFLTP_CONTEXT;
+
+_Static_assert(sizeof(FLTP_CONTEXT) - offsetof(FLTP_CONTEXT, Count) == 8, "the count stands at -8");
+
+struct _FLTP_CONTEXT_LIST {
+    union {
+        FSRTL_PER_STREAM_CONTEXT Stream;
+        FSRTL_PER_FILE_CONTEXT File;
+        FSRTL_PER_FILEOBJECT_CONTEXT FileObject;
+    } Hook;
+    LIST_ENTRY Registry; /* shard's list */
+    struct sched_lock Lock;
+    LIST_ENTRY Contexts; /* FLTP_CONTEXT.Link */
+    PVOID Object;        /* what it hangs on; for reports */
+    volatile LONG References;
+    UCHAR Shard;
+    bool Dead;           /* no more contexts: the object goes */
+};
+
+static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_CONTEXT)Context - 1; }
+static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }
+
+/* context.c */
+void FltpLinkReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
+void FltpDropReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
+const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
+/* The context behind a pointer that a driver passed; one that is freed or none at all ends in a report. */
+PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Context, const char *Routine, const void *Site);
+
+/* context_node.c */
+void FltpStartContexts(void);
+PFLTP_CONTEXT_NODE FltpCreateNode(PVOID Object);
+/* Breaks every link (those of `Key` only, when it is not NULL); with Key NULL the node is dead from here on. */
+void FltpUnlinkAll(PFLTP_CONTEXT_NODE Node, PVOID Key, const char *Event);
+/* Out of the registry, its links broken, its own reference dropped. */
+void FltpDestroyNode(PFLTP_CONTEXT_NODE Node, const char *Event);
+/* The node of an object whose pointer to it is *Place, made when there is none. */
+PFLTP_CONTEXT_NODE FltpObjectNode(PFLTP_CONTEXT_NODE *Place, PVOID Object, bool Create);
+NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node);
+/* File contexts: the file's, or where the file system has none the stream's. */
+NTSTATUS FltpFileNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node);
+NTSTATUS FltpFileObjectNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node);
+/* Every node of the registry gives up its contexts of that key. */
+void FltpUnlinkEverywhere(PVOID Key, const char *Event);
+/* The node that a linked context is on, referenced; NULL: it is not linked. */
+PFLTP_CONTEXT_NODE FltpReferenceNodeOf(PFLTP_CONTEXT Context);
+void FltpDereferenceNode(PFLTP_CONTEXT_NODE Node);
+/* Node locked: the context leaves it. The link's reference is the caller's now. */
+void FltpUnlinkLocked(PFLTP_CONTEXT Context);
+/* False: it was not linked. The link's reference is the caller's now. */
+bool FltpUnlinkContext(PFLTP_CONTEXT Context);
+
+/* context_link.c: set, get and delete on a node. OldContext may be NULL. */
+NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_INSTANCE Instance,
+                       FLT_SET_CONTEXT_OPERATION Operation, PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext,
+                       const void *Site);
+NTSTATUS FltpGetFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_CONTEXT *Context,
+                         const void *Site);
+NTSTATUS FltpDeleteFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_CONTEXT *OldContext,
+                            const void *Site);
+
+#endif

@@ -1,0 +1,293 @@
+/* The nodes that link contexts to objects, and the registry of all of them. */
+#include "context.h"
+#include "name.h"
+
+enum { CREATION_LOCKS = 16 };
+
+static struct node_shard {
+    struct sched_lock Lock;
+    LIST_ENTRY Nodes; /* FLTP_CONTEXT_NODE.Registry; Flink NULL: never used */
+} __attribute__((aligned(64))) Shards[FLTP_SHARDS];
+
+/* Two setters must not hang two nodes on one stream; by the stream's address. */
+static FAST_MUTEX CreationLocks[CREATION_LOCKS];
+
+void FltpStartContexts(void)
+{
+    for (unsigned i = 0; i < FLTP_SHARDS; i++)
+        InitializeListHead(&Shards[i].Nodes);
+    for (unsigned i = 0; i < CREATION_LOCKS; i++)
+        ExInitializeFastMutex(&CreationLocks[i]);
+}
+
+PFLTP_CONTEXT_NODE FltpCreateNode(PVOID Object)
+{
+    PFLTP_CONTEXT_NODE node = sim_alloc(sizeof *node);
+    InitializeListHead(&node->Contexts);
+    node->Object = Object;
+    node->References = 1;
+    node->Shard = (UCHAR)FltpShard();
+    struct node_shard *shard = &Shards[node->Shard];
+    sched_lock(&shard->Lock);
+    InsertTailList(&shard->Nodes, &node->Registry);
+    sched_unlock(&shard->Lock);
+    return node;
+}
+
+void FltpDereferenceNode(PFLTP_CONTEXT_NODE Node)
+{
+    if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_ACQ_REL) == 0)
+        sim_free(Node);
+}
+
+void FltpUnlinkLocked(PFLTP_CONTEXT Context)
+{
+    RemoveEntryList(&Context->Link);
+    __atomic_store_n(&Context->Node, NULL, __ATOMIC_RELAXED);
+    Context->Key = NULL;
+    __atomic_store_n(&Context->State, FLTP_CONTEXT_DELETED, __ATOMIC_RELEASE);
+}
+
+static PFLTP_CONTEXT ContextAt(PLIST_ENTRY link)
+{
+    return CONTAINING_RECORD(link, FLTP_CONTEXT, Link);
+}
+
+/* Node locked. What is taken off waits in `gone`, on its Link. */
+static void CollectLocked(PFLTP_CONTEXT_NODE node, PVOID key, PLIST_ENTRY gone)
+{
+    for (PLIST_ENTRY link = node->Contexts.Flink; link != &node->Contexts;) {
+        PFLTP_CONTEXT context = ContextAt(link);
+        link = link->Flink;
+        if (key && context->Key != key)
+            continue;
+        FltpUnlinkLocked(context);
+        InsertTailList(gone, &context->Link);
+    }
+}
+
+static void DropAll(PLIST_ENTRY gone, const char *event)
+{
+    while (!IsListEmpty(gone))
+        FltpDropReference(ContextAt(RemoveHeadList(gone)), event, NULL);
+}
+
+void FltpUnlinkAll(PFLTP_CONTEXT_NODE Node, PVOID Key, const char *Event)
+{
+    LIST_ENTRY gone;
+    InitializeListHead(&gone);
+    sched_lock(&Node->Lock);
+    if (!Key)
+        Node->Dead = true;
+    CollectLocked(Node, Key, &gone);
+    sched_unlock(&Node->Lock);
+    DropAll(&gone, Event);
+}
+
+void FltpDestroyNode(PFLTP_CONTEXT_NODE Node, const char *Event)
+{
+    LIST_ENTRY gone;
+    InitializeListHead(&gone);
+    struct node_shard *shard = &Shards[Node->Shard];
+    sched_lock(&shard->Lock);
+    RemoveEntryList(&Node->Registry);
+    sched_lock(&Node->Lock);
+    Node->Dead = true;
+    CollectLocked(Node, NULL, &gone);
+    sched_unlock(&Node->Lock);
+    sched_unlock(&shard->Lock);
+    DropAll(&gone, Event);
+    FltpDereferenceNode(Node);
+}
+
+PFLTP_CONTEXT_NODE FltpReferenceNodeOf(PFLTP_CONTEXT Context)
+{
+    struct node_shard *shard = &Shards[__atomic_load_n(&Context->NodeShard, __ATOMIC_RELAXED)];
+    sched_lock(&shard->Lock);
+    PFLTP_CONTEXT_NODE node = __atomic_load_n(&Context->Node, __ATOMIC_RELAXED);
+    if (node)
+        __atomic_add_fetch(&node->References, 1, __ATOMIC_RELAXED);
+    sched_unlock(&shard->Lock);
+    return node;
+}
+
+bool FltpUnlinkContext(PFLTP_CONTEXT Context)
+{
+    PFLTP_CONTEXT_NODE node = FltpReferenceNodeOf(Context);
+    if (!node)
+        return false;
+    sched_lock(&node->Lock);
+    bool linked = Context->Node == node;
+    if (linked)
+        FltpUnlinkLocked(Context);
+    sched_unlock(&node->Lock);
+    FltpDereferenceNode(node);
+    return linked;
+}
+
+void FltpUnlinkEverywhere(PVOID Key, const char *Event)
+{
+    LIST_ENTRY gone;
+    InitializeListHead(&gone);
+    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
+        struct node_shard *shard = &Shards[i];
+        sched_lock(&shard->Lock);
+        for (PLIST_ENTRY link = shard->Nodes.Flink; link && link != &shard->Nodes; link = link->Flink) {
+            PFLTP_CONTEXT_NODE node = CONTAINING_RECORD(link, FLTP_CONTEXT_NODE, Registry);
+            sched_lock(&node->Lock);
+            CollectLocked(node, Key, &gone);
+            sched_unlock(&node->Lock);
+        }
+        sched_unlock(&shard->Lock);
+    }
+    DropAll(&gone, Event);
+}
+
+PFLTP_CONTEXT_NODE FltpObjectNode(PFLTP_CONTEXT_NODE *Place, PVOID Object, bool Create)
+{
+    PFLTP_CONTEXT_NODE node = __atomic_load_n(Place, __ATOMIC_ACQUIRE);
+    if (node || !Create)
+        return node;
+    PFLTP_CONTEXT_NODE fresh = FltpCreateNode(Object);
+    if (__atomic_compare_exchange_n(Place, &node, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return fresh;
+    FltpDestroyNode(fresh, "never used");
+    return node;
+}
+
+/* ---- files, streams and file objects --------------------------------------------------------------------------------- */
+
+static PFAST_MUTEX CreationLock(const void *object)
+{
+    return &CreationLocks[((uintptr_t)object >> 6) % CREATION_LOCKS];
+}
+
+static VOID StreamGone(PVOID hook)
+{
+    PFSRTL_PER_STREAM_CONTEXT stream = hook;
+    FltpDestroyNode(CONTAINING_RECORD(stream, FLTP_CONTEXT_NODE, Hook.Stream), "unlinked: the stream was torn down");
+}
+
+static VOID FileGone(PVOID hook)
+{
+    PFSRTL_PER_FILE_CONTEXT file = hook;
+    FltpDestroyNode(CONTAINING_RECORD(file, FLTP_CONTEXT_NODE, Hook.File), "unlinked: the file was torn down");
+}
+
+BOOLEAN FltSupportsStreamContexts(PFILE_OBJECT FileObject)
+{
+    API_IRQL(FltSupportsStreamContexts);
+    if (!FileObject || !FileObject->FsContext || !FsRtlSupportsPerStreamContexts(FileObject))
+        return FALSE;
+    return !FsRtlIsPagingFile(FileObject);
+}
+
+BOOLEAN FltSupportsStreamHandleContexts(PFILE_OBJECT FileObject)
+{
+    API_IRQL(FltSupportsStreamHandleContexts);
+    return FltSupportsStreamContexts(FileObject);
+}
+
+BOOLEAN FltSupportsFileContexts(PFILE_OBJECT FileObject)
+{
+    API_IRQL(FltSupportsFileContexts);
+    return FltSupportsStreamContexts(FileObject) && FsRtlSupportsPerFileContexts(FileObject);
+}
+
+BOOLEAN FltSupportsFileContextsEx(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance)
+{
+    API_IRQL(FltSupportsFileContextsEx);
+    return Instance ? FltSupportsStreamContexts(FileObject) : FltSupportsFileContexts(FileObject);
+}
+
+static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
+{
+    PFSRTL_PER_STREAM_CONTEXT hook = FsRtlLookupPerStreamContext(header, &FltGlobals, NULL);
+    return hook ? CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.Stream) : NULL;
+}
+
+NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node)
+{
+    *Node = NULL;
+    if (!FltSupportsStreamContexts(FileObject))
+        return STATUS_NOT_SUPPORTED;
+    PFSRTL_ADVANCED_FCB_HEADER header = FsRtlGetPerStreamContextPointer(FileObject);
+    *Node = FindStreamNode(header);
+    if (*Node || !Create)
+        return STATUS_SUCCESS;
+    PFAST_MUTEX lock = CreationLock(header);
+    ExAcquireFastMutex(lock);
+    *Node = FindStreamNode(header);
+    if (!*Node) {
+        *Node = FltpCreateNode(header);
+        FsRtlInitPerStreamContext(&(*Node)->Hook.Stream, &FltGlobals, NULL, StreamGone);
+        FsRtlInsertPerStreamContext(header, &(*Node)->Hook.Stream);
+    }
+    ExReleaseFastMutex(lock);
+    return STATUS_SUCCESS;
+}
+
+static PFLTP_CONTEXT_NODE FindFileNode(PVOID *support)
+{
+    PFSRTL_PER_FILE_CONTEXT hook = FsRtlLookupPerFileContext(support, &FltGlobals, NULL);
+    return hook ? CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.File) : NULL;
+}
+
+NTSTATUS FltpFileNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node)
+{
+    *Node = NULL;
+    if (!FltSupportsFileContexts(FileObject))
+        return FltpStreamNode(FileObject, Create, Node);
+    PVOID *support = FsRtlGetPerFileContextPointer(FileObject);
+    *Node = FindFileNode(support);
+    if (*Node || !Create)
+        return STATUS_SUCCESS;
+    PFAST_MUTEX lock = CreationLock(support);
+    ExAcquireFastMutex(lock);
+    *Node = FindFileNode(support);
+    if (!*Node) {
+        *Node = FltpCreateNode(support);
+        FsRtlInitPerFileContext(&(*Node)->Hook.File, &FltGlobals, NULL, FileGone);
+        FsRtlInsertPerFileContext(support, &(*Node)->Hook.File);
+    }
+    ExReleaseFastMutex(lock);
+    return STATUS_SUCCESS;
+}
+
+static PFLTP_CONTEXT_NODE FindFileObjectNode(PFILE_OBJECT file)
+{
+    PFSRTL_PER_FILEOBJECT_CONTEXT hook = FsRtlLookupPerFileObjectContext(file, &FltGlobals, NULL);
+    return hook ? CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.FileObject) : NULL;
+}
+
+NTSTATUS FltpFileObjectNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node)
+{
+    *Node = NULL;
+    if (!FltSupportsStreamHandleContexts(FileObject))
+        return STATUS_NOT_SUPPORTED;
+    *Node = FindFileObjectNode(FileObject);
+    if (*Node || !Create)
+        return STATUS_SUCCESS;
+    PFAST_MUTEX lock = CreationLock(FileObject);
+    ExAcquireFastMutex(lock);
+    *Node = FindFileObjectNode(FileObject);
+    if (!*Node) {
+        *Node = FltpCreateNode(FileObject);
+        FsRtlInitPerFileObjectContext(&(*Node)->Hook.FileObject, &FltGlobals, NULL);
+        FsRtlInsertPerFileObjectContext(FileObject, &(*Node)->Hook.FileObject);
+    }
+    ExReleaseFastMutex(lock);
+    return STATUS_SUCCESS;
+}
+
+void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject)
+{
+    if (Volume->Names)
+        FltpForgetFileNames(Volume, FileObject, NULL);
+    if (!FileObject->FileObjectExtension)
+        return;
+    PFSRTL_PER_FILEOBJECT_CONTEXT hook = FsRtlRemovePerFileObjectContext(FileObject, &FltGlobals, NULL);
+    if (hook)
+        FltpDestroyNode(CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.FileObject),
+                        "unlinked: the file object was closed");
+}
