@@ -1,6 +1,8 @@
 /* The debugger's side: output, breakpoints, failed assertions, pageable code. */
 #include "rtl/rtlp.h"
 
+#include <stdio.h>
+
 #include "ke/thread.h"
 #include "sim/machine.h"
 #include "verify/verify.h"

@@ -1,6 +1,8 @@
 /* Text by Windows' printf rules: %wZ %Z %ws %S %I64x; `l` is 32 bits; %p is sixteen capital digits. */
 #include "rtl/rtlp.h"
 
+#include <stdio.h>
+
 enum size { SIZE_INT, SIZE_CHAR, SIZE_SHORT, SIZE_LONG, SIZE_INT64, SIZE_POINTER };
 
 struct directive {
