@@ -11,9 +11,7 @@
 #include <nt/ps.h>
 #include <nt/cm.h>
 #include <nt/io.h>
-#if __has_include(<nt/zw.h>)
 #include <nt/zw.h>
-#endif
 #include <nt/bugcodes.h>
 
 #endif
