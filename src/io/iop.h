@@ -264,8 +264,8 @@ struct iop_open {
     PFILE_OBJECT related;  /* OBJECT_ATTRIBUTES.RootDirectory, when it is a file */
     LARGE_INTEGER allocation;
     ULONG options;         /* FILE_* create options */
-    USHORT attributes;
-    USHORT share;
+    ULONG attributes;
+    ULONG share;
     ULONG disposition;
     PVOID ea;
     ULONG ea_length;
@@ -289,6 +289,8 @@ struct iop_open {
 NTSTATUS IopParseDevice(PVOID object, struct ob_parse *parse, PVOID *found);
 NTSTATUS IopParseFile(PVOID object, struct ob_parse *parse, PVOID *found);
 NTSTATUS IopCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHANDLE handle);
+/* The same after a check of the parameters, as documented for NtCreateFile. */
+NTSTATUS IopCheckedCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHANDLE handle);
 /* The same without a handle; *file is referenced. */
 NTSTATUS IopOpenForQuery(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PFILE_OBJECT *file);
 /* After a create IRP ended in STATUS_REPARSE: the name to go on with (next->Buffer: sim_free), or the status that the

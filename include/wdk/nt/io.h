@@ -12,6 +12,7 @@
 #include "io/fsctl.h"
 #include "io/irp.h"
 #include "io/pnp.h"
+#include "io/query.h"
 #include "io/types.h"
 #include "io/work_item.h"
 

@@ -1,0 +1,108 @@
+/* Asking and deleting by name: NtQueryAttributesFile, NtQueryFullAttributesFile, NtDeleteFile. */
+#include "iop.h"
+
+static NTSTATUS QueryOpened(PFILE_OBJECT file, PFILE_NETWORK_OPEN_INFORMATION info)
+{
+    PDEVICE_OBJECT device = IopRelatedDevice(file);
+    PFAST_IO_DISPATCH fast = device->DriverObject->FastIoDispatch;
+    IO_STATUS_BLOCK result;
+    ULONG length;
+    if (fast && fast->SizeOfFastIoDispatch > FIELD_OFFSET(FAST_IO_DISPATCH, FastIoQueryNetworkOpenInfo) &&
+        fast->FastIoQueryNetworkOpenInfo && fast->FastIoQueryNetworkOpenInfo(file, TRUE, info, &result, device))
+        return result.Status;
+    return IoQueryFileInformation(file, FileNetworkOpenInformation, sizeof *info, info, &length);
+}
+
+static NTSTATUS QueryByName(POBJECT_ATTRIBUTES attributes, PFILE_NETWORK_OPEN_INFORMATION info, KPROCESSOR_MODE mode,
+                            ULONG options, const void *site)
+{
+    PFILE_OBJECT file;
+    struct iop_open open = {
+        .mode = mode,
+        .options = FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT | options,
+        .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+        .disposition = FILE_OPEN,
+        .access = FILE_READ_ATTRIBUTES,
+        .query = true,
+        .network = info,
+        .site = site,
+    };
+    NTSTATUS status = IopOpenForQuery(&open, attributes, &file);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!open.answered)
+        status = QueryOpened(file, info);
+    /* There never was a handle: the last pointer brings IRP_MJ_CLEANUP and IRP_MJ_CLOSE. */
+    ObpDereference(file);
+    return status;
+}
+
+static NTSTATUS QueryBasic(POBJECT_ATTRIBUTES attributes, PFILE_BASIC_INFORMATION info, KPROCESSOR_MODE mode,
+                           const void *site)
+{
+    FILE_NETWORK_OPEN_INFORMATION network;
+    NTSTATUS status = QueryByName(attributes, &network, mode, 0, site);
+    if (NT_SUCCESS(status))
+        *info = (FILE_BASIC_INFORMATION){network.CreationTime, network.LastAccessTime, network.LastWriteTime,
+                                         network.ChangeTime, network.FileAttributes};
+    return status;
+}
+
+NTSTATUS NtQueryAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes, PFILE_BASIC_INFORMATION FileInformation)
+{
+    return QueryBasic(ObjectAttributes, FileInformation, KiCurrentThread()->previous_mode, VERIFY_CALLER);
+}
+
+NTSTATUS ZwQueryAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes, PFILE_BASIC_INFORMATION FileInformation)
+{
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(QueryBasic(ObjectAttributes, FileInformation, KernelMode, site));
+}
+
+NTSTATUS NtQueryFullAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes, PFILE_NETWORK_OPEN_INFORMATION FileInformation)
+{
+    return QueryByName(ObjectAttributes, FileInformation, KiCurrentThread()->previous_mode, 0, VERIFY_CALLER);
+}
+
+NTSTATUS ZwQueryFullAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes, PFILE_NETWORK_OPEN_INFORMATION FileInformation)
+{
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(QueryByName(ObjectAttributes, FileInformation, KernelMode, 0, site));
+}
+
+BOOLEAN IoFastQueryNetworkAttributes(POBJECT_ATTRIBUTES ObjectAttributes, ACCESS_MASK DesiredAccess, ULONG OpenOptions,
+                                     PIO_STATUS_BLOCK IoStatus, PFILE_NETWORK_OPEN_INFORMATION Buffer)
+{
+    IoStatus->Status = QueryByName(ObjectAttributes, Buffer, KernelMode, OpenOptions, VERIFY_CALLER);
+    IoStatus->Information = NT_SUCCESS(IoStatus->Status) ? sizeof *Buffer : 0;
+    return TRUE;
+}
+
+static NTSTATUS Delete(POBJECT_ATTRIBUTES attributes, KPROCESSOR_MODE mode, const void *site)
+{
+    PFILE_OBJECT file;
+    struct iop_open open = {
+        .mode = mode,
+        .options = FILE_DELETE_ON_CLOSE,
+        .share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+        .disposition = FILE_OPEN,
+        .access = DELETE,
+        .site = site,
+    };
+    NTSTATUS status = IopOpenForQuery(&open, attributes, &file);
+    if (NT_SUCCESS(status))
+        ObpDereference(file);
+    return status;
+}
+
+NTSTATUS NtDeleteFile(POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    return Delete(ObjectAttributes, KiCurrentThread()->previous_mode, VERIFY_CALLER);
+}
+
+NTSTATUS ZwDeleteFile(POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    API_ENTER(ZwDeleteFile, ObjectAttributes, SCHED_WRITE);
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(Delete(ObjectAttributes, KernelMode, site));
+}

@@ -1,0 +1,240 @@
+/* NtReadFile, NtWriteFile, NtFlushBuffersFile. */
+#include "iop.h"
+
+#define END_OF_FILE_OFFSET (-1LL)      /* FILE_WRITE_TO_END_OF_FILE with a high part of -1 */
+#define CURRENT_POSITION_OFFSET (-2LL) /* FILE_USE_FILE_POINTER_POSITION */
+
+struct transfer {
+    struct iop_service s;
+    PVOID buffer;
+    ULONG length;
+    ULONG key;
+    const ULONG *given_key;
+    LARGE_INTEGER offset;
+    bool write;
+};
+
+static bool IsAppendOffset(LARGE_INTEGER offset)
+{
+    return offset.LowPart == FILE_WRITE_TO_END_OF_FILE && offset.HighPart == -1;
+}
+
+static bool IsCurrentOffset(LARGE_INTEGER offset)
+{
+    return offset.LowPart == FILE_USE_FILE_POINTER_POSITION && offset.HighPart == -1;
+}
+
+/* Where the transfer begins: given, the file's position (synchronous files), or its end (append). */
+static NTSTATUS ChooseOffset(struct transfer *t, const LARGE_INTEGER *given)
+{
+    PFILE_OBJECT file = t->s.file;
+    bool append_only = t->write && (t->s.granted & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA;
+    bool positioned = file->Flags & FO_SYNCHRONOUS_IO;
+    if (append_only) {
+        t->offset.LowPart = FILE_WRITE_TO_END_OF_FILE;
+        t->offset.HighPart = -1;
+        return STATUS_SUCCESS;
+    }
+    if (!given || IsCurrentOffset(*given)) {
+        if (!positioned && !(file->Flags & (FO_NAMED_PIPE | FO_MAILSLOT)))
+            return STATUS_INVALID_PARAMETER;
+        t->offset = file->CurrentByteOffset;
+        return STATUS_SUCCESS;
+    }
+    t->offset = *given;
+    if (t->offset.QuadPart < 0 && !(t->write && IsAppendOffset(t->offset)))
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+/* Noncached transfers are whole sectors at sector boundaries, into an aligned buffer. */
+static NTSTATUS CheckAlignment(const struct transfer *t)
+{
+    PFILE_OBJECT file = t->s.file;
+    PDEVICE_OBJECT device = t->s.device;
+    if (!(file->Flags & FO_NO_INTERMEDIATE_BUFFERING))
+        return STATUS_SUCCESS;
+    ULONG sector = device->SectorSize;
+    if (sector && ((t->length & (sector - 1)) || (t->offset.QuadPart >= 0 && (t->offset.LowPart & (sector - 1)))))
+        return STATUS_INVALID_PARAMETER;
+    if ((ULONG_PTR)t->buffer & device->AlignmentRequirement)
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+static bool TryFastIo(struct transfer *t, IO_STATUS_BLOCK *result)
+{
+    PFILE_OBJECT file = t->s.file;
+    PDEVICE_OBJECT device = t->s.device;
+    PFAST_IO_DISPATCH fast = device->DriverObject->FastIoDispatch;
+    if (!file->PrivateCacheMap || !fast)
+        return false;
+    BOOLEAN done = FALSE;
+    result->Information = 0;
+    if (t->write) {
+        if (fast->FastIoWrite)
+            done = fast->FastIoWrite(file, &t->offset, t->length, TRUE, t->key, t->buffer, result, device);
+    } else if (fast->FastIoRead) {
+        done = fast->FastIoRead(file, &t->offset, t->length, TRUE, t->key, t->buffer, result, device);
+    }
+    return done && (result->Status == STATUS_SUCCESS || result->Status == STATUS_BUFFER_OVERFLOW ||
+                    result->Status == STATUS_END_OF_FILE);
+}
+
+static PIRP BuildTransfer(struct transfer *t)
+{
+    PIRP irp = IopServiceIrp(&t->s, t->write ? IRP_MJ_WRITE : IRP_MJ_READ, IRP_MN_NORMAL);
+    PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
+    PFILE_OBJECT file = t->s.file;
+    ULONG flags = t->s.device->Flags;
+    irp->Flags = t->write ? IRP_WRITE_OPERATION : IRP_READ_OPERATION;
+    irp->Flags |= IRP_DEFER_IO_COMPLETION;
+    if (file->Flags & FO_NO_INTERMEDIATE_BUFFERING)
+        irp->Flags |= IRP_NOCACHE;
+    irp->UserBuffer = t->buffer;
+    if (t->length && (flags & DO_BUFFERED_IO)) {
+        IopSystemBuffer(irp, t->write ? t->buffer : NULL, t->write ? t->length : 0, t->length);
+        if (!t->write)
+            irp->Flags |= IRP_INPUT_OPERATION;
+    } else if (t->length && (flags & DO_DIRECT_IO)) {
+        IopLockBuffer(irp, t->buffer, t->length);
+    }
+    /* Read and Write are laid out alike. */
+    stack->Parameters.Write.Length = t->length;
+    stack->Parameters.Write.Key = t->key;
+    stack->Parameters.Write.ByteOffset = t->offset;
+    stack->Flags = t->given_key ? SL_KEY_SPECIFIED : 0;
+    if (t->write && (file->Flags & FO_WRITE_THROUGH))
+        stack->Flags |= SL_WRITE_THROUGH;
+    return irp;
+}
+
+static NTSTATUS Transfer(struct transfer *t, HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
+                         PIO_STATUS_BLOCK iosb, const LARGE_INTEGER *offset)
+{
+    NTSTATUS status = IopBeginService(&t->s, handle, 0, iosb);
+    if (!NT_SUCCESS(status))
+        return status;
+    ACCESS_MASK needed = t->write ? FILE_WRITE_DATA | FILE_APPEND_DATA : FILE_READ_DATA;
+    if (!(t->s.granted & needed) && t->s.mode != KernelMode)
+        return IopEndService(&t->s, STATUS_ACCESS_DENIED);
+    if (__builtin_expect(event || apc, 0)) {
+        status = IopServiceEvent(&t->s, event, apc, apc_context);
+        if (!NT_SUCCESS(status))
+            return IopEndService(&t->s, status);
+    }
+    IopLockService(&t->s);
+    status = ChooseOffset(t, offset);
+    if (NT_SUCCESS(status))
+        status = CheckAlignment(t);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&t->s, status);
+    t->key = t->given_key ? *t->given_key : 0;
+
+    IO_STATUS_BLOCK result;
+    if (t->s.synchronous && TryFastIo(t, &result))
+        return IopEndFastIo(&t->s, &result);
+    return IopRunService(&t->s, BuildTransfer(t), false);
+}
+
+NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                    PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+{
+    API_ENTER(NtReadFile, FileHandle, SCHED_READ);
+    struct transfer t;
+    t.s.wait.site = VERIFY_CALLER;
+    t.buffer = Buffer;
+    t.length = Length;
+    t.given_key = Key;
+    t.write = false;
+    return Transfer(&t, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, ByteOffset);
+}
+
+NTSTATUS ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                    PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key)
+{
+    API_ENTER(ZwReadFile, FileHandle, SCHED_READ);
+    struct transfer t;
+    t.s.wait.site = VERIFY_CALLER;
+    t.buffer = Buffer;
+    t.length = Length;
+    t.given_key = Key;
+    t.write = false;
+    IOP_ZW(Transfer(&t, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, ByteOffset));
+}
+
+NTSTATUS NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                     PULONG Key)
+{
+    API_ENTER(NtWriteFile, FileHandle, SCHED_WRITE);
+    struct transfer t;
+    t.s.wait.site = VERIFY_CALLER;
+    t.buffer = Buffer;
+    t.length = Length;
+    t.given_key = Key;
+    t.write = true;
+    return Transfer(&t, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, ByteOffset);
+}
+
+NTSTATUS ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                     PULONG Key)
+{
+    API_ENTER(ZwWriteFile, FileHandle, SCHED_WRITE);
+    struct transfer t;
+    t.s.wait.site = VERIFY_CALLER;
+    t.buffer = Buffer;
+    t.length = Length;
+    t.given_key = Key;
+    t.write = true;
+    IOP_ZW(Transfer(&t, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, ByteOffset));
+}
+
+/* -- flush -------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS Flush(HANDLE handle, UCHAR minor, PIO_STATUS_BLOCK iosb, const void *site)
+{
+    struct iop_service s;
+    s.wait.site = site;
+    NTSTATUS status = IopBeginService(&s, handle, 0, iosb);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!(s.granted & (FILE_WRITE_DATA | FILE_APPEND_DATA)) && s.mode != KernelMode)
+        return IopEndService(&s, STATUS_ACCESS_DENIED);
+    IopLockService(&s);
+    return IopRunService(&s, IopServiceIrp(&s, IRP_MJ_FLUSH_BUFFERS, minor), true);
+}
+
+NTSTATUS NtFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
+{
+    return Flush(FileHandle, 0, IoStatusBlock, VERIFY_CALLER);
+}
+
+NTSTATUS ZwFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
+{
+    API_ENTER(ZwFlushBuffersFile, FileHandle, SCHED_WRITE);
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(Flush(FileHandle, 0, IoStatusBlock, site));
+}
+
+static NTSTATUS FlushEx(HANDLE handle, ULONG flags, PIO_STATUS_BLOCK iosb, const void *site)
+{
+    static const UCHAR minors[] = {0, IRP_MN_FLUSH_DATA_ONLY, IRP_MN_FLUSH_NO_SYNC, 0, IRP_MN_FLUSH_DATA_SYNC_ONLY};
+    if (flags >= sizeof minors || flags == 3)
+        return STATUS_INVALID_PARAMETER;
+    return Flush(handle, minors[flags], iosb, site);
+}
+
+NTSTATUS NtFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PVOID Parameters, ULONG ParametersSize,
+                              PIO_STATUS_BLOCK IoStatusBlock)
+{
+    return FlushEx(FileHandle, Flags, IoStatusBlock, VERIFY_CALLER);
+}
+
+NTSTATUS ZwFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PVOID Parameters, ULONG ParametersSize,
+                              PIO_STATUS_BLOCK IoStatusBlock)
+{
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(FlushEx(FileHandle, Flags, IoStatusBlock, site));
+}

@@ -1,0 +1,131 @@
+/* Security descriptors as file systems keep them: handing out the parts that were asked for, making new ones. */
+#include "sep.h"
+
+#include <string.h>
+
+struct parts {
+    PSID owner, group;
+    PACL sacl, dacl;
+    BOOLEAN has_sacl, has_dacl;
+    SECURITY_DESCRIPTOR_CONTROL control;
+};
+
+static void Take(PSECURITY_DESCRIPTOR descriptor, struct parts *p)
+{
+    BOOLEAN defaulted;
+    ULONG revision;
+    *p = (struct parts){0};
+    RtlGetOwnerSecurityDescriptor(descriptor, &p->owner, &defaulted);
+    RtlGetGroupSecurityDescriptor(descriptor, &p->group, &defaulted);
+    RtlGetDaclSecurityDescriptor(descriptor, &p->has_dacl, &p->dacl, &defaulted);
+    RtlGetSaclSecurityDescriptor(descriptor, &p->has_sacl, &p->sacl, &defaulted);
+    RtlGetControlSecurityDescriptor(descriptor, &p->control, &revision);
+}
+
+static ULONG Aligned(ULONG length) { return (length + 3) & ~3u; }
+
+static ULONG Length(const struct parts *p)
+{
+    ULONG length = sizeof(SECURITY_DESCRIPTOR_RELATIVE);
+    length += p->owner ? Aligned(RtlLengthSid(p->owner)) : 0;
+    length += p->group ? Aligned(RtlLengthSid(p->group)) : 0;
+    length += p->has_sacl && p->sacl ? Aligned(p->sacl->AclSize) : 0;
+    length += p->has_dacl && p->dacl ? Aligned(p->dacl->AclSize) : 0;
+    return length;
+}
+
+static ULONG Append(PCHAR base, ULONG *at, const void *part, ULONG length)
+{
+    ULONG here = *at;
+    memcpy(base + here, part, length);
+    *at += Aligned(length);
+    return here;
+}
+
+static void Write(const struct parts *p, PVOID buffer)
+{
+    SECURITY_DESCRIPTOR_RELATIVE *out = buffer;
+    ULONG at = sizeof *out;
+    memset(out, 0, sizeof *out);
+    out->Revision = SECURITY_DESCRIPTOR_REVISION;
+    out->Control = SE_SELF_RELATIVE | (p->has_dacl ? SE_DACL_PRESENT : 0) | (p->has_sacl ? SE_SACL_PRESENT : 0) |
+                   (p->control & (SE_DACL_PROTECTED | SE_SACL_PROTECTED | SE_DACL_AUTO_INHERITED));
+    if (p->has_sacl && p->sacl)
+        out->Sacl = Append(buffer, &at, p->sacl, p->sacl->AclSize);
+    if (p->has_dacl && p->dacl)
+        out->Dacl = Append(buffer, &at, p->dacl, p->dacl->AclSize);
+    if (p->owner)
+        out->Owner = Append(buffer, &at, p->owner, RtlLengthSid(p->owner));
+    if (p->group)
+        out->Group = Append(buffer, &at, p->group, RtlLengthSid(p->group));
+}
+
+NTSTATUS SeQuerySecurityDescriptorInfo(PSECURITY_INFORMATION SecurityInformation,
+                                       PSECURITY_DESCRIPTOR SecurityDescriptor, PULONG DescriptorLength,
+                                       PSECURITY_DESCRIPTOR *ObjectsSecurityDescriptor)
+{
+    struct parts p = {0};
+    SECURITY_INFORMATION wanted = *SecurityInformation;
+    if (*ObjectsSecurityDescriptor)
+        Take(*ObjectsSecurityDescriptor, &p);
+    if (!(wanted & OWNER_SECURITY_INFORMATION))
+        p.owner = NULL;
+    if (!(wanted & GROUP_SECURITY_INFORMATION))
+        p.group = NULL;
+    if (!(wanted & DACL_SECURITY_INFORMATION))
+        p.has_dacl = FALSE;
+    if (!(wanted & SACL_SECURITY_INFORMATION))
+        p.has_sacl = FALSE;
+    ULONG needed = Length(&p), given = *DescriptorLength;
+    *DescriptorLength = needed;
+    if (given < needed)
+        return STATUS_BUFFER_TOO_SMALL;
+    Write(&p, SecurityDescriptor);
+    return STATUS_SUCCESS;
+}
+
+/* The list of an object that nobody gave one: the owner, administrators and the system may do everything. */
+static PACL DefaultList(PSID owner, PVOID buffer, ULONG length)
+{
+    PACL list = buffer;
+    RtlCreateAcl(list, length, ACL_REVISION);
+    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, owner);
+    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeAliasAdminsSid);
+    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeLocalSystemSid);
+    return list;
+}
+
+NTSTATUS SeAssignSecurity(PSECURITY_DESCRIPTOR ParentDescriptor, PSECURITY_DESCRIPTOR ExplicitDescriptor,
+                          PSECURITY_DESCRIPTOR *NewDescriptor, BOOLEAN IsDirectoryObject,
+                          PSECURITY_SUBJECT_CONTEXT SubjectContext, PGENERIC_MAPPING GenericMapping,
+                          POOL_TYPE PoolType)
+{
+    struct parts p = {0}, parent = {0};
+    struct sep_token *token = SeQuerySubjectContextToken(SubjectContext);
+    ULONG list[64];
+    if (ExplicitDescriptor)
+        Take(ExplicitDescriptor, &p);
+    if (ParentDescriptor)
+        Take(ParentDescriptor, &parent);
+    if (!p.owner)
+        p.owner = &token->user;
+    if (!p.group)
+        p.group = &token->groups[0];
+    if (!p.has_dacl) {
+        p.has_dacl = TRUE;
+        p.dacl = parent.has_dacl ? parent.dacl : DefaultList(p.owner, list, sizeof list);
+    }
+    *NewDescriptor = ExAllocatePoolWithTag(PoolType, Length(&p), SEP_TAG);
+    if (!*NewDescriptor)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    Write(&p, *NewDescriptor);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS SeDeassignSecurity(PSECURITY_DESCRIPTOR *SecurityDescriptor)
+{
+    if (*SecurityDescriptor)
+        ExFreePoolWithTag(*SecurityDescriptor, SEP_TAG);
+    *SecurityDescriptor = NULL;
+    return STATUS_SUCCESS;
+}

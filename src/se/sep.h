@@ -1,0 +1,89 @@
+/* Private to the security room, and what io uses of it: access states, tokens. */
+#ifndef FLTSIM_SE_SEP_H
+#define FLTSIM_SE_SEP_H
+
+#include <ntifs.h>
+
+#include "ke/thread.h"
+#include "ob/object.h"
+#include "sched/sched.h"
+#include "sim/machine.h"
+#include "trace/trace.h"
+#include "verify/api.h"
+#include "verify/verify.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEP_TAG 'oTeS'
+#define SEP_MAX_GROUPS 12
+
+struct sep_sid {
+    UCHAR Revision, SubAuthorityCount;
+    SID_IDENTIFIER_AUTHORITY IdentifierAuthority;
+    ULONG SubAuthority[5];
+};
+
+/* The body of a token object. Immutable once it is made, but for its privileges' enabled bits. */
+struct sep_token {
+    TOKEN_TYPE type;
+    SECURITY_IMPERSONATION_LEVEL level;
+    LUID id, authentication, modified;
+    ULONG session;
+    struct sep_sid user;
+    ULONG group_count;
+    struct sep_sid groups[SEP_MAX_GROUPS];
+    ULONG group_attributes[SEP_MAX_GROUPS];
+    ULONG restricted_count;
+    uint64_t privileges, enabled; /* bit SE_xxx_PRIVILEGE */
+    ULONG integrity;              /* SECURITY_MANDATORY_xxx_RID */
+    bool restricted, elevated;
+    CHAR source[TOKEN_SOURCE_LENGTH];
+};
+
+/* A thread's impersonation (KTHREAD.se), NULL when there is none. */
+struct sep_impersonation {
+    struct sep_token *token;
+    SECURITY_IMPERSONATION_LEVEL level;
+    BOOLEAN copy_on_open, effective_only;
+    BOOLEAN disabled;
+};
+
+struct se_state {
+    POBJECT_TYPE token_type;
+    struct sep_token *system; /* NT AUTHORITY\SYSTEM */
+    struct sep_token *user;   /* an administrator, elevated: what programs run as unless told otherwise */
+    LONGLONG next_id;
+};
+
+static inline struct se_state *se(void) { return machine->se; }
+
+/* The primary token of a process: its own, or the system's or the user's by what it is. Not referenced. */
+struct sep_token *SepPrimaryToken(PEPROCESS process);
+/* The token that counts for a thread. Not referenced. */
+struct sep_token *SepEffectiveToken(PKTHREAD thread);
+struct sep_token *SepCreateToken(TOKEN_TYPE type, const struct sep_token *like);
+bool SepHasPrivilege(const struct sep_token *token, ULONG privilege);
+bool SepTokenHasSid(const struct sep_token *token, const void *sid, bool deny);
+NTSTATUS SepQueryToken(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, PVOID buffer, ULONG length,
+                       PULONG needed);
+LUID SepNewLuid(void);
+void SepForgetThread(PKTHREAD thread);
+void SepForgetProcess(PEPROCESS process);
+
+/* What stands behind ACCESS_STATE.AuxData. */
+struct sep_access_data {
+    PPRIVILEGE_SET privileges;
+    GENERIC_MAPPING mapping;
+};
+
+/* For the length of a create on the current thread: tokens are borrowed, not referenced. `access` is mapped. */
+void SepInitializeAccessState(PACCESS_STATE state, struct sep_access_data *data, ACCESS_MASK access,
+                              KPROCESSOR_MODE mode);
+static inline void SepFinishAccessState(PACCESS_STATE state) {}
+
+bool SepStart(void);
+void SepStop(void);
+
+#endif

@@ -1,0 +1,157 @@
+/* Tokens by handle. */
+#include "sep.h"
+
+#include "ps/process.h"
+
+static NTSTATUS OpenToken(struct sep_token *token, ACCESS_MASK access, ULONG attributes, const void *site,
+                          PHANDLE handle)
+{
+    RtlMapGenericMask(&access, &se()->token_type->info.mapping);
+    if (access & MAXIMUM_ALLOWED)
+        access = TOKEN_ALL_ACCESS;
+    return ObpCreateHandle(token, access, attributes, site, handle);
+}
+
+static NTSTATUS OpenProcessToken(HANDLE process_handle, ACCESS_MASK access, ULONG attributes, PHANDLE handle,
+                                 KPROCESSOR_MODE mode, const void *site)
+{
+    PEPROCESS process;
+    NTSTATUS status =
+        ObpReferenceHandle(process_handle, 0, *PsProcessType, mode, (PVOID *)&process, NULL);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = OpenToken(SepPrimaryToken(process), access, attributes, site, handle);
+    ObpDereference(process);
+    return status;
+}
+
+static NTSTATUS OpenThreadToken(HANDLE thread_handle, ACCESS_MASK access, ULONG attributes, PHANDLE handle,
+                                KPROCESSOR_MODE mode, const void *site)
+{
+    PKTHREAD thread;
+    NTSTATUS status = ObpReferenceHandle(thread_handle, 0, *PsThreadType, mode, (PVOID *)&thread, NULL);
+    if (!NT_SUCCESS(status))
+        return status;
+    struct sep_impersonation *impersonation = thread->se;
+    if (!impersonation)
+        status = STATUS_NO_TOKEN;
+    else if (impersonation->level == SecurityAnonymous)
+        status = STATUS_CANT_OPEN_ANONYMOUS;
+    else
+        status = OpenToken(impersonation->token, access, attributes, site, handle);
+    ObpDereference(thread);
+    return status;
+}
+
+#define KERNEL_CALL(call)                                                                                              \
+    const void *site = VERIFY_CALLER;                                                                                  \
+    return call
+
+NTSTATUS NtOpenProcessTokenEx(HANDLE ProcessHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                              PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenProcessToken(ProcessHandle, DesiredAccess, HandleAttributes, TokenHandle,
+                                 KiCurrentThread()->previous_mode, site));
+}
+
+NTSTATUS ZwOpenProcessTokenEx(HANDLE ProcessHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                              PHANDLE TokenHandle)
+{
+    API_ENTER(ZwOpenProcessTokenEx, ProcessHandle, SCHED_READ);
+    KERNEL_CALL(OpenProcessToken(ProcessHandle, DesiredAccess, HandleAttributes, TokenHandle, KernelMode, site));
+}
+
+NTSTATUS NtOpenProcessToken(HANDLE ProcessHandle, ACCESS_MASK DesiredAccess, PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenProcessToken(ProcessHandle, DesiredAccess, 0, TokenHandle, KiCurrentThread()->previous_mode, site));
+}
+
+NTSTATUS ZwOpenProcessToken(HANDLE ProcessHandle, ACCESS_MASK DesiredAccess, PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenProcessToken(ProcessHandle, DesiredAccess, 0, TokenHandle, KernelMode, site));
+}
+
+NTSTATUS NtOpenThreadTokenEx(HANDLE ThreadHandle, ACCESS_MASK DesiredAccess, BOOLEAN OpenAsSelf,
+                             ULONG HandleAttributes, PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenThreadToken(ThreadHandle, DesiredAccess, HandleAttributes, TokenHandle,
+                                KiCurrentThread()->previous_mode, site));
+}
+
+NTSTATUS ZwOpenThreadTokenEx(HANDLE ThreadHandle, ACCESS_MASK DesiredAccess, BOOLEAN OpenAsSelf,
+                             ULONG HandleAttributes, PHANDLE TokenHandle)
+{
+    API_ENTER(ZwOpenThreadTokenEx, ThreadHandle, SCHED_READ);
+    KERNEL_CALL(OpenThreadToken(ThreadHandle, DesiredAccess, HandleAttributes, TokenHandle, KernelMode, site));
+}
+
+NTSTATUS NtOpenThreadToken(HANDLE ThreadHandle, ACCESS_MASK DesiredAccess, BOOLEAN OpenAsSelf, PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenThreadToken(ThreadHandle, DesiredAccess, 0, TokenHandle, KiCurrentThread()->previous_mode, site));
+}
+
+NTSTATUS ZwOpenThreadToken(HANDLE ThreadHandle, ACCESS_MASK DesiredAccess, BOOLEAN OpenAsSelf, PHANDLE TokenHandle)
+{
+    KERNEL_CALL(OpenThreadToken(ThreadHandle, DesiredAccess, 0, TokenHandle, KernelMode, site));
+}
+
+static NTSTATUS QueryToken(HANDLE handle, TOKEN_INFORMATION_CLASS kind, PVOID buffer, ULONG length, PULONG needed,
+                           KPROCESSOR_MODE mode)
+{
+    struct sep_token *token;
+    ACCESS_MASK access = kind == TokenSource ? TOKEN_QUERY_SOURCE : TOKEN_QUERY;
+    NTSTATUS status = ObpReferenceHandle(handle, access, se()->token_type, mode, (PVOID *)&token, NULL);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = SepQueryToken(token, kind, buffer, length, needed);
+    ObpDereference(token);
+    return status;
+}
+
+NTSTATUS NtQueryInformationToken(HANDLE TokenHandle, TOKEN_INFORMATION_CLASS TokenInformationClass,
+                                 PVOID TokenInformation, ULONG TokenInformationLength, PULONG ReturnLength)
+{
+    return QueryToken(TokenHandle, TokenInformationClass, TokenInformation, TokenInformationLength, ReturnLength,
+                      KiCurrentThread()->previous_mode);
+}
+
+NTSTATUS ZwQueryInformationToken(HANDLE TokenHandle, TOKEN_INFORMATION_CLASS TokenInformationClass,
+                                 PVOID TokenInformation, ULONG TokenInformationLength, PULONG ReturnLength)
+{
+    API_ENTER(ZwQueryInformationToken, TokenHandle, SCHED_READ);
+    return QueryToken(TokenHandle, TokenInformationClass, TokenInformation, TokenInformationLength, ReturnLength,
+                      KernelMode);
+}
+
+static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, TOKEN_TYPE type,
+                               PHANDLE handle, KPROCESSOR_MODE mode, const void *site)
+{
+    struct sep_token *token;
+    ACCESS_MASK granted;
+    NTSTATUS status =
+        ObpReferenceHandle(existing, TOKEN_DUPLICATE, se()->token_type, mode, (PVOID *)&token, &granted);
+    if (!NT_SUCCESS(status))
+        return status;
+    struct sep_token *copy = SepCreateToken(type, token);
+    const SECURITY_QUALITY_OF_SERVICE *qos = attributes ? attributes->SecurityQualityOfService : NULL;
+    copy->level = type == TokenPrimary ? SecurityAnonymous : qos ? qos->ImpersonationLevel : SecurityAnonymous;
+    status = OpenToken(copy, access ? access : granted, attributes ? attributes->Attributes : 0, site, handle);
+    ObpDereference(copy);
+    ObpDereference(token);
+    return status;
+}
+
+NTSTATUS NtDuplicateToken(HANDLE ExistingTokenHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          BOOLEAN EffectiveOnly, TOKEN_TYPE TokenType, PHANDLE NewTokenHandle)
+{
+    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, TokenType, NewTokenHandle,
+                               KiCurrentThread()->previous_mode, site));
+}
+
+NTSTATUS ZwDuplicateToken(HANDLE ExistingTokenHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          BOOLEAN EffectiveOnly, TOKEN_TYPE TokenType, PHANDLE NewTokenHandle)
+{
+    API_ENTER(ZwDuplicateToken, ExistingTokenHandle, SCHED_READ);
+    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, TokenType, NewTokenHandle,
+                               KernelMode, site));
+}

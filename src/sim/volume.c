@@ -1,0 +1,165 @@
+/* Volumes that a test makes: a disk, its drive letter, its mount. */
+#include <fltsim/fltsim.h>
+
+#include "io/iop.h"
+#include "memfs/disk.h"
+#include "sim/machine.h"
+#include "sim/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fltsim_volume {
+    struct fltsim_volume *next; /* volumes */
+    PDEVICE_OBJECT disk;
+    char device_name[64];
+    char dos_name[4];
+    char guid_name[64];
+};
+
+static struct fltsim_volume *volumes; /* the machine's; sim_dismount_volumes empties it */
+
+static NTSTATUS link_name(const char *prefix, const char *name, const char *target)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%s%s", prefix, name);
+    UNICODE_STRING link = sim_unicode(text), device = target ? sim_unicode(target) : (UNICODE_STRING){0};
+    NTSTATUS status = target ? ObpCreateLink(&link, &device) : ObpDeleteLink(&link);
+    sim_free(link.Buffer);
+    sim_free(device.Buffer);
+    return status;
+}
+
+static bool letter_taken(char letter)
+{
+    for (struct fltsim_volume *v = volumes; v; v = v->next)
+        if (v->dos_name[0] == letter)
+            return true;
+    return false;
+}
+
+static char choose_letter(char wanted)
+{
+    if (wanted >= 'a' && wanted <= 'z')
+        wanted = (char)(wanted - 32);
+    if (wanted)
+        return wanted >= 'A' && wanted <= 'Z' && !letter_taken(wanted) ? wanted : 0;
+    for (char letter = 'C'; letter <= 'Z'; letter++)
+        if (!letter_taken(letter))
+            return letter;
+    return 0;
+}
+
+static NTSTATUS name_volume(struct fltsim_volume *volume, char letter)
+{
+    union {
+        OBJECT_NAME_INFORMATION info;
+        UCHAR bytes[256];
+    } name;
+    ULONG length;
+    NTSTATUS status = ObQueryNameString(volume->disk, &name.info, sizeof name, &length);
+    if (!NT_SUCCESS(status))
+        return status;
+    trace_utf8((const uint16_t *)name.info.Name.Buffer, name.info.Name.Length, volume->device_name,
+               sizeof volume->device_name);
+    snprintf(volume->dos_name, sizeof volume->dos_name, "%c:", letter);
+    const char *digits = strpbrk(volume->device_name, "0123456789");
+    snprintf(volume->guid_name, sizeof volume->guid_name, "Volume{5e3f7a10-0000-0000-0000-%012lu}",
+             digits ? (unsigned long)strtoul(digits, NULL, 10) : 0ul);
+    status = link_name("\\??\\", volume->dos_name, volume->device_name);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = link_name("\\??\\", volume->guid_name, volume->device_name);
+    if (!NT_SUCCESS(status))
+        link_name("\\??\\", volume->dos_name, NULL);
+    return status;
+}
+
+static NTSTATUS mount_now(struct fltsim_volume *volume)
+{
+    PVPB vpb;
+    NTSTATUS status = IopMountVolume(volume->disk, &vpb);
+    if (NT_SUCCESS(status))
+        IopDereferenceVpb(vpb);
+    return status;
+}
+
+static void unname(struct fltsim_volume *volume)
+{
+    link_name("\\??\\", volume->dos_name, NULL);
+    link_name("\\??\\", volume->guid_name, NULL);
+    for (struct fltsim_volume **at = &volumes; *at; at = &(*at)->next) {
+        if (*at == volume) {
+            *at = volume->next;
+            break;
+        }
+    }
+}
+
+NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim_volume **result)
+{
+    struct fltsim_volume_options resolved = options ? *options : (struct fltsim_volume_options){0};
+    *result = NULL;
+    resolved.letter = choose_letter(resolved.letter);
+    if (!resolved.letter)
+        return STATUS_OBJECT_NAME_COLLISION;
+    struct fltsim_volume *volume = sim_alloc(sizeof *volume);
+    NTSTATUS status = MemfsCreateDisk(&resolved, &volume->disk);
+    if (!NT_SUCCESS(status)) {
+        sim_free(volume);
+        return status;
+    }
+    status = name_volume(volume, resolved.letter);
+    if (!NT_SUCCESS(status)) {
+        MemfsDeleteDisk(volume->disk);
+        sim_free(volume);
+        return status;
+    }
+    volume->next = volumes;
+    volumes = volume;
+    if (!resolved.not_mounted)
+        status = mount_now(volume);
+    if (!NT_SUCCESS(status)) {
+        unname(volume);
+        MemfsDeleteDisk(volume->disk);
+        sim_free(volume);
+        return status;
+    }
+    *result = volume;
+    return status;
+}
+
+NTSTATUS fltsim_dismount(struct fltsim_volume *volume)
+{
+    unname(volume);
+    MemfsEject(volume->disk);
+    MemfsDeleteDisk(volume->disk);
+    sim_free(volume);
+    return STATUS_SUCCESS;
+}
+
+void sim_dismount_volumes(void)
+{
+    while (volumes) {
+        struct fltsim_volume *volume = volumes;
+        unname(volume);
+        MemfsDismount(volume->disk);
+        MemfsDeleteDisk(volume->disk);
+        sim_free(volume);
+    }
+}
+
+/* After a fatal end: the memory goes wholesale. */
+void sim_forget_volumes(void) { volumes = NULL; }
+
+void fltsim_trim(struct fltsim_volume *volume) { MemfsTrim(volume->disk); }
+
+const char *fltsim_volume_device_name(const struct fltsim_volume *volume) { return volume->device_name; }
+const char *fltsim_volume_dos_name(const struct fltsim_volume *volume) { return volume->dos_name; }
+
+PDEVICE_OBJECT fltsim_volume_device(const struct fltsim_volume *volume)
+{
+    PVPB vpb = volume->disk->Vpb;
+    return IopAttached(vpb && (vpb->Flags & VPB_MOUNTED) ? vpb->DeviceObject : volume->disk);
+}
