@@ -18,6 +18,7 @@ typedef const GUID *LPCGUID;
 typedef GUID IID, *LPIID, CLSID, *LPCLSID, UUID, FMTID, *LPFMTID;
 
 #ifdef __cplusplus
+extern "C++" {
 #define REFGUID const GUID &
 #define REFIID const IID &
 #define REFCLSID const IID &
@@ -41,6 +42,7 @@ inline bool operator!=(REFGUID a, REFGUID b)
     return !(a == b);
 }
 #endif
+}
 #else
 #define REFGUID const GUID *
 #define REFIID const IID *

@@ -192,4 +192,61 @@
 #define EXTERN_C_END
 #endif
 
+/* MSVC's __FUNCTION__ is a string literal, and drivers paste it into formats. There is no such literal
+ * here to be had: the place stands for the name. -DFLTSIM_FUNCTION_NAMES gives the name back, as a
+ * variable. */
+#if !defined(FLTSIM_LIBRARY) && __SIZEOF_WCHAR_T__ == 2 && !defined(FLTSIM_FUNCTION_NAMES)
+#define FLTSIM_TEXT_(x) #x
+#define FLTSIM_TEXT(x) FLTSIM_TEXT_(x)
+#ifdef __FILE_NAME__
+#define __FUNCTION__ __FILE_NAME__ ":" FLTSIM_TEXT(__LINE__)
+#else
+#define __FUNCTION__ __FILE__ ":" FLTSIM_TEXT(__LINE__)
+#endif
+#define __FUNCDNAME__ __FUNCTION__
+#define __FUNCSIG__ __FUNCTION__
+#endif
+
+/* The suffixes of 64-bit literals. clang has them; for gcc they are user-defined literals in C++, and
+ * in C there is nothing to be done: write LL and ULL. */
+#if defined(__cplusplus) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wliteral-suffix"
+extern "C++" {
+constexpr long long operator""i64(unsigned long long x)
+{
+    return (long long)x;
+}
+constexpr unsigned long long operator""ui64(unsigned long long x)
+{
+    return x;
+}
+constexpr long long operator""I64(unsigned long long x)
+{
+    return (long long)x;
+}
+constexpr unsigned long long operator""UI64(unsigned long long x)
+{
+    return x;
+}
+constexpr unsigned long long operator""uI64(unsigned long long x)
+{
+    return x;
+}
+constexpr unsigned long long operator""Ui64(unsigned long long x)
+{
+    return x;
+}
+constexpr int operator""i32(unsigned long long x)
+{
+    return (int)x;
+}
+constexpr unsigned int operator""ui32(unsigned long long x)
+{
+    return (unsigned int)x;
+}
+}
+#pragma GCC diagnostic pop
+#endif
+
 #endif

@@ -364,10 +364,12 @@ VOID ExAcquirePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
 VOID ExAcquirePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
 VOID ExReleasePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
 VOID ExReleasePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 VOID ExfAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock);
 VOID ExfAcquirePushLockShared(PEX_PUSH_LOCK PushLock);
 VOID ExfReleasePushLockExclusive(PEX_PUSH_LOCK PushLock);
 VOID ExfReleasePushLockShared(PEX_PUSH_LOCK PushLock);
+#endif
 VOID ExfReleasePushLock(PEX_PUSH_LOCK PushLock);
 
 typedef volatile LONG EX_SPIN_LOCK, *PEX_SPIN_LOCK;

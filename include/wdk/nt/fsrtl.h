@@ -158,6 +158,15 @@ NTSTATUS FsRtlChangeBackingFileObject(_In_opt_ PFILE_OBJECT CurrentFileObject,
                                       _In_ FSRTL_CHANGE_BACKING_TYPE ChangeBackingType,
                                       _In_ ULONG Flags);
 
+#ifdef FLTSIM_LIBRARY // in no published header: what the cache and the memory manager call
+NTSTATUS FsRtlAcquireToCreateMappedSection(PFILE_OBJECT FileObject, ULONG SectionPageProtection);
+NTSTATUS FsRtlAcquireFileForCcFlushEx(PFILE_OBJECT FileObject);
+VOID FsRtlReleaseFileForCcFlush(PFILE_OBJECT FileObject);
+NTSTATUS FsRtlAcquireFileForModWriteEx(PFILE_OBJECT FileObject, PLARGE_INTEGER EndingOffset,
+                                       PERESOURCE *ResourceToRelease);
+VOID FsRtlReleaseFileForModWrite(PFILE_OBJECT FileObject, PERESOURCE ResourceToRelease);
+#endif
+
 // Work.
 typedef VOID (*PFSRTL_STACK_OVERFLOW_ROUTINE)(_In_ PVOID Context, _In_ PKEVENT Event);
 

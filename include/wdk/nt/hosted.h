@@ -1,5 +1,6 @@
-/* The parts of the C and C++ libraries that driver code relies on, included before any macro of
- * the WDK surface (`__in`, `min`, `__try`...) can reach into them. */
+/* The parts of the C library that driver code has without asking, included before any macro of the
+ * WDK surface (`__in`, `min`...) can reach into them. No more than that: a driver may have a FILE, an
+ * EOF or a std::move of its own. C++ headers that a driver asks for: <nt/std_begin.h>. */
 #ifndef FLTSIM_NT_HOSTED_H
 #define FLTSIM_NT_HOSTED_H
 
@@ -9,21 +10,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
-
-#ifdef __cplusplus
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <cwchar>
-#include <initializer_list>
-#include <new>
-#include <type_traits>
-#include <utility>
+#ifdef FLTSIM_LIBRARY
+#include <wchar.h> /* brings a FILE */
 #endif
 
 #endif

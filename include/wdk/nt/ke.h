@@ -416,9 +416,11 @@ VOID KeFlushQueuedDpcs(VOID);
 VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
 VOID KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number);
 NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 VOID KeGenericCallDpc(PKDEFERRED_ROUTINE Routine, PVOID Context);
 VOID KeSignalCallDpcDone(PVOID SystemArgument1);
 LOGICAL KeSignalCallDpcSynchronize(PVOID SystemArgument2);
+#endif
 
 /* -- APCs, regions ------------------------------------------------------------------------------- */
 
@@ -430,11 +432,13 @@ VOID KeEnterGuardedRegion(VOID);
 VOID KeLeaveGuardedRegion(VOID);
 BOOLEAN KeAreApcsDisabled(VOID);
 BOOLEAN KeAreAllApcsDisabled(VOID);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 VOID KeInitializeApc(PRKAPC Apc, PRKTHREAD Thread, KAPC_ENVIRONMENT Environment,
                      PKKERNEL_ROUTINE KernelRoutine, PKRUNDOWN_ROUTINE RundownRoutine,
                      PKNORMAL_ROUTINE NormalRoutine, KPROCESSOR_MODE ApcMode, PVOID NormalContext);
 BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument2, KPRIORITY Increment);
 BOOLEAN KeTestAlertThread(KPROCESSOR_MODE AlertMode);
+#endif
 
 /* -- queues -------------------------------------------------------------------------------------- */
 

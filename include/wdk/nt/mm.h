@@ -104,6 +104,7 @@ typedef enum _MMFLUSH_TYPE { MmFlushForDelete, MmFlushForWrite } MMFLUSH_TYPE;
 #define SEC_IMAGE 0x1000000
 #define SEC_RESERVE 0x4000000
 #define SEC_COMMIT 0x8000000
+#define SEC_NO_CHANGE 0x400000
 #define SEC_NOCACHE 0x10000000
 #define SEC_LARGE_PAGES 0x80000000
 #define SEC_IMAGE_NO_EXECUTE (SEC_IMAGE | SEC_NOCACHE)
@@ -195,9 +196,11 @@ typedef struct _MM_COPY_ADDRESS {
 #define MM_COPY_MEMORY_VIRTUAL 0x2
 NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes, ULONG Flags,
                       PSIZE_T NumberOfBytesTransferred);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS MmCopyVirtualMemory(PEPROCESS SourceProcess, PVOID SourceAddress, PEPROCESS TargetProcess,
                              PVOID TargetAddress, SIZE_T BufferSize, KPROCESSOR_MODE PreviousMode,
                              PSIZE_T ReturnSize);
+#endif
 BOOLEAN MmIsAddressValid(PVOID VirtualAddress);
 BOOLEAN MmIsNonPagedSystemAddressValid(PVOID VirtualAddress);
 BOOLEAN MmIsThisAnNtAsSystem(VOID);
@@ -219,6 +222,7 @@ NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSi
 NTSTATUS MmMapViewInSystemSpaceEx(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize,
                                   PLARGE_INTEGER SectionOffset, ULONG_PTR Flags);
 NTSTATUS MmUnmapViewInSystemSpace(PVOID MappedBase);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS MmMapViewOfSection(PVOID Section, PEPROCESS Process, PVOID *BaseAddress, ULONG_PTR ZeroBits,
                             SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
                             SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Protect);
@@ -226,6 +230,7 @@ NTSTATUS MmUnmapViewOfSection(PEPROCESS Process, PVOID BaseAddress);
 NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                          PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
                          HANDLE FileHandle, PFILE_OBJECT File);
+#endif
 #define MM_SYSTEM_VIEW_EXCEPTIONS_FOR_INPAGE_ERRORS 0x1
 
 /* -- what a file system asks ------------------------------------------------------------------------ */

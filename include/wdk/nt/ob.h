@@ -90,19 +90,23 @@ NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STA
 NTSTATUS ObOpenObjectByPointerWithTag(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState,
                                       ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
                                       KPROCESSOR_MODE AccessMode, ULONG Tag, PHANDLE Handle);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS ObOpenObjectByName(POBJECT_ATTRIBUTES ObjectAttributes, POBJECT_TYPE ObjectType,
                             KPROCESSOR_MODE AccessMode, PACCESS_STATE AccessState, ACCESS_MASK DesiredAccess,
                             PVOID ParseContext, PHANDLE Handle);
+#endif
 NTSTATUS ObInsertObject(PVOID Object, PACCESS_STATE PassedAccessState, ACCESS_MASK DesiredAccess,
                         ULONG ObjectPointerBias, PVOID *NewObject, PHANDLE Handle);
 VOID ObMakeTemporaryObject(PVOID Object);
 NTSTATUS ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode);
 BOOLEAN ObIsKernelHandle(HANDLE Handle);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 POBJECT_TYPE ObGetObjectType(PVOID Object);
 NTSTATUS ObSetHandleAttributes(HANDLE Handle, PVOID HandleFlags, KPROCESSOR_MODE PreviousMode);
 NTSTATUS ObDuplicateObject(PEPROCESS SourceProcess, HANDLE SourceHandle, PEPROCESS TargetProcess,
                            PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
                            ULONG Options, KPROCESSOR_MODE PreviousMode);
+#endif
 /* nf-ntifs-obquerynamestring: PASSIVE_LEVEL; STATUS_INFO_LENGTH_MISMATCH and the length needed. */
 NTSTATUS ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length,
                            PULONG ReturnLength);

@@ -343,6 +343,7 @@ NTSTATUS PsGetThreadExitStatus(PETHREAD Thread);
 LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process);
 LONGLONG PsGetThreadCreateTime(PETHREAD Thread);
 ULONGLONG PsGetProcessStartKey(PEPROCESS Process);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 UCHAR *PsGetProcessImageFileName(PEPROCESS Process);
 PPEB PsGetProcessPeb(PEPROCESS Process);
 PVOID PsGetProcessWow64Process(PEPROCESS Process);
@@ -353,18 +354,25 @@ PEJOB PsGetProcessJob(PEPROCESS Process);
 BOOLEAN PsGetProcessExitProcessCalled(PEPROCESS Process);
 PVOID PsGetProcessDebugPort(PEPROCESS Process);
 BOOLEAN PsIsProcessBeingDebugged(PEPROCESS Process);
+#endif
 BOOLEAN PsIsProtectedProcess(PEPROCESS Process);
 BOOLEAN PsIsProtectedProcessLight(PEPROCESS Process);
 BOOLEAN PsIsSystemProcess(PEPROCESS Process);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS PsReferenceProcessFilePointer(PEPROCESS Process, PVOID *FileObject);
 NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process);
 VOID PsReleaseProcessExitSynchronization(PEPROCESS Process);
+#endif
 BOOLEAN PsIsSystemThread(PETHREAD Thread);
 BOOLEAN PsIsThreadTerminating(PETHREAD Thread);
 BOOLEAN PsIsThreadImpersonating(PETHREAD Thread);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 PVOID PsGetThreadTeb(PETHREAD Thread);
+#endif
 BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled);
+#endif
 
 /* nf-wdm-pscreatesystemthread: PASSIVE_LEVEL. The handle is the caller's to close; the thread ends by
  * returning or by PsTerminateSystemThread, which it may only call for itself. */

@@ -679,10 +679,12 @@ ULONG RtlWalkFrameChain(PVOID *Callers, ULONG Count, ULONG Flags);
 VOID RtlCaptureContext(PCONTEXT ContextRecord);
 VOID RtlRestoreContext(PCONTEXT ContextRecord, struct _EXCEPTION_RECORD *ExceptionRecord);
 DECLSPEC_NORETURN VOID RtlRaiseException(PEXCEPTION_RECORD ExceptionRecord);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 PVOID RtlImageNtHeader(PVOID BaseOfImage);
 NTSTATUS RtlImageNtHeaderEx(ULONG Flags, PVOID BaseOfImage, ULONGLONG Size, PVOID *OutHeaders);
 PVOID RtlImageDirectoryEntryToData(PVOID BaseOfImage, BOOLEAN MappedAsImage, USHORT DirectoryEntry, PULONG Size);
 PVOID RtlFindExportedRoutineByName(PVOID ImageBase, PCSTR RoutineName);
+#endif
 NTSTATUS RtlVolumeDeviceToDosName(PVOID VolumeDeviceObject, PUNICODE_STRING DosName);
 PVOID RtlCreateHeap(ULONG Flags, PVOID HeapBase, SIZE_T ReserveSize, SIZE_T CommitSize, PVOID Lock,
                     PVOID Parameters);
@@ -744,6 +746,12 @@ typedef struct _COMPRESSED_DATA_INFO {
 ULONG DbgPrint(PCSTR Format, ...);
 ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
 ULONG DbgPrintReturnControlC(PCSTR Format, ...);
+/* MSVC drops the comma before an empty __VA_ARGS__, and drivers' own macros rely on it. */
+#ifndef FLTSIM_LIBRARY
+#define DbgPrint(Format, ...) (DbgPrint)(Format __VA_OPT__(, ) __VA_ARGS__)
+#define DbgPrintEx(ComponentId, Level, Format, ...)                                                \
+    (DbgPrintEx)(ComponentId, Level, Format __VA_OPT__(, ) __VA_ARGS__)
+#endif
 ULONG vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, va_list arglist);
 ULONG vDbgPrintExWithPrefix(PCSTR Prefix, ULONG ComponentId, ULONG Level, PCSTR Format, va_list arglist);
 NTSTATUS DbgQueryDebugFilterState(ULONG ComponentId, ULONG Level);

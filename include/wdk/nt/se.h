@@ -150,8 +150,10 @@ BOOLEAN RtlValidAcl(PACL Acl);
 NTSTATUS RtlAddAccessAllowedAce(PACL Acl, ULONG AceRevision, ACCESS_MASK AccessMask, PSID Sid);
 NTSTATUS RtlAddAccessAllowedAceEx(PACL Acl, ULONG AceRevision, ULONG AceFlags, ACCESS_MASK AccessMask, PSID Sid);
 NTSTATUS RtlAddAccessDeniedAce(PACL Acl, ULONG AceRevision, ACCESS_MASK AccessMask, PSID Sid);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS RtlAddAuditAccessAceEx(PACL Acl, ULONG AceRevision, ULONG AceFlags, ACCESS_MASK AccessMask, PSID Sid,
                                 BOOLEAN AuditSuccess, BOOLEAN AuditFailure);
+#endif
 NTSTATUS RtlAddMandatoryAce(PACL Acl, ULONG AceRevision, ULONG AceFlags, PSID Sid, UCHAR AceType,
                             ACCESS_MASK AccessMask);
 NTSTATUS RtlAddAce(PACL Acl, ULONG AceRevision, ULONG StartingAceIndex, PVOID AceList, ULONG AceListLength);
@@ -601,8 +603,10 @@ NTSTATUS SeImpersonateClientEx(PSECURITY_CLIENT_CONTEXT ClientContext, PETHREAD 
             PsDereferenceImpersonationToken((C)->ClientToken);                                     \
     } while (0)
 NTSTATUS SeLocateProcessImageName(PEPROCESS Process, PUNICODE_STRING *pImageFileName);
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS SeGetCachedSigningLevel(PFILE_OBJECT File, PULONG Flags, PSE_SIGNING_LEVEL SigningLevel,
                                  PUCHAR Thumbprint, PULONG ThumbprintSize, PULONG ThumbprintAlgorithm);
+#endif
 VOID SeAuditHardLinkCreation(PUNICODE_STRING FileName, PUNICODE_STRING LinkName, BOOLEAN bSuccess);
 
 FLTSIM_WDK_END

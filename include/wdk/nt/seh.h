@@ -114,8 +114,6 @@ int fltsim_seh_depth(void);
 
 FLTSIM_WDK_END
 
-#ifndef FLTSIM_LIBRARY
-
 #if defined(__OPTIMIZE__) && __SIZEOF_WCHAR_T__ == 2 && !defined(FLTSIM_SEH_TRUST_OPTIMIZER)
 #if defined(__clang__)
 #pragma clang optimize off
@@ -197,8 +195,6 @@ fltsim_init:                                                                    
 #define except __except
 #define finally __finally
 #define leave __leave
-#endif
-
 #endif
 
 #endif

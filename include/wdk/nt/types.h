@@ -558,6 +558,7 @@ typedef struct _CONTEXT *PCONTEXT;
 FLTSIM_WDK_END
 
 #ifdef __cplusplus
+extern "C++" {
 template <class T> struct fltsim_unconst { typedef T type; };
 template <class T> struct fltsim_unconst<const T *> { typedef T *type; };
 template <class T> using fltsim_unconst_t = typename fltsim_unconst<T>::type;
@@ -573,6 +574,7 @@ template <class A, class B> constexpr auto max(A a, B b) -> decltype(a < b ? a :
     return a > b ? a : b;
 }
 #endif
+}
 
 #define DEFINE_ENUM_FLAG_OPERATORS(ENUM)                                                           \
     extern "C++" {                                                                                 \

@@ -40,8 +40,10 @@ typedef struct _FLT_NAME_CONTROL FLT_NAME_CONTROL, *PFLT_NAME_CONTROL;
 #define NULL_CONTEXT ((PFLT_CONTEXT)NULL)
 #endif
 
-// Members that a driver may only read. The library, which fills them, defines it away.
-#ifndef FLTSIM_READONLY
+// Members that a driver may only read and the library fills.
+#ifdef FLTSIM_LIBRARY
+#define FLTSIM_READONLY
+#else
 #define FLTSIM_READONLY const
 #endif
 

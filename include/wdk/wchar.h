@@ -1,0 +1,4 @@
+/* The host's header, kept apart from the macros of the WDK surface. */
+#include <nt/std_begin.h>
+#include_next <wchar.h>
+#include <nt/std_end.h>
