@@ -351,7 +351,7 @@ static void describe(const struct ob_header *header, char *text, size_t size)
     char name[200] = "";
     if (header->name)
         trace_utf8(header->name->text.Buffer, header->name->text.Length, name, sizeof name);
-    else if (header->type == *IoFileObjectType)
+    else if (!strcmp(header->type->info.name, "File"))
         trace_utf8(((PFILE_OBJECT)header->body)->FileName.Buffer, ((PFILE_OBJECT)header->body)->FileName.Length, name,
                    sizeof name);
     snprintf(text, size, "on the %s object %p%s%s", header->type->info.name, (const void *)header->body,

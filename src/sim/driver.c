@@ -1,9 +1,11 @@
 #include "sim/machine.h"
 #include "sim/service.h"
 
+#include "ex/pool.h"
 #include "flt/fltp.h"
 #include "ob/object.h"
 #include "plat/module.h"
+#include "ps/psp.h"
 #include "verify/verify.h"
 
 #include <stdio.h>
@@ -117,6 +119,9 @@ static void unlink_driver(struct fltsim_driver *driver)
 static void forget(struct fltsim_driver *driver)
 {
     unlink_driver(driver);
+    ObpReportDriver(driver->name);
+    PspReportDriver(driver->name);
+    ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);
     plat_module_close(driver->module);

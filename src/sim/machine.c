@@ -1,6 +1,7 @@
 #include "sim/machine.h"
 #include "sim/heap.h"
 
+#include "ob/object.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
 #include "verify/verify.h"
@@ -98,7 +99,9 @@ bool fltsim_start(const struct fltsim_options *given)
 
 static void shut_down(void *unused)
 {
+    ObpCloseUserHandles();
     sim_unload_drivers();
+    ObpReportDriver(NULL);
     sim_dismount_volumes();
 }
 
