@@ -62,7 +62,7 @@ static void DescribeThread(struct sched_thread *thread, bool parked, bool daemon
     struct report *report = context;
     PKTHREAD owner = sched_owner(thread);
 
-    if (!owner || owner == &ki->boot || (daemon && owner->daemon && !owner->wait.hint && !owner->wait.spin_lock))
+    if (!owner || owner == &ki->boot || (owner->daemon && !owner->wait.site))
         return;
     if (owner->wait.spin_lock) {
         DescribeSpin(report, owner);

@@ -95,8 +95,7 @@ static void prepare(struct plat_context *context, const struct plat_stack *stack
     uintptr_t top = ((uintptr_t)stack->base + stack->size) & ~(uintptr_t)15;
     void **sp = (void **)top;
 #if defined(__x86_64__)
-    *--sp = NULL;
-    *--sp = (void *)plat_context_start;
+    *--sp = (void *)plat_context_start; /* the stack is aligned when it calls */
     sp -= SAVED_WORDS;
     memset(sp, 0, SAVED_WORDS * sizeof *sp);
 #else

@@ -91,6 +91,7 @@ static void NotifyMainImage(PEPROCESS process)
 NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPROCESS *created)
 {
     PEPROCESS process;
+    bool announced = !system && psp->test;
     NTSTATUS status = ObpCreateObject(PspProcessType, sizeof *process, (PVOID *)&process);
 
     if (!NT_SUCCESS(status))
@@ -110,7 +111,7 @@ NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPR
     InsertTailList(&psp->processes, &process->link);
     sched_unlock(&psp->lock);
     *created = process;
-    if (system || !psp->test)
+    if (!announced)
         return STATUS_SUCCESS;
     status = AskNotifyRoutines(process, parent, image);
     if (NT_SUCCESS(status)) {
