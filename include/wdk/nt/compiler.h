@@ -207,8 +207,45 @@
 #define __FUNCSIG__ __FUNCTION__
 #endif
 
-/* The suffixes of 64-bit literals. clang has them; for gcc they are user-defined literals in C++, and
- * in C there is nothing to be done: write LL and ULL. */
+/* FLTSIM_TRIM(a, b, c) is `, a, b, c`, but without a last one that is nothing. Up to 24 of them. */
+#define FLTSIM_TRIM(...)                                                                           \
+    FLTSIM_TRIM_PICK(__VA_ARGS__, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9,   \
+                     8, 7, 6, 5, 4, 3, 2, 1)                                                       \
+    (__VA_ARGS__)
+#define FLTSIM_TRIM_PICK(A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15, A16,    \
+                         A17, A18, A19, A20, A21, A22, A23, A24, N, ...)                           \
+    FLTSIM_TRIM_##N
+#define FLTSIM_TRIM_1(...) __VA_OPT__(, ) __VA_ARGS__
+#define FLTSIM_TRIM_2(a, ...) , a FLTSIM_TRIM_1(__VA_ARGS__)
+#define FLTSIM_TRIM_3(a, ...) , a FLTSIM_TRIM_2(__VA_ARGS__)
+#define FLTSIM_TRIM_4(a, ...) , a FLTSIM_TRIM_3(__VA_ARGS__)
+#define FLTSIM_TRIM_5(a, ...) , a FLTSIM_TRIM_4(__VA_ARGS__)
+#define FLTSIM_TRIM_6(a, ...) , a FLTSIM_TRIM_5(__VA_ARGS__)
+#define FLTSIM_TRIM_7(a, ...) , a FLTSIM_TRIM_6(__VA_ARGS__)
+#define FLTSIM_TRIM_8(a, ...) , a FLTSIM_TRIM_7(__VA_ARGS__)
+#define FLTSIM_TRIM_9(a, ...) , a FLTSIM_TRIM_8(__VA_ARGS__)
+#define FLTSIM_TRIM_10(a, ...) , a FLTSIM_TRIM_9(__VA_ARGS__)
+#define FLTSIM_TRIM_11(a, ...) , a FLTSIM_TRIM_10(__VA_ARGS__)
+#define FLTSIM_TRIM_12(a, ...) , a FLTSIM_TRIM_11(__VA_ARGS__)
+#define FLTSIM_TRIM_13(a, ...) , a FLTSIM_TRIM_12(__VA_ARGS__)
+#define FLTSIM_TRIM_14(a, ...) , a FLTSIM_TRIM_13(__VA_ARGS__)
+#define FLTSIM_TRIM_15(a, ...) , a FLTSIM_TRIM_14(__VA_ARGS__)
+#define FLTSIM_TRIM_16(a, ...) , a FLTSIM_TRIM_15(__VA_ARGS__)
+#define FLTSIM_TRIM_17(a, ...) , a FLTSIM_TRIM_16(__VA_ARGS__)
+#define FLTSIM_TRIM_18(a, ...) , a FLTSIM_TRIM_17(__VA_ARGS__)
+#define FLTSIM_TRIM_19(a, ...) , a FLTSIM_TRIM_18(__VA_ARGS__)
+#define FLTSIM_TRIM_20(a, ...) , a FLTSIM_TRIM_19(__VA_ARGS__)
+#define FLTSIM_TRIM_21(a, ...) , a FLTSIM_TRIM_20(__VA_ARGS__)
+#define FLTSIM_TRIM_22(a, ...) , a FLTSIM_TRIM_21(__VA_ARGS__)
+#define FLTSIM_TRIM_23(a, ...) , a FLTSIM_TRIM_22(__VA_ARGS__)
+#define FLTSIM_TRIM_24(a, ...) , a FLTSIM_TRIM_23(__VA_ARGS__)
+
+#if !defined(FLTSIM_LIBRARY) && !defined(__va_start)
+#define __va_start(list, last) __builtin_va_start(*(list), last)
+#endif
+
+/* The suffixes of 64-bit literals. clang has them; for gcc they are user-defined literals in C++,
+ * and in C there is nothing to be done: write LL and ULL. */
 #if defined(__cplusplus) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wliteral-suffix"

@@ -746,11 +746,12 @@ typedef struct _COMPRESSED_DATA_INFO {
 ULONG DbgPrint(PCSTR Format, ...);
 ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
 ULONG DbgPrintReturnControlC(PCSTR Format, ...);
-/* MSVC drops the comma before an empty __VA_ARGS__, and drivers' own macros rely on it. */
+/* MSVC drops the comma before an empty __VA_ARGS__, and drivers' own macros rely on it: a last
+ * argument of nothing goes. */
 #ifndef FLTSIM_LIBRARY
-#define DbgPrint(Format, ...) (DbgPrint)(Format __VA_OPT__(, ) __VA_ARGS__)
+#define DbgPrint(Format, ...) (DbgPrint)(Format FLTSIM_TRIM(__VA_ARGS__))
 #define DbgPrintEx(ComponentId, Level, Format, ...)                                                \
-    (DbgPrintEx)(ComponentId, Level, Format __VA_OPT__(, ) __VA_ARGS__)
+    (DbgPrintEx)(ComponentId, Level, Format FLTSIM_TRIM(__VA_ARGS__))
 #endif
 ULONG vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, va_list arglist);
 ULONG vDbgPrintExWithPrefix(PCSTR Prefix, ULONG ComponentId, ULONG Level, PCSTR Format, va_list arglist);
