@@ -1,0 +1,115 @@
+/* Times, versions, statuses as Win32 errors, random numbers, checksums. */
+#include "rtl_test.h"
+
+static void known_dates_have_their_fields(void **state)
+{
+    LARGE_INTEGER time = {.QuadPart = 0};
+    TIME_FIELDS f;
+    RtlTimeToTimeFields(&time, &f);
+    assert_true(f.Year == 1601 && f.Month == 1 && f.Day == 1 && f.Weekday == 1);
+    time.QuadPart = 125911584000000000LL; /* 1 January 2000, a Saturday */
+    RtlTimeToTimeFields(&time, &f);
+    assert_true(f.Year == 2000 && f.Month == 1 && f.Day == 1 && f.Weekday == 6 && f.Hour == 0);
+    time.QuadPart += 10000LL * 123 + 10000000LL * (86400LL * 59 + 3723);
+    RtlTimeToTimeFields(&time, &f);
+    assert_true(f.Month == 2 && f.Day == 29 && f.Hour == 1 && f.Minute == 2 && f.Second == 3);
+    assert_int_equal(f.Milliseconds, 123);
+}
+
+static void fields_and_times_agree_through_four_centuries(void **state)
+{
+    LARGE_INTEGER time = {.QuadPart = 0}, back;
+    TIME_FIELDS f;
+    for (int day = 0; day < 160000; day += 13) {
+        time.QuadPart = day * 864000000000LL;
+        RtlTimeToTimeFields(&time, &f);
+        assert_true(RtlTimeFieldsToTime(&f, &back));
+        assert_true(back.QuadPart == time.QuadPart);
+    }
+}
+
+static void impossible_dates_are_refused(void **state)
+{
+    TIME_FIELDS f = {2023, 2, 29, 0, 0, 0, 0, 0};
+    LARGE_INTEGER time;
+    assert_false(RtlTimeFieldsToTime(&f, &time));
+    f.Day = 28;
+    f.Hour = 24;
+    assert_false(RtlTimeFieldsToTime(&f, &time));
+}
+
+static void seconds_since_1970_wrap_is_refused(void **state)
+{
+    LARGE_INTEGER time;
+    ULONG seconds;
+    RtlSecondsSince1970ToTime(946684800, &time);
+    assert_true(time.QuadPart == 125911584000000000LL);
+    assert_true(RtlTimeToSecondsSince1970(&time, &seconds));
+    assert_int_equal(seconds, 946684800);
+    time.QuadPart = 1;
+    assert_false(RtlTimeToSecondsSince1970(&time, &seconds));
+}
+
+static void the_version_is_windows_10(void **state)
+{
+    RTL_OSVERSIONINFOEXW v = {.dwOSVersionInfoSize = sizeof v, .wProductType = 99};
+    assert_int_equal(RtlGetVersion((PRTL_OSVERSIONINFOW)&v), STATUS_SUCCESS);
+    assert_int_equal(v.dwMajorVersion, 10);
+    assert_int_equal(v.dwMinorVersion, 0);
+    assert_int_equal(v.wProductType, VER_NT_WORKSTATION);
+}
+
+static NTSTATUS at_least(ULONG major, ULONG minor)
+{
+    RTL_OSVERSIONINFOEXW v = {.dwOSVersionInfoSize = sizeof v, .dwMajorVersion = major, .dwMinorVersion = minor};
+    ULONGLONG mask = 0;
+    VER_SET_CONDITION(mask, VER_MAJORVERSION, VER_GREATER_EQUAL);
+    VER_SET_CONDITION(mask, VER_MINORVERSION, VER_GREATER_EQUAL);
+    return RtlVerifyVersionInfo(&v, VER_MAJORVERSION | VER_MINORVERSION, mask);
+}
+
+static void versions_are_compared_field_by_field(void **state)
+{
+    assert_int_equal(at_least(6, 3), STATUS_SUCCESS);
+    assert_int_equal(at_least(10, 0), STATUS_SUCCESS);
+    assert_int_equal(at_least(10, 1), STATUS_REVISION_MISMATCH);
+    assert_int_equal(at_least(11, 0), STATUS_REVISION_MISMATCH);
+}
+
+static void statuses_become_win32_errors(void **state)
+{
+    assert_int_equal(RtlNtStatusToDosError(STATUS_ACCESS_DENIED), 5);
+    assert_int_equal(RtlNtStatusToDosError(STATUS_OBJECT_NAME_NOT_FOUND), 2);
+    assert_int_equal(RtlNtStatusToDosError(NTSTATUS_FROM_WIN32(1234)), 1234);
+    assert_int_equal(RtlNtStatusToDosError((NTSTATUS)0xC0FFFFFF), 317);
+}
+
+static void random_numbers_follow_from_the_seed(void **state)
+{
+    ULONG a = 1, b = 1;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(RtlRandomEx(&a), RtlRandomEx(&b));
+    assert_int_equal(a, b);
+}
+
+static void checksums_have_their_check_values(void **state)
+{
+    assert_int_equal(RtlCrc32("123456789", 9, 0), 0xCBF43926);
+    assert_int_equal(RtlCompareMemory("abcd", "abXd", 4), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(known_dates_have_their_fields),
+        TEST(fields_and_times_agree_through_four_centuries),
+        TEST(impossible_dates_are_refused),
+        TEST(seconds_since_1970_wrap_is_refused),
+        TEST(the_version_is_windows_10),
+        TEST(versions_are_compared_field_by_field),
+        TEST(statuses_become_win32_errors),
+        TEST(random_numbers_follow_from_the_seed),
+        TEST(checksums_have_their_check_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
