@@ -285,6 +285,7 @@ struct _FLTP_OP {
     FLT_CALLBACK_DATA_FLAGS Kind;
     struct _FLTP_OP **Shown;     /* set to NULL as the operation ends */
     PFLT_COMPLETE_CANCELED_CALLBACK CancelRoutine;
+    struct flt_status_request *StatusRequests; /* FltRequestOperationStatusCallback */
     PECP_LIST Ecps;              /* of a reissued create */
     bool FreeAtEnd;              /* FltReadFile with a callback: nobody else frees it */
     PFLT_COMPLETED_ASYNC_IO_CALLBACK AsyncCallback;

@@ -1,0 +1,131 @@
+/* The buffers of an operation: where they are, locking them, and swapping them. */
+#include "flt/core.h"
+
+#include "verify/api.h"
+
+NTSTATUS FltDecodeParameters(PFLT_CALLBACK_DATA CallbackData, PMDL **MdlAddressPointer, PVOID **Buffer, PULONG *Length,
+                             LOCK_OPERATION *DesiredAccess)
+{
+    API_IRQL(FltDecodeParameters);
+    struct flt_buffer found;
+
+    if (MdlAddressPointer)
+        *MdlAddressPointer = NULL;
+    if (Buffer)
+        *Buffer = NULL;
+    if (Length)
+        *Length = NULL;
+    if (!FltpBufferOf(CallbackData->Iopb, &found))
+        return STATUS_INVALID_PARAMETER;
+    if (MdlAddressPointer)
+        *MdlAddressPointer = found.Mdl;
+    if (Buffer)
+        *Buffer = found.Buffer;
+    if (Length)
+        *Length = found.Length;
+    if (DesiredAccess)
+        *DesiredAccess = found.Access;
+    return STATUS_SUCCESS;
+}
+
+/* The MDL goes into the IRP at once: it is then part of the operation, and freed with it. */
+static void ShowMdl(PIRP_CTRL Op, PMDL Mdl)
+{
+    for (ULONG i = 0; i < Op->NodeCount; i++) {
+        struct flt_buffer saved;
+        if (FltpBufferOf(&Op->Nodes[i].Saved, &saved) && saved.Mdl && !*saved.Mdl && !Op->Nodes[i].Swapped)
+            *saved.Mdl = Mdl;
+    }
+    if (Op->Irp && !(Op->Flags & FLTP_OP_GENERATED)) {
+        Op->Irp->MdlAddress = Mdl;
+        Op->OriginalMdl = Mdl;
+    }
+}
+
+/* A bad address raises; the caller is told so by a status. */
+static NTSTATUS LockPages(PMDL Mdl, KPROCESSOR_MODE Mode, LOCK_OPERATION Access)
+{
+    if (_setjmp(fltsim_seh_push(FLTSIM_SEH_EXCEPT)->jb) == 0) {
+        MmProbeAndLockPages(Mdl, Mode, Access);
+        fltsim_seh_pop(fltsim_seh_top());
+        return STATUS_SUCCESS;
+    }
+    fltsim_seh_accept(EXCEPTION_EXECUTE_HANDLER);
+    return fltsim_seh_code();
+}
+
+NTSTATUS FltLockUserBuffer(PFLT_CALLBACK_DATA CallbackData)
+{
+    API_ENTER(FltLockUserBuffer, CallbackData, SCHED_WRITE);
+    PIRP_CTRL op = FltpOpFromData(CallbackData);
+    struct flt_buffer found;
+
+    if (!FltpBufferOf(CallbackData->Iopb, &found))
+        return STATUS_INVALID_PARAMETER;
+    if (!found.Mdl || *found.Mdl || !*found.Length || FLT_IS_SYSTEM_BUFFER(CallbackData))
+        return STATUS_SUCCESS;
+    PMDL mdl = IoAllocateMdl(*found.Buffer, *found.Length, FALSE, TRUE, NULL);
+    if (!mdl)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = LockPages(mdl, CallbackData->RequestorMode, found.Access);
+    if (!NT_SUCCESS(status)) {
+        IoFreeMdl(mdl);
+        return status;
+    }
+    *found.Mdl = mdl;
+    if (CallbackData->Iopb == &op->Iopb) {
+        FLT_IO_PARAMETER_BLOCK *saved = op->Flags & FLTP_OP_IN_POST ? NULL : &FltpNextNode(op)->Saved;
+        struct flt_buffer before;
+        if (saved && FltpBufferOf(saved, &before))
+            *before.Mdl = mdl; /* no change that a filter made */
+        ShowMdl(op, mdl);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* The MDL that this instance put in its pre-operation callback; in its post-operation callback only. */
+PMDL FltGetSwappedBufferMdlAddress(PFLT_CALLBACK_DATA CallbackData)
+{
+    API_IRQL(FltGetSwappedBufferMdlAddress);
+    PIRP_CTRL op = FltpOpFromData(CallbackData);
+    return op->CurrentNode ? op->CurrentNode->SwappedMdl : NULL;
+}
+
+VOID FltRetainSwappedBufferMdlAddress(PFLT_CALLBACK_DATA CallbackData)
+{
+    API_IRQL(FltRetainSwappedBufferMdlAddress);
+    PIRP_CTRL op = FltpOpFromData(CallbackData);
+    if (op->CurrentNode)
+        op->CurrentNode->SwappedMdl = NULL;
+}
+
+PVOID FltGetNewSystemBufferAddress(PFLT_CALLBACK_DATA CallbackData)
+{
+    API_IRQL(FltGetNewSystemBufferAddress);
+    PIRP_CTRL op = FltpOpFromData(CallbackData);
+    if (!(op->Flags & FLTP_OP_IN_POST) || !(CallbackData->Flags & FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER) || !op->Irp)
+        return NULL;
+    return op->Irp->AssociatedIrp.SystemBuffer;
+}
+
+/* ---- aligned memory ---- */
+
+static ULONG Alignment(PFLT_INSTANCE Instance)
+{
+    return Instance->Volume->DeviceObject->AlignmentRequirement + 1;
+}
+
+/* Pool blocks are aligned to 16 bytes, and to a page when they are at least one long. */
+PVOID FltAllocatePoolAlignedWithTag(PFLT_INSTANCE Instance, POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    API_IRQL(FltAllocatePoolAlignedWithTag);
+    if (Alignment(Instance) > 16 && NumberOfBytes < PAGE_SIZE)
+        NumberOfBytes = PAGE_SIZE;
+    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+}
+
+VOID FltFreePoolAlignedWithTag(PFLT_INSTANCE Instance, PVOID Buffer, ULONG Tag)
+{
+    API_IRQL(FltFreePoolAlignedWithTag);
+    ExFreePoolWithTag(Buffer, Tag);
+}

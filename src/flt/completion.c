@@ -1,0 +1,185 @@
+/* The way up: post-operation callbacks, bottom up, and the IRP's own buffers and status back in place. */
+#include "flt/core.h"
+
+/* ---- one post-operation callback ---- */
+
+static void FreeSwappedMdl(PIRP_CTRL Op, PCOMPLETION_NODE Node)
+{
+    if (Op->Irp && Op->Irp->MdlAddress == Node->SwappedMdl)
+        Op->Irp->MdlAddress = Op->OriginalMdl;
+    IoFreeMdl(Node->SwappedMdl);
+    Node->SwappedMdl = NULL;
+}
+
+/* The callback is through, now or after it pended. */
+static inline void EndPost(PIRP_CTRL Op, PCOMPLETION_NODE Node)
+{
+    if (__builtin_expect(Node->SwappedMdl != NULL, 0))
+        FreeSwappedMdl(Op, Node);
+    Op->Data.Flags &= ~(ULONG)FLTFL_CALLBACK_DATA_DIRTY;
+    Op->Current = NULL;
+    Op->CurrentNode = NULL;
+    FltpReleaseRundown(&Node->Instance->Operations[Op->Shard].Value);
+}
+
+static void __attribute__((noinline)) OddPostStatus(PIRP_CTRL Op, PCOMPLETION_NODE Node,
+                                                    FLT_POSTOP_CALLBACK_STATUS Status)
+{
+    UCHAR major = Op->Iopb.MajorFunction;
+    if (Status == FLT_POSTOP_DISALLOW_FSFILTER_IO && (major == IRP_MJ_QUERY_OPEN || major == IRP_MJ_NETWORK_QUERY_OPEN)) {
+        Op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_FLT_DISALLOW_FSFILTER_IO};
+        return;
+    }
+    struct verify_violation *v = verify_begin(VERIFY_BAD_CALLBACK_STATUS, "A post-operation callback for %s returned %d, "
+                                              "which is not allowed there.", trace_major(major), Status);
+    verify_site(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
+    verify_end(v);
+}
+
+/* A create that succeeded below and fails here leaves the file open unless it was cancelled. */
+static void __attribute__((noinline)) CheckFailedCreate(PIRP_CTRL Op, PCOMPLETION_NODE Node)
+{
+    PFILE_OBJECT file = Op->Iopb.TargetFileObject;
+    if (!file || file->Flags & FO_FILE_OPEN_CANCELLED)
+        return;
+    struct verify_violation *v = verify_begin(VERIFY_FAILED_CREATE_LEFT_OPEN, "A post-create callback turned a successful "
+                                              "create into %s without FltCancelFileOpen.",
+                                              trace_status(Op->Data.IoStatus.Status));
+    verify_site(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
+    verify_end(v);
+}
+
+static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE Node)
+{
+    PFLT_INSTANCE instance = Node->Instance;
+    NTSTATUS before = Op->Data.IoStatus.Status;
+
+    Op->Current = instance;
+    Op->CurrentNode = Node;
+    Op->Objects.Instance = instance;
+    Op->Objects.Filter = instance->Filter;
+    Op->Objects.FileObject = Op->Iopb.TargetFileObject;
+    TRACE("flt", "post %s, instance %p: %s", trace_major(Op->Iopb.MajorFunction), (void *)instance, trace_status(before));
+    FLT_POSTOP_CALLBACK_STATUS status = Node->PostOperation(&Op->Data, &Op->Objects, Node->Context, 0);
+    if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(before) &&
+        before != STATUS_REPARSE && !NT_SUCCESS(Op->Data.IoStatus.Status))
+        CheckFailedCreate(Op, Node);
+    return status;
+}
+
+/* ---- the ascent ---- */
+
+enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread)
+{
+    Op->Flags |= FLTP_OP_IN_POST;
+    Op->Data.Flags |= FLTFL_CALLBACK_DATA_POST_OPERATION;
+    while (Op->NodeCount) {
+        PCOMPLETION_NODE node = &Op->Nodes[Op->NodeCount - 1];
+        if (node->Synchronized && !OwnThread)
+            return FLTP_NEEDS_THREAD;
+        __atomic_store_n(&Op->NodeCount, Op->NodeCount - 1, __ATOMIC_RELEASE);
+        if (__atomic_exchange_n(&node->State, FLTP_NODE_TAKEN, __ATOMIC_ACQ_REL) != FLTP_NODE_OWED)
+            continue; /* drained */
+        Op->Iopb = node->Saved;
+        FLT_POSTOP_CALLBACK_STATUS status = FLT_POSTOP_FINISHED_PROCESSING;
+        if (node->PostOperation)
+            status = CallPost(Op, node);
+        if (status == FLT_POSTOP_MORE_PROCESSING_REQUIRED && (Op->Kind & FLTFL_CALLBACK_DATA_IRP_OPERATION)) {
+            if (!FltpPendedNow(Op, OwnThread))
+                return FLTP_ASCENT_PENDED;
+        } else if (status != FLT_POSTOP_FINISHED_PROCESSING) {
+            OddPostStatus(Op, node, status);
+        }
+        EndPost(Op, node);
+    }
+    return FLTP_ASCENDED;
+}
+
+/* FltCompletePendedPostOperation, when nobody waits in the callback's own thread. */
+void FltpResumeAscent(PIRP_CTRL Op)
+{
+    EndPost(Op, Op->CurrentNode);
+    switch (FltpAscend(Op, false)) {
+    case FLTP_ASCENT_PENDED:
+        return;
+    case FLTP_NEEDS_THREAD:
+        KeSetEvent(Op->Below, IO_NO_INCREMENT, FALSE);
+        return;
+    case FLTP_ASCENDED:
+        if (Op->OwnThread)
+            KeSetEvent(Op->Below, IO_NO_INCREMENT, FALSE);
+        else if (Op->Flags & FLTP_OP_GENERATED)
+            FltpFinishGenerated(Op);
+        else
+            FltpFinishPendedIrp(Op);
+    }
+}
+
+/* ---- the IRP ---- */
+
+/* An MDL that the file system made for a buffer that was only put in place of another. */
+static void FreeForeignMdl(PIRP_CTRL Op, PIRP Irp)
+{
+    PMDL mdl = Irp->MdlAddress;
+    if (!mdl || mdl == Op->OriginalMdl || mdl == Op->SentMdl || Irp->UserBuffer == Op->OriginalUserBuffer)
+        return;
+    if (mdl->MdlFlags & MDL_PAGES_LOCKED)
+        MmUnlockPages(mdl);
+    IoFreeMdl(mdl);
+    Irp->MdlAddress = Op->OriginalMdl;
+}
+
+static void RestoreBuffers(PIRP_CTRL Op, PIRP Irp)
+{
+    FreeForeignMdl(Op, Irp);
+    if (Irp->MdlAddress == Op->SentMdl || Op->OriginalMdl)
+        Irp->MdlAddress = Op->OriginalMdl;
+    Irp->UserBuffer = Op->OriginalUserBuffer;
+    Irp->AssociatedIrp.SystemBuffer = Op->OriginalSystemBuffer;
+    Irp->Flags = Op->OriginalIrpFlags | (Irp->Flags & (IRP_DEALLOCATE_BUFFER | IRP_INPUT_OPERATION));
+}
+
+void FltpFinishIrp(PIRP_CTRL Op)
+{
+    PIRP irp = Op->Irp;
+
+    if (__builtin_expect(Op->Flags & FLTP_OP_DIRTY_BELOW, 0) && Op->Flags & FLTP_OP_SENT)
+        RestoreBuffers(Op, irp);
+    irp->IoStatus = Op->Data.IoStatus;
+    if (__builtin_expect(Op->Flags & FLTP_OP_WATCHED, 0) && Op->Iopb.MajorFunction == IRP_MJ_SET_INFORMATION)
+        FltpNamesChanged(Op);
+    if (Op->Iopb.MajorFunction == IRP_MJ_CREATE)
+        irp->Tail.Overlay.AuxiliaryBuffer = (PCHAR)Op->Data.TagData;
+}
+
+NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
+{
+    PIRP_CTRL op = Context;
+
+    op->Data.IoStatus = Irp->IoStatus;
+    if (op->Iopb.MajorFunction == IRP_MJ_CREATE)
+        op->Data.TagData = (PFLT_TAG_DATA_BUFFER)Irp->Tail.Overlay.AuxiliaryBuffer;
+    bool later = Irp->PendingReturned;
+    if (later) {
+        op->Descent = NULL; /* the dispatch routine has its answer */
+        if (!op->OwnThread)
+            IoMarkIrpPending(Irp);
+    }
+    switch (FltpAscend(op, false)) {
+    case FLTP_ASCENDED:
+        if (op->OwnThread)
+            break;
+        FltpFinishIrp(op);
+        if (op->Descent)
+            *op->Descent = (FLTP_DESCENT){.Completed = true, .Status = Irp->IoStatus.Status, .Pended = op->Descent->Pended};
+        FltpEndOperation(op);
+        return STATUS_SUCCESS;
+    case FLTP_ASCENT_PENDED:
+        return STATUS_MORE_PROCESSING_REQUIRED;
+    case FLTP_NEEDS_THREAD:
+        break;
+    }
+    if (later)
+        KeSetEvent(op->Below, IO_NO_INCREMENT, FALSE);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}

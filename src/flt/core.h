@@ -1,0 +1,205 @@
+/* What the files of the core share among themselves: how filters, volumes and instances come and go, and the steps of
+ * one operation. Other rooms and the rest of this one use fltp.h. */
+#ifndef FLTSIM_FLT_CORE_H
+#define FLTSIM_FLT_CORE_H
+
+#include "flt/fltp.h"
+
+#include "trace/trace.h"
+
+#include <uchar.h>
+
+#ifndef STATUS_FLT_DISALLOW_FSFILTER_IO
+#define STATUS_FLT_DISALLOW_FSFILTER_IO STATUS_FLT_DISALLOW_FAST_IO
+#endif
+
+/* ---- object.c ---- */
+
+/* One rundown that is being waited for; lives until FltpEndRundown returned. */
+struct flt_rundown_wait {
+    KEVENT Event;
+    volatile LONG64 Left;
+    volatile ULONG_PTR *First;
+    size_t Count, Stride;
+};
+void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride);
+void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object,
+                    const void *Site);
+LONG64 FltpRundownLeft(PFLT_OBJECT Object);
+/* Reports the references of an object whose rundown nobody can end, and drops them. True: there were some. */
+bool FltpReportLeakedReferences(PFLT_OBJECT Object);
+const char *FltpObjectKind(PFLT_OBJECT Object);
+/* "filter nullFilter", "instance X of filter Y on \Device\HarddiskVolume1". Returns text. */
+const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size);
+
+/* ---- strings (registration.c) ---- */
+
+UNICODE_STRING FltpCopyString(PCUNICODE_STRING Source); /* sim_alloc; Length 0 when Source is NULL */
+static inline void FltpFreeString(PUNICODE_STRING String)
+{
+    sim_free(String->Buffer);
+    *String = (UNICODE_STRING){0};
+}
+bool FltpSameString(PCUNICODE_STRING Left, PCUNICODE_STRING Right); /* without regard to case */
+const char *FltpText(PCUNICODE_STRING String, char *Text, size_t Size);
+/* STATUS_BUFFER_TOO_SMALL unless Target has room; *Needed in any case. */
+NTSTATUS FltpReturnString(PCUNICODE_STRING Source, PUNICODE_STRING Target, PULONG Needed);
+
+/* ---- registration.c: what a service's registry key says, and what FltRegisterFilter is told ---- */
+
+struct flt_instance_definition {
+    UNICODE_STRING Name;
+    UNICODE_STRING Altitude;
+    ULONG Flags;
+};
+enum { FLTP_INSTANCE_NO_AUTOMATIC = 1, FLTP_INSTANCE_NO_MANUAL = 2 };
+/* The service's Instances key; freed by FltpFreeDefinitions. STATUS_OBJECT_NAME_NOT_FOUND: there is none. */
+NTSTATUS FltpReadDefinitions(PDRIVER_OBJECT DriverObject, struct flt_instance_definition **Definitions, ULONG *Count,
+                             ULONG *Default);
+void FltpFreeDefinitions(struct flt_instance_definition *Definitions, ULONG Count);
+NTSTATUS FltpValidateRegistration(const FLT_REGISTRATION *Registration);
+FLT_OPERATION_REGISTRATION *FltpCopyOperations(const FLT_OPERATION_REGISTRATION *Operations);
+
+/* ---- filter.c ---- */
+
+void FltpFreeFilter(PFLT_FILTER Filter);
+void FltpAbandonFilters(void); /* the machine ends with filters that cannot be unloaded */
+PFLT_FILTER FltpFindFilter(PCUNICODE_STRING Name); /* pointer referenced, or NULL */
+
+/* ---- instance.c ---- */
+
+void FltpFreeInstance(PFLT_INSTANCE Instance);
+/* One attachment: the instance, its setup callback, its place in the tables. *Instance, if wanted, is referenced. */
+NTSTATUS FltpAttachInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude, PCUNICODE_STRING Name,
+                            FLT_INSTANCE_SETUP_FLAGS Flags, PFLT_INSTANCE *Instance, const void *Site);
+/* Every instance that the registry gives this filter, on this volume. */
+void FltpAttachAutomatically(PFLT_FILTER Filter, PFLT_VOLUME Volume, FLT_INSTANCE_SETUP_FLAGS Flags);
+/* Tears an instance down and waits for the end. False: somebody else does (their end was waited for). */
+bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason);
+/* The end of one that was torn down: waits for who still references it. */
+void FltpBuryInstance(PFLT_INSTANCE Instance);
+PFLT_INSTANCE FltpFindInstance(PFLT_VOLUME Volume, PFLT_FILTER Filter, PCUNICODE_STRING Name); /* pointer referenced */
+void FltpFillObjects(FLT_RELATED_OBJECTS *Objects, PFLT_INSTANCE Instance);
+
+/* ---- callbacks.c ---- */
+
+PFLTP_CALLBACK_TABLE FltpEmptyTable(void);
+/* With the instances that are in Volume->Instances and active. */
+void FltpPublishCallbacks(PFLT_VOLUME Volume);
+void FltpFreeTables(PFLT_VOLUME Volume);
+
+/* ---- volume.c, frame.c ---- */
+
+struct flt_device_extension {
+    PFLT_VOLUME Volume; /* NULL: the Filter Manager's own control device */
+};
+static inline PFLT_VOLUME FltpVolumeOf(PDEVICE_OBJECT Device)
+{
+    return ((struct flt_device_extension *)Device->DeviceExtension)->Volume;
+}
+NTSTATUS FltpCreateVolume(PFLTP_FRAME Frame, PDEVICE_OBJECT FileSystemDevice, PDEVICE_OBJECT DiskDevice, bool Control,
+                          PFLT_VOLUME *Volume);
+void FltpFreeVolume(PFLT_VOLUME Volume);
+void FltpFreeDeadVolumes(bool All);
+/* The automatic attachments of a volume that has none yet. */
+void FltpSetupVolume(PFLT_VOLUME Volume);
+void FltpFsNotification(PDEVICE_OBJECT Device, BOOLEAN Active);
+NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp);
+
+/* ---- one operation ---- */
+
+enum flt_descent { FLTP_REACHED_BOTTOM, FLTP_COMPLETED, FLTP_PENDED };
+enum flt_ascent { FLTP_ASCENDED, FLTP_ASCENT_PENDED, FLTP_NEEDS_THREAD };
+enum { FLTP_PEND_NONE, FLTP_PEND_RETURNED, FLTP_PEND_COMPLETED };
+
+/* The dispatch routine's own frame: what a completion inside of its IoCallDriver tells it. */
+typedef struct _FLTP_DESCENT {
+    NTSTATUS Status;
+    bool Completed; /* the IRP went on up; Status is its own */
+    bool Pended;    /* a post-operation callback keeps the IRP */
+} FLTP_DESCENT;
+
+/* operation.c: begins with the volume's current table; NULL: no instance wants to see it. */
+PIRP_CTRL FltpBeginOperation(PFLT_VOLUME Volume, UCHAR MajorFunction, PFLT_INSTANCE Below);
+PIRP_CTRL FltpAllocateOperation(PFLT_VOLUME Volume);
+bool FltpEnterOperation(PIRP_CTRL Op, UCHAR MajorFunction, PFLT_INSTANCE Below);
+void FltpLeaveOperation(PIRP_CTRL Op); /* no longer tracked; Op stays */
+void FltpEndOperation(PIRP_CTRL Op);
+PCOMPLETION_NODE FltpNextNode(PIRP_CTRL Op);
+/* Runs the post-operation callbacks that the instance is owed, as draining. Those in the requestor's own thread, and
+ * those of swapped buffers, cannot be drained. */
+void FltpDrainInstance(PFLT_INSTANCE Instance);
+/* What keeps the instance from going, for a report. */
+void FltpReportOperations(PFLT_INSTANCE Instance);
+/* Cancels what the instance still waits for. True: there was something. Only when nothing else goes on. */
+bool FltpCancelOperations(PFLT_INSTANCE Instance);
+
+/* dispatch.c */
+enum flt_descent FltpDescend(PIRP_CTRL Op);
+NTSTATUS FltpDispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+NTSTATUS FltpPassThrough(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+/* The same for a file object or a create that only instances below one may see. OwnThread: the post-operation
+ * callbacks run in this thread, and the IRP is complete on return. */
+NTSTATUS FltpDispatchTo(PFLT_VOLUME Volume, PIRP Irp, PFLT_INSTANCE Below, bool OwnThread, PIRP_CTRL *Shown);
+NTSTATUS FltpControlDispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp); /* control.c: the Filter Manager's own device */
+void FltpFinishPendedIrp(PIRP_CTRL Op);
+/* An operation goes on after its pre-operation callback pended it. */
+void FltpResume(PIRP_CTRL Op);
+/* completion.c */
+enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread);
+NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
+void FltpFinishIrp(PIRP_CTRL Op); /* after the last post: the IRP gets its own buffers and the status */
+void FltpResumeAscent(PIRP_CTRL Op);
+/* pend.c: the callback said it pended. True: it is completed by now (Wait: this thread waited), go on; false: Op is
+ * somebody else's now. */
+bool FltpPendedNow(PIRP_CTRL Op, bool Wait);
+
+/* parameters.c */
+void FltpParametersFromIrp(PIRP_CTRL Op, PIRP Irp, const IO_STACK_LOCATION *Stack);
+void FltpParametersToIrp(PIRP_CTRL Op, PIRP Irp, PIO_STACK_LOCATION Stack);
+/* Where the operation keeps its buffer, its MDL and its length; NULL where it has none. */
+struct flt_buffer {
+    PVOID *Buffer;
+    PMDL *Mdl;
+    PULONG Length;
+    LOCK_OPERATION Access;
+};
+bool FltpBufferOf(PFLT_IO_PARAMETER_BLOCK Iopb, struct flt_buffer *Buffer);
+
+/* targeted_io.c: generated operations go their own way below the last instance. */
+NTSTATUS FltpRunGenerated(PIRP_CTRL Op, enum flt_descent Descent);
+void FltpFinishGenerated(PIRP_CTRL Op);
+/* Callback data for an operation that `Instance` sends; NULL: it is going. Freed by FltpFreeGenerated, which leaves
+ * the MDL to its owner. */
+PIRP_CTRL FltpNewGenerated(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, UCHAR MajorFunction);
+void FltpFreeGenerated(PIRP_CTRL Op);
+/* Sends and waits; the status is in Data.IoStatus, and returned. */
+NTSTATUS FltpPerform(PIRP_CTRL Op);
+
+NTSTATUS FltpPerformAsynchronously(PIRP_CTRL Op, PFLT_COMPLETED_ASYNC_IO_CALLBACK Callback, PVOID Context);
+/* The IRP that a generated operation will be sent in; NULL: no memory. */
+PIRP FltpGeneratedIrp(PIRP_CTRL Op);
+/* status.c: who asked what the device below returned is told. Requests were taken out of the operation, which may be
+ * gone. */
+struct flt_status_request;
+void FltpTellStatus(struct flt_status_request *Requests, NTSTATUS Status);
+static inline struct flt_status_request *FltpTakeStatusRequests(PIRP_CTRL Op)
+{
+    struct flt_status_request *requests = Op->StatusRequests;
+    Op->StatusRequests = NULL;
+    return requests;
+}
+/* cancel.c: the IRP of a generated operation is through. False: somebody is cancelling it, and will free it. */
+bool FltpForgetIrp(PIRP_CTRL Op);
+/* apc-disabled: a synchronous wait of that routine could never end. */
+void FltpCheckApcs(const char *Routine, const void *Site);
+
+/* create.c */
+NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
+NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+
+/* fast_io.c, fs_filter.c */
+extern FAST_IO_DISPATCH FltpFastIo;
+void FltpRegisterFsFilter(PDRIVER_OBJECT DriverObject);
+
+#endif

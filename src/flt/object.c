@@ -1,0 +1,172 @@
+/* FLT_OBJECT: the pointer count, which is the memory, and the rundown reference, which is the use. */
+#include "flt/fltp.h"
+#include "flt/core.h"
+
+#include "ke/thread.h"
+
+_Thread_local unsigned FltpThreadShard;
+static unsigned NextShard;
+
+unsigned FltpAssignShard(void)
+{
+    unsigned shard = __atomic_fetch_add(&NextShard, 1, __ATOMIC_RELAXED) % FLTP_SHARDS;
+    FltpThreadShard = shard + 1;
+    return shard;
+}
+
+/* ---- rundown ---- */
+
+void FltpReleaseRundownSlow(ULONG_PTR Value)
+{
+    struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Value & ~(ULONG_PTR)1);
+    NT_ASSERT(wait);
+    if (__atomic_sub_fetch(&wait->Left, 1, __ATOMIC_ACQ_REL) == 0)
+        KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
+}
+
+enum { RUNDOWN_BIAS = 1 << 30 };
+
+void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride)
+{
+    LONG64 held = 0;
+    KeInitializeEvent(&Wait->Event, NotificationEvent, FALSE);
+    Wait->Left = RUNDOWN_BIAS;
+    for (size_t i = 0; i < Count; i++) {
+        volatile ULONG_PTR *value = (volatile ULONG_PTR *)((UCHAR *)First + i * Stride);
+        held += (LONG64)(__atomic_exchange_n(value, (ULONG_PTR)Wait | 1, __ATOMIC_ACQ_REL) >> 1);
+    }
+    Wait->First = First;
+    Wait->Count = Count;
+    Wait->Stride = Stride;
+    if (__atomic_add_fetch(&Wait->Left, held - RUNDOWN_BIAS, __ATOMIC_ACQ_REL) == 0)
+        KeSetEvent(&Wait->Event, IO_NO_INCREMENT, FALSE);
+}
+
+/* Virtual time passes only while every thread waits: when this much has passed, nothing was going on any more. */
+static bool WaitQuietly(PKEVENT Event, const struct ki_wait_hint *Hint, const void *Site)
+{
+    LARGE_INTEGER hour = {.QuadPart = -36000000000LL};
+    return KiWaitFor(Event, &hour, Hint, Site) == STATUS_SUCCESS;
+}
+
+void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object,
+                    const void *Site)
+{
+    const struct ki_wait_hint hint = {.what = What, .object = Object};
+
+    while (__atomic_load_n(&Wait->Left, __ATOMIC_ACQUIRE) > 0 && !WaitQuietly(&Wait->Event, &hint, Site)) {
+        if (Stuck && Stuck(Object))
+            continue;
+        KiWaitFor(&Wait->Event, NULL, &hint, Site); /* the scheduler reports the deadlock */
+        break;
+    }
+    if (__atomic_load_n(&Wait->Left, __ATOMIC_ACQUIRE) == 0) /* the last one's KeSetEvent must be through with us */
+        KiWaitFor(&Wait->Event, NULL, &hint, Site);
+    for (size_t i = 0; i < Wait->Count; i++)
+        __atomic_store_n((volatile ULONG_PTR *)((UCHAR *)Wait->First + i * Wait->Stride), 1, __ATOMIC_RELEASE);
+}
+
+void FltpWaitRundown(volatile ULONG_PTR *First, size_t Count, size_t Stride, bool (*Stuck)(PFLT_OBJECT),
+                     PFLT_OBJECT Object)
+{
+    struct flt_rundown_wait wait;
+    FltpBeginRundown(&wait, First, Count, Stride);
+    FltpEndRundown(&wait, "rundown reference", Stuck, Object, VERIFY_CALLER);
+}
+
+/* ---- objects ---- */
+
+void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type)
+{
+    Object->Flags = Type;
+    Object->PointerCount = 1;
+    Object->RundownRef.Count = 0;
+    InitializeListHead(&Object->PrimaryLink);
+    Object->UniqueIdentifier = (GUID){.Data1 = 0x765d6ad3, .Data2 = (USHORT)(Type >> 24)};
+    ULONG id = __atomic_add_fetch(&FltGlobals.NextObjectId, 1, __ATOMIC_RELAXED);
+    RtlCopyMemory(&Object->UniqueIdentifier.Data4[4], &id, sizeof id);
+}
+
+void FltpReferencePointer(PFLT_OBJECT Object) { __atomic_add_fetch(&Object->PointerCount, 1, __ATOMIC_RELAXED); }
+
+void FltpDereferencePointer(PFLT_OBJECT Object)
+{
+    if (__atomic_sub_fetch(&Object->PointerCount, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    verify_ledger_free(&Object->Ledger);
+    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        FltpFreeInstance(CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base));
+    else if (Object->Flags & FLT_OBFL_TYPE_FILTER)
+        FltpFreeFilter(CONTAINING_RECORD(Object, struct _FLT_FILTER, Base));
+    else
+        FltpFreeVolume(CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base));
+}
+
+NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
+{
+    if (!FltpAcquireRundown(&Object->RundownRef.Count))
+        return STATUS_FLT_DELETING_OBJECT;
+    FltpReferencePointer(Object);
+    verify_ledger_add(&Object->Ledger, Event, (long long)(Object->RundownRef.Count >> 1), Site);
+    return STATUS_SUCCESS;
+}
+
+void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
+{
+    ULONG_PTR value = Object->RundownRef.Count;
+    if (value == 0 || value == 1) {
+        struct verify_violation *v = verify_begin(VERIFY_OBJECT_OVER_RELEASE, "%s of %s %p, which nobody references any more.",
+                                                  Event, FltpObjectKind(Object), (void *)Object);
+        verify_ledger_print(v, &Object->Ledger);
+        verify_site(v, "released by", Site);
+        verify_end(v);
+        return;
+    }
+    verify_ledger_add(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
+    FltpReleaseRundown(&Object->RundownRef.Count);
+    FltpDereferencePointer(Object);
+}
+
+void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT))
+{
+    struct flt_rundown_wait wait;
+    __atomic_or_fetch(&Object->Flags, FLT_OBFL_DRAINING, __ATOMIC_ACQ_REL);
+    FltpBeginRundown(&wait, &Object->RundownRef.Count, 1, 0);
+    FltpEndRundown(&wait, FltpObjectKind(Object), Stuck, Object, VERIFY_CALLER);
+    __atomic_or_fetch(&Object->Flags, FLT_OBFL_ZOMBIED, __ATOMIC_ACQ_REL);
+}
+
+const char *FltpObjectKind(PFLT_OBJECT Object)
+{
+    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        return "instance";
+    return Object->Flags & FLT_OBFL_TYPE_FILTER ? "filter" : "volume";
+}
+
+/* Nothing can end the wait: names who holds what, and takes the references away so that the wait ends. */
+bool FltpReportLeakedReferences(PFLT_OBJECT Object)
+{
+    char text[160];
+    LONG64 left = FltpRundownLeft(Object);
+
+    if (left <= 0)
+        return false;
+    struct verify_violation *v = verify_begin(VERIFY_OBJECT_LEAK, "%lld reference%s on %s were never given back.",
+                                              (long long)left, left == 1 ? "" : "s", FltpDescribe(Object, text, sizeof text));
+    verify_ledger_print(v, &Object->Ledger);
+    verify_end(v);
+    struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);
+    __atomic_sub_fetch(&Object->PointerCount, (LONG)left, __ATOMIC_ACQ_REL);
+    if (__atomic_sub_fetch(&wait->Left, left, __ATOMIC_ACQ_REL) == 0)
+        KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
+    return true;
+}
+
+LONG64 FltpRundownLeft(PFLT_OBJECT Object)
+{
+    ULONG_PTR value = Object->RundownRef.Count;
+    if (!(value & 1))
+        return (LONG64)(value >> 1);
+    const struct flt_rundown_wait *wait = (const struct flt_rundown_wait *)(value & ~(ULONG_PTR)1);
+    return wait ? __atomic_load_n(&wait->Left, __ATOMIC_ACQUIRE) : 0;
+}

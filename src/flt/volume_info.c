@@ -1,0 +1,151 @@
+/* What a volume is called and made of. */
+#include "flt/core.h"
+
+#include "verify/api.h"
+
+NTSTATUS FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, PULONG BufferSizeNeeded)
+{
+    API_ENTER(FltGetVolumeName, Volume, SCHED_READ);
+    return FltpReturnString(&Volume->Name, VolumeName, BufferSizeNeeded);
+}
+
+NTSTATUS FltGetVolumeGuidName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeGuidName, PULONG BufferSizeNeeded)
+{
+    API_ENTER(FltGetVolumeGuidName, Volume, SCHED_READ);
+    UNICODE_STRING path = {0};
+
+    if (BufferSizeNeeded)
+        *BufferSizeNeeded = 0;
+    if (!Volume->DiskDevice)
+        return STATUS_FLT_VOLUME_NOT_FOUND;
+    NTSTATUS status = IoVolumeDeviceToGuidPath(Volume->DiskDevice, &path);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = FltpReturnString(&path, VolumeGuidName, BufferSizeNeeded);
+    ExFreePool(path.Buffer);
+    return status;
+}
+
+NTSTATUS FltGetDiskDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DiskDeviceObject)
+{
+    API_ENTER(FltGetDiskDeviceObject, Volume, SCHED_READ);
+    *DiskDeviceObject = NULL;
+    if (!Volume->DiskDevice)
+        return STATUS_FLT_VOLUME_NOT_FOUND;
+    ObReferenceObject(Volume->DiskDevice);
+    *DiskDeviceObject = Volume->DiskDevice;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FltGetDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DeviceObject)
+{
+    API_ENTER(FltGetDeviceObject, Volume, SCHED_READ);
+    *DeviceObject = NULL;
+    if (!Volume->DeviceObject)
+        return STATUS_FLT_NO_DEVICE_OBJECT;
+    ObReferenceObject(Volume->DeviceObject);
+    *DeviceObject = Volume->DeviceObject;
+    return STATUS_SUCCESS;
+}
+
+BOOLEAN FltIsFltMgrVolumeDeviceObject(PDEVICE_OBJECT DeviceObject)
+{
+    API_IRQL(FltIsFltMgrVolumeDeviceObject);
+    return DeviceObject->DriverObject == FltGlobals.DriverObject && FltpVolumeOf(DeviceObject) != NULL;
+}
+
+/* ---- properties ---- */
+
+static PUCHAR PutString(PUNICODE_STRING Target, PCUNICODE_STRING Source, PUCHAR At)
+{
+    Target->Length = Target->MaximumLength = Source->Length;
+    Target->Buffer = (PWSTR)At;
+    RtlCopyMemory(At, Source->Buffer, Source->Length);
+    return At + Source->Length;
+}
+
+static UNICODE_STRING DeviceName(PDEVICE_OBJECT Device)
+{
+    union {
+        OBJECT_NAME_INFORMATION Info;
+        UCHAR Bytes[600];
+    } name;
+    ULONG length;
+    if (!Device || !NT_SUCCESS(ObQueryNameString(Device, &name.Info, sizeof name, &length)))
+        return (UNICODE_STRING){0};
+    return FltpCopyString(&name.Info.Name);
+}
+
+NTSTATUS FltGetVolumeProperties(PFLT_VOLUME Volume, PFLT_VOLUME_PROPERTIES VolumeProperties, ULONG VolumePropertiesLength,
+                                PULONG LengthReturned)
+{
+    API_ENTER(FltGetVolumeProperties, Volume, SCHED_READ);
+    PDEVICE_OBJECT real = Volume->DiskDevice ? Volume->DiskDevice : Volume->FileSystemDevice;
+    UNICODE_STRING device = DeviceName(Volume->FileSystemDevice);
+    ULONG needed = sizeof *VolumeProperties + Volume->FileSystemDriverName.Length + device.Length + Volume->Name.Length;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    *LengthReturned = needed;
+    if (!VolumeProperties || VolumePropertiesLength < sizeof *VolumeProperties) {
+        FltpFreeString(&device);
+        return STATUS_BUFFER_TOO_SMALL;
+    }
+    *VolumeProperties = (FLT_VOLUME_PROPERTIES){
+        .DeviceType = Volume->FileSystemDevice->DeviceType,
+        .DeviceCharacteristics = Volume->DeviceObject->Characteristics | real->Characteristics,
+        .DeviceObjectFlags = Volume->DeviceObject->Flags,
+        .AlignmentRequirement = real->AlignmentRequirement,
+        .SectorSize = real->SectorSize,
+    };
+    if (VolumePropertiesLength < needed) {
+        *LengthReturned = sizeof *VolumeProperties;
+        status = STATUS_BUFFER_OVERFLOW;
+    } else {
+        PUCHAR at = (PUCHAR)(VolumeProperties + 1);
+        at = PutString(&VolumeProperties->FileSystemDriverName, &Volume->FileSystemDriverName, at);
+        at = PutString(&VolumeProperties->FileSystemDeviceName, &device, at);
+        PutString(&VolumeProperties->RealDeviceName, &Volume->Name, at);
+    }
+    FltpFreeString(&device);
+    return status;
+}
+
+/* ---- of a volume or an instance ---- */
+
+static PFLT_VOLUME VolumeOfObject(PVOID FltObject)
+{
+    PFLT_OBJECT object = FltObject;
+    if (object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        return CONTAINING_RECORD(object, struct _FLT_INSTANCE, Base)->Volume;
+    return object->Flags & FLT_OBFL_TYPE_VOLUME ? CONTAINING_RECORD(object, struct _FLT_VOLUME, Base) : NULL;
+}
+
+NTSTATUS FltGetFileSystemType(PVOID FltObject, PFLT_FILESYSTEM_TYPE FileSystemType)
+{
+    API_ENTER(FltGetFileSystemType, FltObject, SCHED_READ);
+    PFLT_VOLUME volume = VolumeOfObject(FltObject);
+    *FileSystemType = volume ? volume->FileSystemType : FLT_FSTYPE_UNKNOWN;
+    return volume ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS FltIsVolumeWritable(PVOID FltObject, PBOOLEAN IsWritable)
+{
+    API_ENTER(FltIsVolumeWritable, FltObject, SCHED_READ);
+    PFLT_VOLUME volume = VolumeOfObject(FltObject);
+    if (!volume)
+        return STATUS_INVALID_PARAMETER;
+    ULONG characteristics = volume->FileSystemDevice->Characteristics;
+    if (volume->DiskDevice)
+        characteristics |= volume->DiskDevice->Characteristics;
+    *IsWritable = !(characteristics & FILE_READ_ONLY_DEVICE);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FltIsVolumeSnapshot(PVOID FltObject, PBOOLEAN IsSnapshotVolume)
+{
+    API_ENTER(FltIsVolumeSnapshot, FltObject, SCHED_READ);
+    if (!VolumeOfObject(FltObject))
+        return STATUS_INVALID_PARAMETER;
+    *IsSnapshotVolume = FALSE; /* the machine makes no snapshots */
+    return STATUS_SUCCESS;
+}
