@@ -11,6 +11,7 @@ bool ExpStart(void)
 {
     machine->ex = sim_alloc(sizeof *machine->ex);
     ExpResetPushLocks();
+    KiExplainFault = ExpExplainFault;
     return ExpPoolStart() && ExpWorkStart();
 }
 

@@ -13,10 +13,9 @@
 /* pool-leak for what code of a driver allocated and did not free, by tag and site. Called when the driver has unloaded,
  * before verify_unregister_driver. NULL: for everybody's blocks (the machine's end). */
 void ExpReportDriver(const char *driver);
-/* A memory fault at `address`, made by the instruction at `pc`: if that is pool (special pool's guard pages and freed
- * blocks), reports pool-corruption or pool-use-after-free with the block's history, and answers true; the caller then
- * ends the run. Async-signal context: called where the fault was turned into a normal call. */
-bool ExpFaultInPool(uintptr_t address, bool write, const void *pc);
+/* A memory fault at `address`, made by the instruction at `pc`: where that is special pool (a guard page, a freed
+ * block), ends the run with pool-corruption or pool-use-after-free; else returns. ke's KiExplainFault. */
+void ExpExplainFault(const void *address, bool write, const void *pc);
 /* ExAllocatePool2 on behalf of the code at `site` (a lookaside list's owner). NULL: no memory. */
 void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site);
 /* routine: the name for reports. tag 0: any. */

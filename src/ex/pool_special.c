@@ -152,32 +152,33 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
     return true;
 }
 
-bool ExpFaultInPool(uintptr_t address, bool write, const void *pc)
+static void report_fault(struct pool_special *special, uintptr_t address, bool write, const void *pc)
 {
-    if (!machine || !machine->ex || !machine->options.special_pool)
-        return false;
-    struct pool_special *special = find(address);
-    if (!special)
-        return false;
     long offset = (long)(address - (uintptr_t)special->body);
+    const char *access = write ? "A write" : "A read";
     struct verify_violation *v =
         special->freed
-            ? verify_begin(VERIFY_POOL_USE_AFTER_FREE, "%s at offset %ld of the pool block %p (%zu bytes), which was freed.",
-                           write ? "A write" : "A read", offset, (void *)special->body, special->block.size)
-            : verify_begin(VERIFY_POOL_CORRUPTION, "%s at offset %ld of the pool block %p, which has %zu bytes.",
-                           write ? "A write" : "A read", offset, (void *)special->body, special->block.size);
+            ? verify_begin_fatal(VERIFY_POOL_USE_AFTER_FREE,
+                                 "%s at offset %ld of the pool block %p (%zu bytes), which was freed.", access, offset,
+                                 (void *)special->body, special->block.size)
+            : verify_begin_fatal(VERIFY_POOL_CORRUPTION, "%s at offset %ld of the pool block %p, which has %zu bytes.",
+                                 access, offset, (void *)special->body, special->block.size);
     describe(v, special);
-    verify_site(v, write ? "and now written by" : "and now read by", pc);
-    verify_end(v);
-    return true;
+    verify_routine(v, write ? "and now written by" : "and now read by", pc);
+    verify_end_bugcheck(v, special->freed ? 0xCC : 0xCD, address, write, (uintptr_t)pc, 0);
+}
+
+/* KiExplainFault. Returns when the address is not pool. */
+void ExpExplainFault(const void *address, bool write, const void *pc)
+{
+    if (!machine || !machine->ex || !machine->options.special_pool)
+        return;
+    struct pool_special *special = find((uintptr_t)address);
+    if (special)
+        report_fault(special, (uintptr_t)address, write, pc);
 }
 
 /* ---- all of them ---- */
-
-struct shown {
-    void (*visit)(struct pool_block *, void *);
-    void *context;
-};
 
 void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void *context)
 {

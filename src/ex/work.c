@@ -100,7 +100,7 @@ static void check_left_behind(PWORKER_THREAD_ROUTINE routine)
     struct verify_violation *v = verify_begin_fatal(
         VERIFY_WORK_ITEM_MISUSE, "A work routine came back at IRQL %u with APCs %s; a worker thread serves others next.",
         thread->irql, thread->kernel_apc_disable || thread->special_apc_disable ? "disabled" : "enabled");
-    verify_site(v, "work routine", (const void *)(uintptr_t)routine);
+    verify_routine(v, "work routine", (const void *)(uintptr_t)routine);
     verify_end_bugcheck(v, 0xE1, (uintptr_t)routine, thread->irql, 0, 0);
 }
 

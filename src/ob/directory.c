@@ -1,6 +1,7 @@
 #include "ob/lookup.h"
 
 #include "ke/thread.h"
+#include "ob/exports.h"
 #include "verify/api.h"
 
 #include <string.h>

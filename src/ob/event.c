@@ -1,6 +1,7 @@
 #include "ob/state.h"
 
 #include "ke/thread.h"
+#include "ob/exports.h"
 #include "verify/api.h"
 
 extern POBJECT_TYPE ObpEventType;

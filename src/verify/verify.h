@@ -33,6 +33,11 @@ void verify_history(struct verify_violation *v, const char *format, ...) __attri
 /* A history line "<label> <function> (file:line)"; code address of a call in a driver or a test. The first site in a
  * registered driver's module is who the violation is laid to. */
 void verify_site(struct verify_violation *v, const char *label, const void *code_address);
+/* The same for a routine's own address: a callback, a thread's start routine. */
+static inline void verify_routine(struct verify_violation *v, const char *label, const void *routine)
+{
+    verify_site(v, label, routine ? (const char *)routine + 1 : NULL);
+}
 /* Lays the violation to a driver by name, whatever its sites say. */
 void verify_blame(struct verify_violation *v, const char *driver);
 void verify_end(struct verify_violation *v);

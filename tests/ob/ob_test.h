@@ -11,6 +11,7 @@
 
 #include <fltsim/fltsim.h>
 
+#include "ob/exports.h"
 #include "ob/object.h"
 
 #include <string.h>

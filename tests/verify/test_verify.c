@@ -242,8 +242,8 @@ static void at_dispatch(void)
     KIRQL old;
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     for (int i = 0; i < 3; i++)
-        verify_irql_too_high("ZwClose", PASSIVE_LEVEL, (const void *)at_dispatch);
-    verify_irql_too_high("FltFoo", APC_LEVEL, (const void *)at_dispatch);
+        verify_irql_too_high("ZwClose", PASSIVE_LEVEL, (const char *)at_dispatch + 1);
+    verify_irql_too_high("FltFoo", APC_LEVEL, (const char *)at_dispatch + 1);
     KeLowerIrql(old);
 }
 
