@@ -42,6 +42,8 @@ static void OnFault(const struct plat_fault *fault)
 
     if (access && KiResolveFault && KiResolveFault(fault->address, fault->write))
         plat_fault_resume(fault);
+    if (access && KiExplainFault) /* special pool: ends the run even inside of a try */
+        KiExplainFault(fault->address, fault->write, fault->pc);
     thread->seh.fault = true;
     thread->seh.fault_address = fault->address;
     thread->seh.site_count = (unsigned)plat_backtrace_from(fault, thread->seh.sites, KI_SEH_SITES);
@@ -133,8 +135,10 @@ void KiStartExceptions(void)
 {
     KiResolveFault = NULL;
     KiExplainFault = NULL;
-    plat_fault_install(IsMine, OnFault);
+    KiWatchFaults();
 }
+
+void KiWatchFaults(void) { plat_fault_install(IsMine, OnFault); }
 
 void KiStopExceptions(void)
 {

@@ -70,9 +70,13 @@ static void Unlink(struct ki_seh *seh, struct fltsim_seh_frame *frame)
 
 fltsim_seh_frame *fltsim_seh_push(int kind)
 {
-    struct ki_seh *seh = Current();
+    PKTHREAD thread = KiCurrentThread();
+    struct ki_seh *seh = &thread->seh;
     if (!seh->free)
         Grow(seh);
+    /* A test that calls driver code directly. */
+    if (!seh->top && !thread->system && thread->previous_mode == KernelMode)
+        KiWatchFaults();
     struct fltsim_seh_frame *frame = seh->free;
     seh->free = frame->next;
     frame->next = seh->top;

@@ -169,6 +169,10 @@ void KiWakeSpinners(const volatile void *word);
 extern atomic_uint KiSpinners; /* threads that spin on anything */
 static inline bool KiHasSpinners(void) { return atomic_load(&KiSpinners) != 0; }
 
+/* Makes sure that faults come to us: a test harness puts its own signal handlers over ours between its fixtures and its
+ * tests. Costs a system call; done where programs enter the simulated system. */
+void KiWatchFaults(void);
+
 /* Asked when driver code faults, in this order; NULL in a new machine. resolve: makes the page accessible and answers
  * true: the instruction is tried again. explain: reports what the address was (ends the run), or returns. */
 extern bool (*KiResolveFault)(void *address, bool write);

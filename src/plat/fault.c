@@ -252,12 +252,14 @@ void plat_fault_install(bool (*mine)(const struct plat_fault *fault),
     plat_fault_thread();
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     action.sa_sigaction = on_fault;
-    /* A test harness may have put its own handlers over ours. */
     for (int i = 0; i < SIGNALS; i++) {
         struct sigaction old;
         sigaction(signals[i], NULL, &old);
-        if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == on_fault)
+        if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == on_fault) {
+            if (i == 0)
+                return; /* all are ours: whoever takes them away takes this one */
             continue;
+        }
         before[i] = old;
         sigaction(signals[i], &action, NULL);
     }

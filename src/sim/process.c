@@ -41,6 +41,7 @@ static VOID RunProgramThread(PVOID context)
 struct fltsim_thread *fltsim_thread_create(struct fltsim_process *process, int (*body)(void *), void *argument)
 {
     struct fltsim_thread *thread = sim_alloc(sizeof *thread);
+    KiWatchFaults();
     thread->body = body;
     thread->argument = argument;
     NTSTATUS status = PspCreateThread(

@@ -127,6 +127,7 @@ NTSTATUS fltsim_open(const char *path, const struct fltsim_open *open, HANDLE *h
     static const struct fltsim_open plain;
     struct path full;
     *handle = NULL;
+    KiWatchFaults();
     if (!make_path(&full, path))
         return STATUS_NAME_TOO_LONG;
     KPROCESSOR_MODE previous = enter();
