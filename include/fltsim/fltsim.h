@@ -45,6 +45,7 @@ struct fltsim_options {
     bool no_ledgers;     /* do not keep reference histories */
     bool trace;          /* record the event trace (fltsim_trace_print) */
     bool debug_print;    /* print DbgPrint output to stderr */
+    bool count_operations; /* count callbacks per major function (fltsim_each_operation) */
     bool quiet;          /* do not print violations to stderr as they happen */
     /* Called for each violation as it is recorded, on the thread that broke the rule. Calls nothing of this library. */
     void (*on_violation)(const struct fltsim_violation *violation, void *context);

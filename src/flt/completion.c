@@ -60,6 +60,7 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     Op->Objects.Filter = instance->Filter;
     Op->Objects.FileObject = Op->Iopb.TargetFileObject;
     TRACE("flt", "post %s, instance %p: %s", trace_major(Op->Iopb.MajorFunction), (void *)instance, trace_status(before));
+    FltpCountCall(&Node->Instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Post);
     FLT_POSTOP_CALLBACK_STATUS status = Node->PostOperation(&Op->Data, &Op->Objects, Node->Context, 0);
     if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(before) &&
         before != STATUS_REPARSE && !NT_SUCCESS(Op->Data.IoStatus.Status))

@@ -24,6 +24,7 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     if (!Node->PreOperation)
         return FLT_PREOP_SUCCESS_WITH_CALLBACK;
     TRACE("flt", "pre  %s, instance %p", trace_major(Op->Iopb.MajorFunction), (void *)instance);
+    FltpCountCall(&instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Pre);
     return Node->PreOperation(&Op->Data, &Op->Objects, Context);
 }
 

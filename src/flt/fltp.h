@@ -122,6 +122,11 @@ enum {
     FLTP_FILTER_UNLOADING = 0x8,      /* the unload callback runs, or ran */
 };
 
+/* How often a filter's callbacks ran, per operation; kept when the machine's options ask for it. */
+typedef struct _FLTP_OPERATION_COUNT {
+    volatile ULONG64 Pre, Post;
+} FLTP_OPERATION_COUNT;
+
 struct _FLT_FILTER {
     FLT_OBJECT Base;
     PFLTP_FRAME Frame;
@@ -143,6 +148,7 @@ struct _FLT_FILTER {
     LIST_ENTRY Connections;         /* port.c */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
     const void *RegisteredAt;       /* call site of FltRegisterFilter */
+    FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
 };
 
 enum {
@@ -302,6 +308,12 @@ struct _FLTP_OP {
     PCOMPLETION_NODE Nodes;      /* Inline, or one block for more */
     COMPLETION_NODE Inline[FLTP_INLINE_NODES];
 };
+
+static inline void FltpCountCall(volatile ULONG64 *Count)
+{
+    if (__builtin_expect(machine->options.count_operations, 0))
+        __atomic_fetch_add(Count, 1, __ATOMIC_RELAXED);
+}
 
 static inline PIRP_CTRL FltpOpFromData(PFLT_CALLBACK_DATA Data) { return CONTAINING_RECORD(Data, IRP_CTRL, Data); }
 

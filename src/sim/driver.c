@@ -39,7 +39,7 @@ static NTSTATUS describe(const struct fltsim_driver_options *options, struct sim
     if (!options || !options->entry == !options->module)
         return refuse(STATUS_INVALID_PARAMETER, "give either an entry or a module%s%s", "", "");
     if (options->altitude && !sim_altitude_is_valid(options->altitude))
-        return refuse(STATUS_FLT_INVALID_ALTITUDE, "the altitude \"%s\" is not a decimal number such as 370020%s",
+        return refuse(STATUS_INVALID_PARAMETER, "the altitude \"%s\" is not a decimal number such as 370020%s",
                       options->altitude, "");
     if (options->inf) {
         if (!sim_inf_read(options->inf, inf, &error)) {
@@ -146,6 +146,7 @@ NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_
     const char *name;
 
     *result = NULL;
+    KiWatchFaults();
     NTSTATUS status = describe(options, &inf, &name);
     if (!NT_SUCCESS(status))
         return status;

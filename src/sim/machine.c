@@ -2,6 +2,7 @@
 #include "sim/heap.h"
 
 #include "ob/object.h"
+#include "ke/thread.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
 #include "verify/verify.h"
@@ -123,6 +124,7 @@ static void take_down(struct fltsim_report **report)
     *report = sim_take_report();
     sched_stop();
     sim_forget_drivers();
+    sim_forget_volumes();
     trace_stop();
     verify_stop();
     free(machine);
@@ -168,6 +170,10 @@ void fltsim_abandon(void)
     sim_heap_sweep();
 }
 
-bool fltsim_try(void (*body)(void *), void *argument) { return sched_catch(body, argument); }
+bool fltsim_try(void (*body)(void *), void *argument)
+{
+    KiWatchFaults();
+    return sched_catch(body, argument);
+}
 
 const char *fltsim_choices(void) { return sched_choices(); }

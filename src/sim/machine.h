@@ -46,6 +46,7 @@ void sim_unload_drivers(void);
 void sim_dismount_volumes(void);
 /* After a fatal end: only lets go of what the host gave (modules). */
 void sim_forget_drivers(void);
+void sim_forget_volumes(void);
 /* The DriverEntry behind an installed service, by service name (UTF-16, as the registry key's last component); NULL:
  * no such image. `driver_base` identifies the module for reports. */
 PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service);

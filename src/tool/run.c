@@ -34,6 +34,7 @@ bool check_start(const struct check *check, struct check_run *run)
         .special_pool = true,
         .trace = options->trace,
         .debug_print = options->trace,
+        .count_operations = true,
         .quiet = true,
         .on_violation = keep_violation,
         .context = run,
