@@ -18,6 +18,7 @@
 enum { FLTP_CONTEXT_UNLINKED, FLTP_CONTEXT_LINKED, FLTP_CONTEXT_DELETED };
 #define FLTP_POOL_IS_PAGED(Pool) (((Pool) & 1) == PagedPool)
 #define FLTP_CONTEXT_MAGIC 0x78746346u       /* "Fctx" */
+enum { FLTP_INSTANCE_SCANS = 0x10000 }; /* in FLT_INSTANCE.Flags: FltRegisterForDataScan was called */
 #define FLTP_CONTEXT_FREED_MAGIC 0x65657266u /* "free" */
 
 typedef struct _FLTP_CONTEXT_LIST FLTP_CONTEXT_NODE, *PFLTP_CONTEXT_NODE;

@@ -1,5 +1,6 @@
 /* The documented set, get and delete routines: each finds its object's node. */
 #include "context.h"
+#include "ktm.h"
 #include "name.h"
 
 /* OldContext is never left as the driver had it. */
@@ -72,6 +73,7 @@ void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance)
     static const char event[] = "unlinked: the instance was torn down";
     PFLTP_CONTEXT_NODE own = FltpObjectNode(&Instance->Contexts, Instance, true);
     __atomic_store_n(&own->Dead, true, __ATOMIC_RELEASE);
+    FltpForgetEnlistments(Instance);
     FltpUnlinkEverywhere(Instance, event);
     FltpForgetFileNames(Instance->Volume, NULL, Instance);
 }

@@ -1,5 +1,6 @@
 /* File name information as drivers hold it: made, referenced, released, found leaked. */
 #include "context.h"
+#include "ktm.h"
 #include "name.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ UNICODE_STRING FltpTextString(const FLTP_TEXT *Text, size_t From, size_t To)
 bool FltpStartNames(void)
 {
     FltpStartContexts();
+    FltpStartTransactions();
     FltGlobals.Names = sim_alloc(sizeof *FltGlobals.Names);
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
         InitializeListHead(&FltGlobals.Names->Shards[i].Live);

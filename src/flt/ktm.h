@@ -1,0 +1,44 @@
+/* Kernel transactions, as small as filters can bear: an outcome, enlistments in order, and the notifications of a
+ * commit or a rollback. */
+#ifndef FLTSIM_FLT_KTM_H
+#define FLTSIM_FLT_KTM_H
+
+#include "context.h"
+
+enum flt_transaction_state {
+    TRANSACTION_ACTIVE,
+    TRANSACTION_PREPARING,
+    TRANSACTION_COMMITTING,
+    TRANSACTION_COMMITTED,
+    TRANSACTION_ABORTED,
+};
+
+struct _KTRANSACTION {
+    GUID Id;
+    struct sched_lock Lock; /* leaf: State, Enlistments */
+    LONG State;
+    LIST_ENTRY Enlistments; /* flt_enlistment.Link, in the order they were made */
+    LIST_ENTRY Live;        /* every transaction there is */
+    struct _FLTP_CONTEXT_LIST *Contexts;
+};
+
+struct flt_enlistment {
+    LIST_ENTRY Link;
+    PFLT_INSTANCE Instance; /* its pointer is referenced */
+    PFLT_CONTEXT Context;   /* referenced */
+    NOTIFICATION_MASK Mask;
+    KEVENT Done;            /* the notification under way was answered */
+};
+
+bool FltpStartTransactions(void);
+/* Tells every enlistment that asked for it, one after the other, and waits for each. */
+void FltpNotifyTransaction(PKTRANSACTION Transaction, ULONG Notification);
+/* To ABORTED, with the notifications; a commit under way notices and ends the transaction. False: too late. */
+bool FltpAbortTransaction(PKTRANSACTION Transaction);
+/* After the outcome, or when the transaction goes: enlistments and contexts. */
+void FltpEndTransaction(PKTRANSACTION Transaction);
+void FltpForgetEnlistment(struct flt_enlistment *Enlistment);
+/* An instance goes: it hears of no transaction any more. */
+void FltpForgetEnlistments(PFLT_INSTANCE Instance);
+
+#endif

@@ -1,0 +1,63 @@
+/* Sections over files that a filter scans, and their contexts: one a stream and instance. */
+#include "context.h"
+
+NTSTATUS FltRegisterForDataScan(const PFLT_INSTANCE Instance)
+{
+    API_ENTER(FltRegisterForDataScan, Instance, SCHED_WRITE);
+    if (!Instance->Volume->DiskDevice)
+        return STATUS_NOT_SUPPORTED;
+    __atomic_or_fetch(&Instance->Flags, FLTP_INSTANCE_SCANS, __ATOMIC_ACQ_REL);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CONTEXT SectionContext,
+                                     ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                     PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+                                     ULONG AllocationAttributes, ULONG Flags, PHANDLE SectionHandle,
+                                     PVOID *SectionObject, PLARGE_INTEGER SectionFileSize)
+{
+    API_ENTER(FltCreateSectionForDataScan, FileObject, SCHED_WRITE);
+    PFLTP_CONTEXT_NODE node;
+    *SectionHandle = NULL;
+    *SectionObject = NULL;
+    if (!(Instance->Flags & FLTP_INSTANCE_SCANS))
+        return STATUS_INVALID_PARAMETER;
+    NTSTATUS status = FltpStreamNode(FileObject, true, &node);
+    if (NT_SUCCESS(status))
+        status = FltpSetOnNode(node, FLT_SECTION_CONTEXT, Instance, Instance, FLT_SET_CONTEXT_KEEP_IF_EXISTS,
+                               SectionContext, NULL, VERIFY_CALLER);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = FsRtlCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject, DesiredAccess,
+                                           ObjectAttributes, MaximumSize, SectionPageProtection, AllocationAttributes,
+                                           Flags);
+    if (!NT_SUCCESS(status)) {
+        PFLTP_CONTEXT context = FltpContextOf(SectionContext);
+        if (FltpUnlinkContext(context)) {
+            FltpDropReference(context, "unlinked: no section could be created", VERIFY_CALLER);
+            __atomic_store_n(&context->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE); /* as if never set */
+        }
+    }
+    return status;
+}
+
+NTSTATUS FltCloseSectionForDataScan(PFLT_CONTEXT SectionContext)
+{
+    API_ENTER(FltCloseSectionForDataScan, SectionContext, SCHED_WRITE);
+    PFLTP_CONTEXT context = FltpCheckContext(SectionContext, "FltCloseSectionForDataScan", VERIFY_CALLER);
+    if (context->Type != FLT_SECTION_CONTEXT || context->State == FLTP_CONTEXT_UNLINKED)
+        return STATUS_INVALID_PARAMETER;
+    if (!FltpUnlinkContext(context))
+        return STATUS_NOT_FOUND;
+    FltpDropReference(context, "unlinked by", VERIFY_CALLER);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FltGetSectionContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CONTEXT *Context)
+{
+    API_ENTER(FltGetSectionContext, FileObject, SCHED_READ);
+    PFLTP_CONTEXT_NODE node;
+    *Context = NULL_CONTEXT;
+    NTSTATUS status = FltpStreamNode(FileObject, false, &node);
+    return NT_SUCCESS(status) ? FltpGetFromNode(node, FLT_SECTION_CONTEXT, Instance, Context, VERIFY_CALLER) : status;
+}

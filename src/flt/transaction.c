@@ -1,0 +1,156 @@
+/* Transaction contexts and enlistments of instances. */
+#include "ktm.h"
+
+#define VALID_NOTIFICATIONS                                                                                            \
+    (TRANSACTION_NOTIFY_PREPREPARE | TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |                          \
+     TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_COMMIT_FINALIZE)
+
+/* ---- contexts -------------------------------------------------------------------------------------------------------- */
+
+NTSTATUS FltSetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction,
+                                  FLT_SET_CONTEXT_OPERATION Operation, PFLT_CONTEXT NewContext,
+                                  PFLT_CONTEXT *OldContext)
+{
+    API_ENTER(FltSetTransactionContext, Transaction, SCHED_WRITE);
+    if (OldContext)
+        *OldContext = NULL_CONTEXT;
+    return FltpSetOnNode(FltpObjectNode(&Transaction->Contexts, Transaction, true), FLT_TRANSACTION_CONTEXT, Instance,
+                         Instance, Operation, NewContext, OldContext, VERIFY_CALLER);
+}
+
+NTSTATUS FltGetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT *Context)
+{
+    API_ENTER(FltGetTransactionContext, Transaction, SCHED_READ);
+    return FltpGetFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
+                           Instance, Context, VERIFY_CALLER);
+}
+
+NTSTATUS FltDeleteTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT *OldContext)
+{
+    API_ENTER(FltDeleteTransactionContext, Transaction, SCHED_WRITE);
+    return FltpDeleteFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
+                              Instance, OldContext, VERIFY_CALLER);
+}
+
+/* ---- enlistments ------------------------------------------------------------------------------------------------------ */
+
+static struct flt_enlistment *FindLocked(PKTRANSACTION transaction, PFLT_INSTANCE instance)
+{
+    for (PLIST_ENTRY link = transaction->Enlistments.Flink; link != &transaction->Enlistments; link = link->Flink) {
+        struct flt_enlistment *found = CONTAINING_RECORD(link, struct flt_enlistment, Link);
+        if (found->Instance == instance)
+            return found;
+    }
+    return NULL;
+}
+
+NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext,
+                                NOTIFICATION_MASK NotificationMask)
+{
+    API_ENTER(FltEnlistInTransaction, Transaction, SCHED_WRITE);
+    if (!Instance->Filter->Registration.TransactionNotificationCallback)
+        return STATUS_INVALID_PARAMETER;
+    if (!NotificationMask || (NotificationMask & ~VALID_NOTIFICATIONS))
+        return STATUS_INVALID_PARAMETER_4;
+    PFLTP_CONTEXT context = FltpCheckContext(TransactionContext, "FltEnlistInTransaction", VERIFY_CALLER);
+    if (Instance->Base.Flags & FLT_OBFL_DRAINING)
+        return STATUS_FLT_DELETING_OBJECT;
+    FltpReferencePointer(&Instance->Base);
+    struct flt_enlistment *fresh = sim_alloc(sizeof *fresh);
+    *fresh = (struct flt_enlistment){.Instance = Instance, .Context = TransactionContext, .Mask = NotificationMask};
+    KeInitializeEvent(&fresh->Done, SynchronizationEvent, FALSE);
+    FltpLinkReference(context, "enlisted by", VERIFY_CALLER);
+
+    NTSTATUS status = STATUS_SUCCESS;
+    sched_lock(&Transaction->Lock);
+    if (Transaction->State != TRANSACTION_ACTIVE)
+        status = STATUS_TRANSACTION_NOT_ACTIVE;
+    else if (FindLocked(Transaction, Instance))
+        status = STATUS_FLT_ALREADY_ENLISTED;
+    else
+        InsertTailList(&Transaction->Enlistments, &fresh->Link);
+    sched_unlock(&Transaction->Lock);
+    if (!NT_SUCCESS(status))
+        FltpForgetEnlistment(fresh);
+    return status;
+}
+
+static void NotifyOne(PKTRANSACTION transaction, struct flt_enlistment *enlistment, ULONG notification)
+{
+    PFLT_INSTANCE instance = enlistment->Instance;
+    FLT_RELATED_OBJECTS objects = {.Size = sizeof objects,
+                                   .Filter = instance->Filter,
+                                   .Volume = instance->Volume,
+                                   .Instance = instance,
+                                   .Transaction = transaction};
+    NTSTATUS status = instance->Filter->Registration.TransactionNotificationCallback(&objects, enlistment->Context,
+                                                                                    notification);
+    if (status == STATUS_PENDING)
+        KeWaitForSingleObject(&enlistment->Done, Executive, KernelMode, FALSE, NULL);
+}
+
+void FltpNotifyTransaction(PKTRANSACTION Transaction, ULONG Notification)
+{
+    struct flt_enlistment *enlistment = NULL;
+    PLIST_ENTRY link = &Transaction->Enlistments;
+    do {
+        sched_lock(&Transaction->Lock);
+        link = link->Flink;
+        enlistment = link == &Transaction->Enlistments ? NULL : CONTAINING_RECORD(link, struct flt_enlistment, Link);
+        sched_unlock(&Transaction->Lock);
+        if (enlistment && (enlistment->Mask & Notification))
+            NotifyOne(Transaction, enlistment, Notification);
+    } while (enlistment && (Notification == TRANSACTION_NOTIFY_ROLLBACK || Transaction->State != TRANSACTION_ABORTED));
+}
+
+static NTSTATUS Complete(PFLT_INSTANCE instance, PKTRANSACTION transaction)
+{
+    sched_lock(&transaction->Lock);
+    struct flt_enlistment *enlistment = FindLocked(transaction, instance);
+    sched_unlock(&transaction->Lock);
+    if (!enlistment)
+        return STATUS_NOT_FOUND;
+    KeSetEvent(&enlistment->Done, IO_NO_INCREMENT, FALSE);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FltPrePrepareComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltPrePrepareComplete, Transaction, SCHED_WRITE);
+    return Complete(Instance, Transaction);
+}
+
+NTSTATUS FltPrepareComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltPrepareComplete, Transaction, SCHED_WRITE);
+    return Complete(Instance, Transaction);
+}
+
+NTSTATUS FltCommitComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltCommitComplete, Transaction, SCHED_WRITE);
+    return Complete(Instance, Transaction);
+}
+
+NTSTATUS FltCommitFinalizeComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltCommitFinalizeComplete, Transaction, SCHED_WRITE);
+    return Complete(Instance, Transaction);
+}
+
+NTSTATUS FltRollbackComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltRollbackComplete, Transaction, SCHED_WRITE);
+    return Complete(Instance, Transaction);
+}
+
+NTSTATUS FltRollbackEnlistment(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
+{
+    API_ENTER(FltRollbackEnlistment, Transaction, SCHED_WRITE);
+    sched_lock(&Transaction->Lock);
+    bool enlisted = FindLocked(Transaction, Instance) != NULL;
+    sched_unlock(&Transaction->Lock);
+    if (!enlisted)
+        return STATUS_NOT_FOUND;
+    return FltpAbortTransaction(Transaction) ? STATUS_SUCCESS : STATUS_TRANSACTION_REQUEST_NOT_VALID;
+}
