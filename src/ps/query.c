@@ -3,6 +3,8 @@
 
 PEPROCESS PsGetCurrentProcess(VOID) { return KiCurrentProcess(); }
 
+PEPROCESS IoGetCurrentProcess(VOID) { return KiCurrentProcess(); }
+
 PETHREAD PsGetCurrentThread(VOID) { return KiCurrentThread(); }
 
 HANDLE PsGetCurrentProcessId(VOID) { return KiCurrentThread()->process->id; }
@@ -18,6 +20,8 @@ HANDLE PsGetThreadId(PETHREAD Thread) { return Thread->id; }
 HANDLE PsGetThreadProcessId(PETHREAD Thread) { return Thread->process->id; }
 
 PEPROCESS PsGetThreadProcess(PETHREAD Thread) { return Thread->process; }
+
+PEPROCESS IoThreadToProcess(PETHREAD Thread) { return Thread->process; }
 
 NTSTATUS PsGetProcessExitStatus(PEPROCESS Process) { return Process->exit_status; }
 
