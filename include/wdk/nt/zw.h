@@ -55,6 +55,15 @@ FLTSIM_SERVICE(OpenSymbolicLinkObject, _Out_ PHANDLE LinkHandle, _In_ ACCESS_MAS
 FLTSIM_SERVICE(QuerySymbolicLinkObject, _In_ HANDLE LinkHandle, _Inout_ PUNICODE_STRING LinkTarget,
                _Out_opt_ PULONG ReturnedLength);
 
+#ifdef FLTSIM_LIBRARY // in no published header: drivers that use them declare them
+FLTSIM_SERVICE(CreateSymbolicLinkObject, _Out_ PHANDLE LinkHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ PUNICODE_STRING LinkTarget);
+FLTSIM_SERVICE(QueryDirectoryObject, _In_ HANDLE DirectoryHandle, _Out_opt_ PVOID Buffer,
+               _In_ ULONG Length, _In_ BOOLEAN ReturnSingleEntry, _In_ BOOLEAN RestartScan,
+               _Inout_ PULONG Context, _Out_opt_ PULONG ReturnLength);
+FLTSIM_SERVICE(ResetEvent, _In_ HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
+#endif
+
 // Files.
 FLTSIM_SERVICE(CreateFile, _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
                _In_ POBJECT_ATTRIBUTES ObjectAttributes, _Out_ PIO_STATUS_BLOCK IoStatusBlock,
@@ -85,6 +94,8 @@ FLTSIM_SERVICE(SetInformationFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOC
 FLTSIM_SERVICE(QueryInformationByName, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
                _In_ FILE_INFORMATION_CLASS FileInformationClass);
+FLTSIM_SERVICE(QueryAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+               _Out_ PFILE_BASIC_INFORMATION FileInformation);
 FLTSIM_SERVICE(QueryFullAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ struct _FILE_NETWORK_OPEN_INFORMATION *FileInformation);
 FLTSIM_SERVICE(QueryVolumeInformationFile, _In_ HANDLE FileHandle,

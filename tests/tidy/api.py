@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Check src/api.tsv, the table of WDK routines, against the library, the headers and the tests.
+
+usage: api.py LIBRARY [--update ROUTINES.tsv]
+
+A row: name, state (absent, partial, done), the file that has it, the header where its contract is, its test.
+Every WDK symbol that the library exports has a row that is partial or done, in a file of src/; a macro or an inline
+function has its header for a file; an absent one has none. What is done has a test that calls it.
+--update adds the rows that are missing: the routines of a list (its first column), and what the library exports, done
+where a test calls it, partial elsewhere; and moves an absent row up when its routine has appeared. Rows are never moved
+down, so that a row set to partial by hand, with a test, stays so.
+"""
+import functools
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TABLE = os.path.join(ROOT, 'src', 'api.tsv')
+STATES = ('absent', 'partial', 'done')
+OURS = re.compile(r'fltsim_|_init$|_fini$|__|_edata|_end$|sched_|verify_|trace_|plat_|fault_|sim_')
+
+
+def nm(*args):
+    out = subprocess.run(('nm',) + args, capture_output=True, text=True).stdout
+    strip = 1 if sys.platform == 'darwin' else 0
+    for line in out.splitlines():
+        words = line.split()
+        if len(words) >= 3 and words[-2] in 'TDBRVWSGi' and words[-2] != 'U':
+            yield line, words[-1][strip:]
+
+
+def exported(library):
+    return {name for _, name in nm('-g' if sys.platform == 'darwin' else '-D', '--defined-only', library)
+            if not OURS.match(name)}
+
+
+def homes(library):
+    """The source file of every symbol, from the names that Meson gives to object files."""
+    found = {}
+    folder = library + '.p'
+    if not os.path.isdir(folder):
+        base = os.path.basename(library).split('.')
+        for entry in os.listdir(os.path.dirname(library)):
+            if entry.startswith(base[0] + '.') and entry.endswith('.p') and 'internal' not in entry:
+                folder = os.path.join(os.path.dirname(library), entry)
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith('.o'):
+            source = re.sub(r'^src_([a-z]+)_', r'src/\1/', entry[:-2])
+            for _, name in nm('--defined-only', os.path.join(folder, entry)):
+                found.setdefault(name, source)
+    return found
+
+
+@functools.lru_cache(None)
+def texts(folder, endings):
+    found = {}
+    for directory, _, files in sorted(os.walk(os.path.join(ROOT, folder))):
+        for name in sorted(files):
+            if name.endswith(endings):
+                path = os.path.join(directory, name)
+                found[os.path.relpath(path, ROOT)] = open(path, encoding='utf-8', errors='replace').read()
+    return found
+
+
+@functools.lru_cache(None)
+def words(folder, endings):
+    return {path: set(re.findall(r'\w+', text)) for path, text in texts(folder, endings).items()}
+
+
+@functools.lru_cache(None)
+def declared():
+    """name -> (header, whether it is a macro or an inline function there)"""
+    found = {}
+    for path, text in texts('include/wdk', '.h').items():
+        text = re.sub(r'/\*.*?\*/|//[^\n]*', '', text, flags=re.S).replace('\\\n', ' ')
+        for service in re.findall(r'^FLTSIM_SERVICE\((\w+)', text, re.M):
+            for prefix in ('Zw', 'Nt'):
+                found.setdefault(prefix + service, (path, False))
+        for name in re.findall(r'^(?!\s|#|typedef)[^\n;{}()]*?\b(\w+)\s*\([^;{}]*\)[^;{}]*;', text, re.M):
+            found.setdefault(name, (path, False))
+        for name in re.findall(r'^extern[^\n;]*?\b(\w+);', text, re.M):
+            found.setdefault(name, (path, False))
+    for path, text in texts('include/wdk', '.h').items():
+        for name in re.findall(r'^[ \t]*#[ \t]*define[ \t]+(\w+)', text, re.M):
+            found.setdefault(name, (path, True))
+        for name in re.findall(r'^(?:static |FLTSIM_INLINE|FORCEINLINE)[^\n;(]*?\b(\w+)\(', text, re.M):
+            found.setdefault(name, (path, True))
+    return found
+
+
+def test_of(name, room):
+    def rank(path):
+        return (not path.startswith('tests/%s/' % room), not path.startswith('tests/conformance/'), path)
+    called = [path for path, known in words('tests', ('.c', '.cpp')).items() if name in known]
+    return min(called, key=rank) if called else '-'
+
+
+def read_table():
+    if not os.path.exists(TABLE):
+        return {}
+    rows = {}
+    for line in open(TABLE):
+        if line.strip() and not line.startswith('#'):
+            cells = line.rstrip('\n').split('\t')
+            if len(cells) != 5:
+                sys.exit('src/api.tsv: not five columns: ' + line)
+            if cells[0] in rows:
+                sys.exit('src/api.tsv: twice: ' + cells[0])
+            rows[cells[0]] = cells[1:]
+    return rows
+
+
+def mechanical(name, symbols, files):
+    header, inline = declared().get(name, ('-', False))
+    if name in symbols:
+        source = files.get(name, '-')
+        test = test_of(name, source.split('/')[1] if source.startswith('src/') else '')
+        return ['done' if test != '-' else 'partial', source, header, test]
+    if inline:
+        test = test_of(name, '')
+        return ['done', header, header, test]
+    return ['absent', '-', header, '-']
+
+
+def update(rows, symbols, files, listed):
+    for name in sorted(symbols | listed | set(rows)):
+        new = mechanical(name, symbols, files)
+        old = rows.get(name)
+        if old is None:
+            rows[name] = new
+            continue
+        state = max(old[0], new[0], key=STATES.index)
+        if old[0] == 'partial' and old[3] != '-':
+            state = 'partial'
+        rows[name] = [state] + new[1:3] + [new[3] if new[3] != '-' else old[3]]
+    with open(TABLE, 'w') as out:
+        out.write('# Every WDK routine: name, state, the file that has it, where its contract is, its test.\n')
+        out.write('# absent: not there, a link-time error. partial: some documented behaviour is missing or untested.\n')
+        out.write('# done: behaves as documented, and the test says so. tests/tidy/api.py checks this table.\n')
+        for name in sorted(rows):
+            out.write('\t'.join([name] + rows[name]) + '\n')
+
+
+def check(rows, symbols, files):
+    wrong = []
+    for name in sorted(symbols - set(rows)):
+        wrong.append('%s is exported and has no row' % name)
+    for name, (state, source, header, test) in rows.items():
+        if state not in STATES:
+            wrong.append('%s: no state is called %s' % (name, state))
+        if state == 'absent':
+            if name in symbols:
+                wrong.append('%s is absent and yet exported, from %s' % (name, files.get(name)))
+            continue
+        if source.startswith('src/') and name not in symbols:
+            wrong.append('%s is %s and not exported' % (name, state))
+        if source.startswith('src/') and files.get(name, source) != source:
+            wrong.append('%s is in %s, not in %s' % (name, files[name], source))
+        if not source.startswith('src/') and not os.path.exists(os.path.join(ROOT, source)):
+            wrong.append('%s: there is no %s' % (name, source))
+        if header != '-' and not os.path.exists(os.path.join(ROOT, header)):
+            wrong.append('%s: there is no header %s' % (name, header))
+        if state == 'done' and source.startswith('src/'):
+            known = words('tests', ('.c', '.cpp')).get(test)
+            if known is None:
+                wrong.append('%s is done and there is no test %s' % (name, test))
+            elif name not in known:
+                wrong.append('%s is done and %s does not call it' % (name, test))
+    return wrong
+
+
+def main():
+    args = sys.argv[1:]
+    if not args:
+        sys.exit(__doc__)
+    symbols, files, rows = exported(args[0]), homes(args[0]), read_table()
+    if '--update' in args:
+        listed = set()
+        if args.index('--update') + 1 < len(args):
+            for line in open(args[args.index('--update') + 1]):
+                cells = line.rstrip('\n').split('\t')
+                if cells[0] != 'name' and (len(cells) < 3 or cells[2] in ('routine', 'wdk func', 'wdk macro/func')):
+                    listed.add(cells[0])
+        update(rows, symbols, files, listed)
+        return
+    wrong = check(rows, symbols, files)
+    for line in wrong:
+        print(line)
+    counts = {s: sum(r[0] == s for r in rows.values()) for s in STATES}
+    print('%d done, %d partial, %d absent' % (counts['done'], counts['partial'], counts['absent']))
+    sys.exit(bool(wrong))
+
+
+main()
