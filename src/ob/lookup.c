@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MAX_REPARSES = 32, INLINE_UNITS = 264 };
+enum { MAX_REPARSES = 128, INLINE_UNITS = 264 };
 
 /* A lookup and the memory of its names: two buffers, because a new name is made of the rest of the old one. */
 struct lookup {
