@@ -10,10 +10,28 @@ struct report {
     unsigned waiting;
 };
 
+struct search {
+    PKTHREAD thread;
+    bool found;
+};
+
+static void LookFor(struct sched_thread *thread, bool parked, bool daemon, void *context)
+{
+    struct search *search = context;
+    search->found |= sched_owner(thread) == search->thread;
+}
+
+const char *KiNameOf(PKTHREAD thread)
+{
+    struct search search = {.thread = thread};
+    sched_each_thread(LookFor, &search);
+    return search.found ? thread->name : "(has ended)";
+}
+
 static void AddOwner(PKTHREAD owner, void *context)
 {
     struct report *report = context;
-    verify_history(report->violation, "    which thread \"%s\" holds", owner->name);
+    verify_history(report->violation, "    which thread \"%s\" holds", KiNameOf(owner));
 }
 
 static void DescribeSpin(struct report *report, PKTHREAD thread)

@@ -8,7 +8,8 @@
 #define KI_SHARDS 64
 
 struct ki_shard {
-    _Alignas(64) struct sched_lock lock;
+    struct sched_lock lock;
+    char padding[56]; /* a cache line each */
 };
 
 struct ke_state {
@@ -60,6 +61,9 @@ NTSTATUS KiWait(ULONG count, PVOID *objects, const struct ki_wait_options *optio
 /* The thread waits on no object (a delay): begins, parks until something ends it, and says what did (KI_WAIT_*). */
 void KiBeginWait(PKTHREAD thread, const struct ki_wait_options *options);
 int KiPark(PKTHREAD thread);
+
+/* deadlock.c: the thread's name, or what can be said of one that has ended (its KTHREAD may be gone). */
+const char *KiNameOf(PKTHREAD thread);
 
 /* apc.c: runs the thread's own queued APCs that may run now; is there a kernel one? */
 bool KiApcIsDue(PKTHREAD thread);

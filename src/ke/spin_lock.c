@@ -83,7 +83,7 @@ static void Misused(PKSPIN_LOCK lock, PKTHREAD owner, uint32_t code, const char 
 {
     struct verify_violation *v = verify_begin_fatal(VERIFY_SPIN_LOCK, "The spin lock at %p %s.", (void *)lock, what);
     if (owner)
-        verify_history(v, "held by thread \"%s\"", owner->name);
+        verify_history(v, "held by thread \"%s\"", KiNameOf(owner));
     verify_site(v, "called by", site);
     verify_end_bugcheck(v, code, (uint64_t)(uintptr_t)lock, 0, 0, 0);
 }

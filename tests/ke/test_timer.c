@@ -96,14 +96,15 @@ static void a_past_due_time_fires_at_once(void **state)
 static void a_delay_takes_virtual_time(void **state)
 {
     LARGE_INTEGER day = after_ms(86400000);
-    LARGE_INTEGER before, after, ticks, frequency;
+    LARGE_INTEGER before, after, ticks, frequency, counter;
     KeQuerySystemTime(&before);
     assert_int_equal(KeDelayExecutionThread(KernelMode, FALSE, &day), STATUS_SUCCESS);
     KeQuerySystemTime(&after);
     assert_int_equal(after.QuadPart - before.QuadPart, 864000000000);
     KeQueryTickCount(&ticks);
     assert_int_equal(ticks.QuadPart * KeQueryTimeIncrement(), 864000000000);
-    assert_int_equal(KeQueryPerformanceCounter(&frequency).QuadPart / frequency.QuadPart, 86400);
+    counter = KeQueryPerformanceCounter(&frequency);
+    assert_int_equal(counter.QuadPart / frequency.QuadPart, 86400);
 }
 
 static void a_stall_takes_virtual_time_at_any_irql(void **state)
