@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Check src/api.tsv, the table of WDK routines, against the library, the headers and the tests.
 
-usage: api.py LIBRARY [--update ROUTINES.tsv]
+usage: api.py LIBRARY [--update [ROUTINES.tsv]] [--untested ROUTINES.tsv]
 
 A row: name, state (absent, partial, done), the file that has it, the header where its contract is, its test.
 Every WDK symbol that the library exports has a row that is partial or done, in a file of src/; a macro or an inline
 function has its header for a file; an absent one has none. What is done has a test that calls it.
---update adds the rows that are missing: the routines of a list (its first column), and what the library exports, done
-where a test calls it, partial elsewhere; and moves an absent row up when its routine has appeared. Rows are never moved
-down, so that a row set to partial by hand, with a test, stays so.
+--update adds the rows that are missing: the routines of a list (its columns: name, documented_returns), and what the
+library exports. One is done where tests call it and name each status that its documentation gives, partial elsewhere. An
+absent row moves up when its routine has appeared. Rows are never moved down, and without a list
+a partial one that has a test is left so.
+--untested prints the statuses that keep routines from being done.
 """
+import csv
 import functools
 import os
 import re
@@ -97,6 +100,22 @@ def test_of(name, room):
     return min(called, key=rank) if called else '-'
 
 
+@functools.lru_cache(None)
+def documented(listing):
+    """name -> the statuses that its page gives"""
+    with open(listing) as f:
+        return {row['name']: [s for s in row['documented_returns'].split() if s != 'STATUS_SUCCESS']
+                for row in csv.DictReader(f, delimiter='\t')
+                if row['kind'] in ('routine', 'wdk func', 'wdk macro/func')}
+
+
+def untested(name, listing):
+    if not listing:
+        return []
+    known = [names for names in words('tests', ('.c', '.cpp')).values() if name in names]
+    return [s for s in documented(listing).get(name, []) if not any(s in names for names in known)]
+
+
 def read_table():
     if not os.path.exists(TABLE):
         return {}
@@ -112,27 +131,29 @@ def read_table():
     return rows
 
 
-def mechanical(name, symbols, files):
+def mechanical(name, symbols, files, listing):
     header, inline = declared().get(name, ('-', False))
     if name in symbols:
         source = files.get(name, '-')
         test = test_of(name, source.split('/')[1] if source.startswith('src/') else '')
-        return ['done' if test != '-' else 'partial', source, header, test]
+        done = test != '-' and not untested(name, listing)
+        return ['done' if done else 'partial', source, header, test]
     if inline:
         test = test_of(name, '')
         return ['done', header, header, test]
     return ['absent', '-', header, '-']
 
 
-def update(rows, symbols, files, listed):
+def update(rows, symbols, files, listing):
+    listed = set(documented(listing)) if listing else set()
     for name in sorted(symbols | listed | set(rows)):
-        new = mechanical(name, symbols, files)
+        new = mechanical(name, symbols, files, listing)
         old = rows.get(name)
         if old is None:
             rows[name] = new
             continue
         state = max(old[0], new[0], key=STATES.index)
-        if old[0] == 'partial' and old[3] != '-':
+        if old[0] == 'partial' and old[3] != '-' and not listing:
             state = 'partial'
         rows[name] = [state] + new[1:3] + [new[3] if new[3] != '-' else old[3]]
     with open(TABLE, 'w') as out:
@@ -176,15 +197,14 @@ def main():
     if not args:
         sys.exit(__doc__)
     symbols, files, rows = exported(args[0]), homes(args[0]), read_table()
-    if '--update' in args:
-        listed = set()
-        if args.index('--update') + 1 < len(args):
-            for line in open(args[args.index('--update') + 1]):
-                cells = line.rstrip('\n').split('\t')
-                if cells[0] != 'name' and (len(cells) < 3 or cells[2] in ('routine', 'wdk func', 'wdk macro/func')):
-                    listed.add(cells[0])
-        update(rows, symbols, files, listed)
+    listing = args[2] if len(args) > 2 else None
+    if '--untested' in args:
+        for name in sorted(rows):
+            if rows[name][0] == 'partial' and rows[name][3] != '-' and untested(name, listing):
+                print(name, ' '.join(untested(name, listing)))
         return
+    if '--update' in args:
+        return update(rows, symbols, files, listing)
     wrong = check(rows, symbols, files)
     for line in wrong:
         print(line)
