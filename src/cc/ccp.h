@@ -30,8 +30,11 @@ struct cc_map {
     bool pin_access, no_read_ahead, no_write_behind;
 };
 
+/* What a BCB pointer points at begins with what drivers may read: PUBLIC_BCB. */
 struct cc_bcb {
-    PUBLIC_BCB Public;
+    CSHORT NodeTypeCode, NodeByteSize;
+    ULONG MappedLength;
+    LARGE_INTEGER MappedFileOffset;
     struct mi_control_area *area; /* referenced */
     LONGLONG offset;
     ULONG length;

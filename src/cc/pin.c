@@ -20,10 +20,10 @@ static NTSTATUS lend(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, boo
     if (!NT_SUCCESS(status))
         return status;
     struct cc_bcb *fresh = sim_alloc(sizeof *fresh);
-    fresh->Public.NodeTypeCode = 0x2FD;
-    fresh->Public.NodeByteSize = sizeof *fresh;
-    fresh->Public.MappedLength = length;
-    fresh->Public.MappedFileOffset = *offset;
+    fresh->NodeTypeCode = 0x2FD;
+    fresh->NodeByteSize = sizeof *fresh;
+    fresh->MappedLength = length;
+    fresh->MappedFileOffset = *offset;
     fresh->area = area;
     fresh->offset = offset->QuadPart;
     fresh->length = length;

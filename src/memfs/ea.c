@@ -1,0 +1,209 @@
+/* IRP_MJ_QUERY_EA and IRP_MJ_SET_EA. A node keeps its extended attributes as one packed list. */
+#include "memfs/memfs.h"
+
+#include <string.h>
+
+static ULONG size_of(const FILE_FULL_EA_INFORMATION *ea)
+{
+    return (ULONG)FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u + ea->EaValueLength;
+}
+
+static ULONG round4(ULONG size) { return (size + 3) & ~3u; }
+
+static CHAR upper(CHAR c) { return c >= 'a' && c <= 'z' ? (CHAR)(c - 32) : c; }
+
+static bool same_name(const FILE_FULL_EA_INFORMATION *ea, const CHAR *name, UCHAR length)
+{
+    if (ea->EaNameLength != length)
+        return false;
+    for (UCHAR i = 0; i < length; i++)
+        if (upper(ea->EaName[i]) != upper(name[i]))
+            return false;
+    return true;
+}
+
+/* The list is kept with every NextEntryOffset set, the last one's, too: ea_length ends it. */
+static FILE_FULL_EA_INFORMATION *find(struct memfs_node *node, const CHAR *name, UCHAR length)
+{
+    for (ULONG at = 0; at < node->ea_length;) {
+        FILE_FULL_EA_INFORMATION *ea = (PVOID)(node->ea + at);
+        if (same_name(ea, name, length))
+            return ea;
+        at += ea->NextEntryOffset;
+    }
+    return NULL;
+}
+
+static void remove_ea(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *ea)
+{
+    ULONG at = (ULONG)((const UCHAR *)ea - node->ea), size = ea->NextEntryOffset;
+    memmove(node->ea + at, node->ea + at + size, node->ea_length - at - size);
+    node->ea_length -= size;
+}
+
+static void append_ea(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *ea)
+{
+    ULONG size = size_of(ea), room = round4(size);
+    node->ea = sim_realloc(node->ea, node->ea_length + room);
+    FILE_FULL_EA_INFORMATION *copy = (PVOID)(node->ea + node->ea_length);
+    memset(copy, 0, room);
+    memcpy(copy, ea, size);
+    copy->NextEntryOffset = room;
+    for (UCHAR i = 0; i < copy->EaNameLength; i++)
+        copy->EaName[i] = upper(copy->EaName[i]);
+    node->ea_length += room;
+}
+
+static bool is_legal(const FILE_FULL_EA_INFORMATION *ea)
+{
+    if (ea->EaNameLength == 0)
+        return false;
+    for (UCHAR i = 0; i < ea->EaNameLength; i++)
+        if ((UCHAR)ea->EaName[i] < 0x20 || strchr("\\/:*?\"<>|,+=[];", ea->EaName[i]))
+            return false;
+    return true;
+}
+
+NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad)
+{
+    NTSTATUS status = IoCheckEaBufferValidity((PFILE_FULL_EA_INFORMATION)(PVOID)list, length, bad);
+    if (!NT_SUCCESS(status))
+        return status;
+    ExAcquireFastMutex(&node->lock);
+    for (ULONG at = 0;;) {
+        const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
+        FILE_FULL_EA_INFORMATION *old = find(node, ea->EaName, ea->EaNameLength);
+        if (!is_legal(ea)) {
+            *bad = at;
+            status = STATUS_INVALID_EA_NAME;
+            break;
+        }
+        if (old)
+            remove_ea(node, old);
+        if (ea->EaValueLength)
+            append_ea(node, ea);
+        if (!ea->NextEntryOffset)
+            break;
+        at += ea->NextEntryOffset;
+    }
+    MemfsSetTime(&node->changed, MemfsNow());
+    ExReleaseFastMutex(&node->lock);
+    return status;
+}
+
+/* -- asking --------------------------------------------------------------------------------------------------------------- */
+
+struct query {
+    UCHAR *buffer;
+    ULONG room, used, last;
+};
+
+static NTSTATUS put(struct query *query, const FILE_FULL_EA_INFORMATION *ea, ULONG size)
+{
+    ULONG at = round4(query->used);
+    if (at + size > query->room)
+        return query->last == MAXULONG ? STATUS_BUFFER_TOO_SMALL : STATUS_BUFFER_OVERFLOW;
+    memcpy(query->buffer + at, ea, size);
+    ((PFILE_FULL_EA_INFORMATION)(PVOID)(query->buffer + at))->NextEntryOffset = 0;
+    if (query->last != MAXULONG)
+        *(ULONG *)(query->buffer + query->last) = at - query->last;
+    query->last = at;
+    query->used = at + size;
+    return STATUS_SUCCESS;
+}
+
+/* Those asked for by name; one that is not there comes with an empty value. */
+static NTSTATUS query_named(struct memfs_node *node, struct query *query, const FILE_GET_EA_INFORMATION *names)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    for (; NT_SUCCESS(status); names = (const VOID *)((const UCHAR *)names + names->NextEntryOffset)) {
+        const FILE_FULL_EA_INFORMATION *ea = find(node, names->EaName, names->EaNameLength);
+        UCHAR empty[sizeof(FILE_FULL_EA_INFORMATION) + 256] = {0};
+        FILE_FULL_EA_INFORMATION *absent = (PVOID)empty;
+        absent->EaNameLength = names->EaNameLength;
+        memcpy(absent->EaName, names->EaName, names->EaNameLength);
+        status = put(query, ea ? ea : absent, size_of(ea ? ea : absent));
+        if (!names->NextEntryOffset)
+            break;
+    }
+    return status;
+}
+
+static NTSTATUS query_rest(struct memfs_node *node, struct query *query, struct memfs_ccb *ccb, bool single)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    ULONG index = 0;
+    if (node->ea_length == 0)
+        return STATUS_NO_EAS_ON_FILE;
+    for (ULONG at = 0; at < node->ea_length && NT_SUCCESS(status); index++) {
+        const FILE_FULL_EA_INFORMATION *ea = (const VOID *)(node->ea + at);
+        at += ea->NextEntryOffset;
+        if (index < ccb->ea_index)
+            continue;
+        status = put(query, ea, size_of(ea));
+        if (NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
+            ccb->ea_index = index + 1;
+        if (single)
+            break;
+    }
+    return NT_SUCCESS(status) && query->last == MAXULONG ? STATUS_NO_MORE_EAS : status;
+}
+
+NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    PFILE_OBJECT file = stack->FileObject;
+    struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
+    struct query query = {.buffer = MemfsBuffer(irp), .room = stack->Parameters.QueryEa.Length, .last = MAXULONG};
+    if (!scb || !scb->node || !file->FsContext2)
+        return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
+    if (!scb->volume->store->ntfs)
+        return MemfsComplete(irp, STATUS_EAS_NOT_SUPPORTED, 0);
+    if (scb->volume->dismounted)
+        return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
+    if (!query.buffer && query.room)
+        return MemfsComplete(irp, STATUS_INVALID_USER_BUFFER, 0);
+    struct memfs_ccb *ccb = MemfsCcbOf(file);
+    NTSTATUS status;
+    FsRtlEnterFileSystem();
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    ExAcquireFastMutex(&scb->node->lock);
+    if (stack->Parameters.QueryEa.EaList) {
+        status = query_named(scb->node, &query, stack->Parameters.QueryEa.EaList);
+    } else {
+        if (stack->Flags & SL_RESTART_SCAN)
+            ccb->ea_index = 0;
+        if (stack->Flags & SL_INDEX_SPECIFIED)
+            ccb->ea_index = stack->Parameters.QueryEa.EaIndex ? stack->Parameters.QueryEa.EaIndex - 1 : 0;
+        status = query_rest(scb->node, &query, ccb, (stack->Flags & SL_RETURN_SINGLE_ENTRY) != 0);
+    }
+    ExReleaseFastMutex(&scb->node->lock);
+    ExReleaseResourceLite(&scb->main);
+    FsRtlExitFileSystem();
+    return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);
+}
+
+NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    PFILE_OBJECT file = stack->FileObject;
+    struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
+    PVOID list = MemfsBuffer(irp);
+    ULONG bad = 0;
+    if (!scb || !scb->node || !file->FsContext2)
+        return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
+    if (!scb->volume->store->ntfs)
+        return MemfsComplete(irp, STATUS_EAS_NOT_SUPPORTED, 0);
+    if (scb->volume->dismounted)
+        return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
+    if (MemfsIsReadOnly(scb->volume))
+        return MemfsComplete(irp, STATUS_MEDIA_WRITE_PROTECTED, 0);
+    FsRtlEnterFileSystem();
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length, &bad);
+    ExReleaseResourceLite(&scb->main);
+    if (NT_SUCCESS(status))
+        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA, FILE_ACTION_MODIFIED);
+    FsRtlExitFileSystem();
+    return MemfsComplete(irp, status, NT_SUCCESS(status) ? 0 : bad);
+}

@@ -1,0 +1,377 @@
+/* The in-memory file system driver: what its files share.
+ *
+ * A disk holds a store: the tree of nodes (file records) with their names (links) and data streams. It outlives mounts.
+ * A mounted volume is a device; each stream, directory and volume that was ever opened has a stream control block, to
+ * which FILE_OBJECT.FsContext points; FsContext2 is the open's own context block.
+ *
+ * Lifetimes:
+ * 1. A node lives while it has a name, a control block or a holder. Its data goes with it.
+ * 2. A control block stays when its last file object is closed, and a reopen finds it again (with its filter contexts).
+ *    It goes when its stream was deleted, its volume is trimmed or dismounted: then its contexts are torn down.
+ * 3. A volume that is dismounted with files open answers STATUS_VOLUME_DISMOUNTED; its device goes with the last file.
+ *
+ * Locks, in the order they are taken: a control block's main resource, its paging resource, volume.tree (names of the
+ * whole tree; exclusive: a rename, a deletion), node.lock (two: by address), then volume.lock. The data of a stream has
+ * a lock of its own, the last of all. */
+#ifndef FLTSIM_MEMFS_MEMFS_H
+#define FLTSIM_MEMFS_MEMFS_H
+
+#include <ntifs.h>
+
+#include "memfs/disk.h"
+#include "sim/machine.h"
+#include "trace/trace.h"
+
+#include <stdbool.h>
+
+enum { MEMFS_PAGE = 4096, MEMFS_SECTOR = 512, MEMFS_CLUSTER = 4096, MEMFS_MAX_NAME = 255, MEMFS_SHORT = 12 };
+enum { MEMFS_TAG = 'sfmM' };
+
+struct memfs_store;
+struct memfs_volume;
+struct memfs_scb;
+struct memfs_node;
+
+/* -- what is on the disk -------------------------------------------------------------------------------------- */
+
+struct memfs_stream {
+    struct memfs_stream *next; /* memfs_node.streams; the unnamed one of a file comes first */
+    struct memfs_node *node;
+    struct memfs_scb *scb;     /* cached or open, or NULL; under node.lock */
+    LONGLONG size, allocated, valid; /* as of the last time nobody had it open */
+    LONGLONG charged;          /* of memfs_store.used */
+    FAST_MUTEX lock;           /* pages */
+    UCHAR **pages;             /* NULL: zeros */
+    ULONG page_count;
+    bool sparse, compressed, removed, delete_pending;
+    USHORT name_length;        /* bytes */
+    WCHAR *name;
+};
+
+struct memfs_link {
+    struct memfs_link *next;   /* memfs_node.links */
+    struct memfs_node *parent; /* referenced; NULL: the root's own */
+    struct memfs_node *node;   /* referenced while not removed */
+    volatile LONG references;  /* one while in the tree */
+    volatile LONG handles;     /* opens through this name, until cleanup */
+    ULONG sequence;            /* FAT: the order of a directory */
+    bool removed, delete_pending, short_only;
+    USHORT name_length;        /* bytes */
+    USHORT short_length;       /* bytes; 0: none */
+    WCHAR short_name[MEMFS_SHORT];
+    WCHAR *name, *upcased;
+};
+
+struct memfs_node {
+    volatile LONG references;
+    struct memfs_store *store;
+    LONGLONG id;
+    struct memfs_node *next_id; /* memfs_store.ids */
+    FAST_MUTEX lock;            /* everything below */
+    ULONG attributes;
+    LONGLONG created, accessed, written, changed;
+    struct memfs_link *links;
+    volatile LONG link_count;
+    struct memfs_stream *streams;
+    struct memfs_link **children; /* of a directory, by upcased name */
+    ULONG child_count, child_capacity;
+    struct memfs_scb *directory;  /* its control block as a directory */
+    PVOID file_contexts;          /* FSRTL_ADVANCED_FCB_HEADER.FileContextSupportPointer */
+    LONG scbs;
+    PREPARSE_DATA_BUFFER reparse;
+    ULONG reparse_length;
+    UCHAR *ea;                    /* FILE_FULL_EA_INFORMATION list, packed */
+    ULONG ea_length;
+    PVOID security;
+    ULONG security_length;
+    bool has_object_id;
+    FILE_OBJECTID_BUFFER object_id;
+};
+
+enum { MEMFS_ID_BUCKETS = 64 };
+
+struct memfs_store {
+    volatile LONG references;
+    struct fltsim_volume_options options;
+    bool ntfs;
+    ULONG serial;
+    USHORT label_length;
+    WCHAR label[MAXIMUM_VOLUME_LABEL_LENGTH / sizeof(WCHAR)];
+    LONGLONG size, created;
+    volatile LONG64 used; /* bytes in allocated clusters */
+    volatile LONG64 next_id;
+    volatile LONG next_sequence;
+    struct memfs_node *root;
+    FAST_MUTEX ids_lock;
+    struct memfs_node *ids[MEMFS_ID_BUCKETS]; /* NTFS: every node */
+    bool has_object_id;
+    GUID object_id;
+    struct memfs_completions *completions; /* disk.c: the thread that completes transfers, or NULL */
+    PDEVICE_OBJECT disk;
+};
+
+/* -- what is open ------------------------------------------------------------------------------------------------ */
+
+enum memfs_kind { MEMFS_STREAM = 0x0705, MEMFS_DIRECTORY, MEMFS_VOLUME };
+
+struct memfs_scb {
+    FSRTL_ADVANCED_FCB_HEADER header;
+    SECTION_OBJECT_POINTERS sections;
+    ERESOURCE main, paging;
+    FAST_MUTEX header_mutex;
+    struct memfs_volume *volume;
+    struct memfs_node *node;     /* referenced; NULL: the volume */
+    struct memfs_stream *stream; /* NULL: a directory, the volume */
+    SHARE_ACCESS share;
+    PFILE_LOCK locks;            /* made at the first lock */
+    volatile LONG references;    /* file objects not closed yet, and holders */
+    volatile LONG handles;       /* file objects not cleaned up yet */
+    volatile LONG uncached;      /* of these: opened without buffering */
+    bool paging_file;
+    LIST_ENTRY link;             /* memfs_volume.scbs */
+};
+
+enum memfs_ccb_flags {
+    MEMFS_CCB_DELETE_ON_CLOSE = 1,
+    MEMFS_CCB_POSIX_DELETE = 2,
+    MEMFS_CCB_BY_ID = 4,
+    MEMFS_CCB_SHORT_NAME = 8,   /* the last component was opened by its short name */
+    MEMFS_CCB_USER_TIMES = 16,  /* the handle set the write time: do not update it */
+    MEMFS_CCB_STARTED = 32,     /* enumeration */
+    MEMFS_CCB_DIRECT = 64,      /* FSCTL_ALLOW_EXTENDED_DASD_IO */
+    MEMFS_CCB_NO_TIMES = 128,
+    MEMFS_CCB_IGNORE_CASE = 256,
+    MEMFS_CCB_PREPARED_STREAM = 512,
+};
+
+struct memfs_ccb {
+    struct memfs_link *link; /* referenced; NULL: the volume */
+    ULONG flags;
+    ACCESS_MASK access;
+    UNICODE_STRING pattern;  /* upcased; of the enumeration */
+    UNICODE_STRING watched;  /* pool: the folder's path when it was first watched */
+    LONG position;           /* 0: ".", 1: "..", 2: after the name (or sequence) below */
+    WCHAR *last;             /* upcased name that the enumeration gave last */
+    USHORT last_length;
+    WCHAR *last_exact;
+    ULONG last_sequence;
+    ULONG ea_index;
+};
+
+struct memfs_volume { /* extension of the volume's device */
+    ULONG kind;                /* as memfs_control's: MEMFS_VOLUME_DEVICE */
+    PDEVICE_OBJECT device, disk;
+    PVPB vpb;
+    struct memfs_store *store; /* referenced */
+    ERESOURCE tree;
+    FAST_MUTEX lock;           /* scbs, state */
+    LIST_ENTRY scbs;           /* memfs_scb.link */
+    struct memfs_scb *self;    /* opens of the volume itself */
+    PNOTIFY_SYNC notify;
+    LIST_ENTRY watchers;       /* of FsRtlNotify */
+    PFILE_OBJECT locked_by;
+    bool dismounted, deleting;
+    volatile LONG references;  /* of one who works on it outside of a request */
+    WORK_QUEUE_ITEM work;
+    LIST_ENTRY link;           /* memfs_state.volumes */
+};
+
+struct memfs_control { /* extension of "\Ntfs", "\Fat" and of the disks */
+    ULONG kind;
+    bool ntfs;
+    struct memfs_store *store; /* a disk's */
+};
+enum { MEMFS_CONTROL_DEVICE = 'ctrl', MEMFS_DISK_DEVICE = 'disk', MEMFS_VOLUME_DEVICE = 'vol ' };
+
+struct memfs_state {
+    PDRIVER_OBJECT drivers[2]; /* NTFS-like, FAT-like */
+    PDRIVER_OBJECT disk_driver;
+    PDEVICE_OBJECT control[2];
+    FAST_MUTEX lock;
+    LIST_ENTRY volumes;        /* memfs_volume.link */
+    volatile LONG volume_count;
+    volatile LONG disks;       /* numbers given out */
+    FAST_IO_DISPATCH fast_io, no_fast_io;
+};
+extern struct memfs_state *memfs;
+
+/* -- little things ---------------------------------------------------------------------------------------------------- */
+
+static inline LONGLONG MemfsLoad(const LARGE_INTEGER *size) { return __atomic_load_n(&size->QuadPart, __ATOMIC_RELAXED); }
+static inline void MemfsStore(LARGE_INTEGER *size, LONGLONG value)
+{
+    __atomic_store_n(&size->QuadPart, value, __ATOMIC_RELAXED);
+}
+/* For sizes that several threads push forward. */
+static inline void MemfsRaise(LARGE_INTEGER *size, LONGLONG value)
+{
+    LONGLONG now = MemfsLoad(size);
+    while (now < value && !__atomic_compare_exchange_n(&size->QuadPart, &now, value, true, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED))
+        ;
+}
+static inline void MemfsMark(PFILE_OBJECT file, ULONG flags)
+{
+    if ((__atomic_load_n(&file->Flags, __ATOMIC_RELAXED) & flags) != flags)
+        __atomic_or_fetch(&file->Flags, flags, __ATOMIC_RELAXED);
+}
+static inline LONGLONG MemfsNow(void)
+{
+    LARGE_INTEGER now;
+    KeQuerySystemTime(&now);
+    return now.QuadPart;
+}
+static inline LONGLONG MemfsTime(const LONGLONG *time) { return __atomic_load_n(time, __ATOMIC_RELAXED); }
+static inline void MemfsSetTime(LONGLONG *time, LONGLONG value) { __atomic_store_n(time, value, __ATOMIC_RELAXED); }
+static inline LONGLONG MemfsRound(LONGLONG size) { return (size + MEMFS_CLUSTER - 1) & ~(LONGLONG)(MEMFS_CLUSTER - 1); }
+static inline ULONG MemfsBits(const struct memfs_node *node)
+{
+    return __atomic_load_n(&node->attributes, __ATOMIC_RELAXED);
+}
+static inline void MemfsSetBits(struct memfs_node *node, ULONG attributes)
+{
+    __atomic_store_n(&node->attributes, attributes, __ATOMIC_RELAXED);
+}
+static inline bool MemfsIsDirectory(const struct memfs_node *node)
+{
+    return (MemfsBits(node) & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+static inline struct memfs_scb *MemfsScbOf(PFILE_OBJECT file) { return file->FsContext; }
+static inline struct memfs_ccb *MemfsCcbOf(PFILE_OBJECT file) { return file->FsContext2; }
+static inline bool MemfsIsReadOnly(const struct memfs_volume *volume) { return volume->store->options.read_only; }
+WCHAR MemfsUpcaseSlow(WCHAR unit);
+static inline WCHAR MemfsUpcase(WCHAR unit)
+{
+    if (unit < 0x80)
+        return unit >= 'a' && unit <= 'z' ? (WCHAR)(unit - 32) : unit;
+    return MemfsUpcaseSlow(unit);
+}
+/* A copy (sim_free). */
+WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes);
+
+NTSTATUS MemfsComplete(PIRP irp, NTSTATUS status, ULONG_PTR information);
+/* The buffer of a request, whichever way it came. */
+PVOID MemfsBuffer(PIRP irp);
+
+/* -- node.c: the tree --------------------------------------------------------------------------------------------------- */
+
+struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes);
+void MemfsReferenceNode(struct memfs_node *node);
+void MemfsReleaseNode(struct memfs_node *node);
+struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id); /* referenced, or NULL */
+struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id);
+void MemfsReferenceLink(struct memfs_link *link);
+void MemfsReleaseLink(struct memfs_link *link);
+/* directory->lock held. The child of that name; *by_short: it is the short name that matched. Not referenced. */
+struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name, bool case_sensitive,
+                               bool *by_short);
+/* directory->lock held. Gives the node one more name there: one reference is the tree's, the result is not
+ * referenced. STATUS_OBJECT_NAME_COLLISION. */
+NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node, const UNICODE_STRING *name,
+                         struct memfs_link **link);
+/* parent's and node's locks are taken. Takes the name away for good. */
+void MemfsRemoveLink(struct memfs_link *link);
+/* volume.tree exclusive: moves a name. */
+NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target, const UNICODE_STRING *name);
+/* The path of a name, with a first backslash: pool (MEMFS_TAG). volume.tree held. */
+NTSTATUS MemfsPathOf(struct memfs_link *link, const struct memfs_stream *stream, bool last_short,
+                     PUNICODE_STRING path);
+/* Index of the first child whose upcased name is above (or, at_or: at or above) the one given. */
+ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT length, const WCHAR *exact);
+bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild);
+bool MemfsIs8Dot3(const UNICODE_STRING *name);
+
+/* -- stream.c: data, control blocks -------------------------------------------------------------------------------------- */
+
+struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name);
+/* node->lock held. name NULL or empty: the unnamed one. */
+struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRING *name);
+/* Takes a stream's data away (its memory goes when nobody has it open). */
+void MemfsDiscardStream(struct memfs_stream *stream);
+void MemfsFreeStream(struct memfs_stream *stream);
+NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
+NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer, ULONG length);
+void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
+/* Bytes that hold data now (for sparse files). */
+LONGLONG MemfsDataBytes(struct memfs_stream *stream);
+
+/* The control block of a stream (NULL: of the node as a directory), with one more reference. */
+struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream);
+void MemfsReferenceScb(struct memfs_scb *scb);
+/* The last one off a deleted or dismounted stream takes it apart. */
+void MemfsReleaseScb(struct memfs_scb *scb);
+/* Main resource exclusive: sets the sizes, accounts for the clusters. STATUS_DISK_FULL. */
+NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation);
+NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size);
+void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);
+/* Every control block (idle_only: of streams that no handle has open) in turn; with `flag` the idle ones go after. */
+void MemfsEachScb(struct memfs_volume *volume, bool idle_only, void (*visit)(struct memfs_scb *scb, bool flag),
+                  bool flag);
+void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except);
+void MemfsDropAll(struct memfs_volume *volume, bool write_back);
+
+/* -- volume.c --------------------------------------------------------------------------------------------------------------- */
+
+NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp);
+/* STATUS_SUCCESS, or why the request cannot go on. */
+NTSTATUS MemfsCheckVolume(struct memfs_volume *volume);
+void MemfsDismountVolume(struct memfs_volume *volume, bool write_back);
+/* After a close: a dismounted volume whose last file went is deleted, from a worker thread. */
+void MemfsCheckDelete(struct memfs_volume *volume);
+void MemfsTrimVolume(struct memfs_volume *volume);
+/* Is any file of the volume open, apart from `except` (a file object), counting handles? */
+bool MemfsIsInUse(struct memfs_volume *volume, PFILE_OBJECT except);
+NTSTATUS MemfsFlushVolume(struct memfs_volume *volume);
+
+/* -- dirctl.c ----------------------------------------------------------------------------------------------------------------- */
+
+void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link, const struct memfs_stream *stream, ULONG filter,
+                 ULONG action);
+
+/* -- disk.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* NULL: not a disk of ours. */
+struct memfs_store *MemfsStoreOf(PDEVICE_OBJECT disk);
+void MemfsReferenceStore(struct memfs_store *store);
+void MemfsReleaseStore(struct memfs_store *store);
+/* Completes a transfer as the volume was told to: at once, or from the disk's thread (STATUS_PENDING). */
+NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS status, ULONG_PTR information);
+DRIVER_DISPATCH MemfsDiskControl;
+
+/* -- the IRP majors, one file each ---------------------------------------------------------------------------------------------- */
+
+DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInformation, MemfsSetInformation, MemfsQueryEa,
+    MemfsSetEa, MemfsFlushBuffers, MemfsQueryVolumeInformation, MemfsSetVolumeInformation, MemfsDirectoryControl,
+    MemfsFileSystemControl, MemfsDeviceControl, MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity,
+    MemfsSetSecurity, MemfsPnp;
+
+/* create.c: the name part that SL_OPEN_TARGET_DIRECTORY and renames share. */
+struct memfs_name {
+    UNICODE_STRING file, stream;
+    bool has_stream, default_stream, index;
+};
+NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct memfs_name *name);
+/* Main resource exclusive. May the file be deleted? Marks it (posix: so that cleanup takes the name at once). */
+NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags);
+NTSTATUS MemfsRename(struct memfs_volume *volume, PFILE_OBJECT file, PIRP irp, bool link);
+NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file, FILE_INFORMATION_CLASS kind,
+                                  PVOID buffer, BOOLEAN advance_only);
+/* ea.c */
+NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
+/* fastio.c */
+void MemfsFillFastIo(PFAST_IO_DISPATCH table, bool transfers);
+extern CACHE_MANAGER_CALLBACKS MemfsCacheCallbacks;
+/* Starts caching on the file object if it does not yet. */
+void MemfsStartCaching(struct memfs_scb *scb, PFILE_OBJECT file);
+NTSTATUS MemfsExceptionStatus(NTSTATUS code);
+
+void MemfsFillBasic(struct memfs_node *node, PFILE_BASIC_INFORMATION info);
+void MemfsFillStandard(struct memfs_scb *scb, PFILE_OBJECT file, PFILE_STANDARD_INFORMATION info);
+void MemfsFillNetwork(struct memfs_scb *scb, PFILE_NETWORK_OPEN_INFORMATION info);
+ULONG MemfsAttributes(const struct memfs_node *node, const struct memfs_stream *stream);
+ULONG MemfsReparseTag(const struct memfs_node *node);
+
+bool MemfspStart(void);
+void MemfspStop(void);
+
+#endif

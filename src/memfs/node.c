@@ -1,0 +1,446 @@
+/* The tree: nodes, their names, directories sorted by name. */
+#include "memfs/memfs.h"
+
+#include <string.h>
+
+WCHAR MemfsUpcaseSlow(WCHAR unit) { return RtlUpcaseUnicodeChar(unit); }
+
+WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes)
+{
+    WCHAR *copy = sim_alloc(bytes + sizeof(WCHAR));
+    memcpy(copy, text, bytes);
+    return copy;
+}
+
+/* -- nodes ------------------------------------------------------------------------------------------------------ */
+
+static struct memfs_node **bucket_of(struct memfs_store *store, LONGLONG id)
+{
+    return &store->ids[(ULONGLONG)id % MEMFS_ID_BUCKETS];
+}
+
+struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
+{
+    struct memfs_node *node = sim_alloc(sizeof *node);
+    node->references = 1;
+    node->store = store;
+    node->attributes = attributes;
+    node->created = node->accessed = node->written = node->changed = MemfsNow();
+    ExInitializeFastMutex(&node->lock);
+    LONGLONG index = InterlockedIncrement64(&store->next_id);
+    node->id = store->ntfs ? index | (LONGLONG)1 << 48 : index << 5;
+    if (store->ntfs) {
+        ExAcquireFastMutex(&store->ids_lock);
+        node->next_id = *bucket_of(store, node->id);
+        *bucket_of(store, node->id) = node;
+        ExReleaseFastMutex(&store->ids_lock);
+    }
+    return node;
+}
+
+void MemfsReferenceNode(struct memfs_node *node) { InterlockedIncrement(&node->references); }
+
+static void forget_id(struct memfs_node *node)
+{
+    struct memfs_node **link = bucket_of(node->store, node->id);
+    while (*link && *link != node)
+        link = &(*link)->next_id;
+    if (*link)
+        *link = node->next_id;
+}
+
+static void free_node(struct memfs_node *node)
+{
+    for (struct memfs_stream *stream = node->streams, *next; stream; stream = next) {
+        next = stream->next;
+        MemfsFreeStream(stream);
+    }
+    sim_free(node->children);
+    sim_free(node->reparse);
+    sim_free(node->ea);
+    sim_free(node->security);
+    sim_free(node);
+}
+
+void MemfsReleaseNode(struct memfs_node *node)
+{
+    struct memfs_store *store = node->store;
+    if (!store->ntfs) {
+        if (InterlockedDecrement(&node->references) == 0)
+            free_node(node);
+        return;
+    }
+    /* Whoever finds a node by its id does so under ids_lock: the last reference goes under it, too. */
+    LONG now = node->references;
+    while (now > 1) {
+        LONG seen = InterlockedCompareExchange(&node->references, now - 1, now);
+        if (seen == now)
+            return;
+        now = seen;
+    }
+    ExAcquireFastMutex(&store->ids_lock);
+    bool last = InterlockedDecrement(&node->references) == 0;
+    if (last)
+        forget_id(node);
+    ExReleaseFastMutex(&store->ids_lock);
+    if (last)
+        free_node(node);
+}
+
+struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id)
+{
+    ExAcquireFastMutex(&store->ids_lock);
+    struct memfs_node *node = *bucket_of(store, id);
+    while (node && node->id != id)
+        node = node->next_id;
+    if (node && node->link_count > 0)
+        MemfsReferenceNode(node);
+    else
+        node = NULL;
+    ExReleaseFastMutex(&store->ids_lock);
+    return node;
+}
+
+struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id)
+{
+    struct memfs_node *found = NULL;
+    ExAcquireFastMutex(&store->ids_lock);
+    for (unsigned i = 0; i < MEMFS_ID_BUCKETS && !found; i++)
+        for (struct memfs_node *node = store->ids[i]; node && !found; node = node->next_id)
+            if (node->has_object_id && memcmp(node->object_id.ObjectId, id, sizeof *id) == 0)
+                found = node;
+    if (found)
+        MemfsReferenceNode(found);
+    ExReleaseFastMutex(&store->ids_lock);
+    return found;
+}
+
+/* -- names in a directory -------------------------------------------------------------------------------------------- */
+
+void MemfsReferenceLink(struct memfs_link *link) { InterlockedIncrement(&link->references); }
+
+void MemfsReleaseLink(struct memfs_link *link)
+{
+    if (InterlockedDecrement(&link->references) > 0)
+        return;
+    if (link->parent)
+        MemfsReleaseNode(link->parent);
+    MemfsReleaseNode(link->node);
+    sim_free(link->name);
+    sim_free(link->upcased);
+    sim_free(link);
+}
+
+static int compare_text(const WCHAR *a, USHORT a_bytes, const WCHAR *b, USHORT b_bytes)
+{
+    USHORT units = (a_bytes < b_bytes ? a_bytes : b_bytes) / sizeof(WCHAR);
+    for (USHORT i = 0; i < units; i++)
+        if (a[i] != b[i])
+            return a[i] < b[i] ? -1 : 1;
+    return a_bytes == b_bytes ? 0 : a_bytes < b_bytes ? -1 : 1;
+}
+
+/* First child that is not below the upcased name. */
+static ULONG lower_bound(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
+{
+    ULONG low = 0, high = directory->child_count;
+    while (low < high) {
+        ULONG middle = (low + high) / 2;
+        struct memfs_link *link = directory->children[middle];
+        if (compare_text(link->upcased, link->name_length, upcased, bytes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes, const WCHAR *exact)
+{
+    ULONG index = lower_bound(directory, upcased, bytes);
+    while (index < directory->child_count) {
+        struct memfs_link *link = directory->children[index];
+        int order = compare_text(link->upcased, link->name_length, upcased, bytes);
+        if (order > 0 || (order == 0 && compare_text(link->name, link->name_length, exact, bytes) > 0))
+            break;
+        index++;
+    }
+    return index;
+}
+
+static void upcase(WCHAR *to, const UNICODE_STRING *name)
+{
+    for (USHORT i = 0; i < name->Length / sizeof(WCHAR); i++)
+        to[i] = MemfsUpcase(name->Buffer[i]);
+}
+
+static struct memfs_link *find_short(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
+{
+    for (ULONG i = 0; i < directory->child_count; i++) {
+        struct memfs_link *link = directory->children[i];
+        if (link->short_length == bytes && memcmp(link->short_name, upcased, bytes) == 0)
+            return link;
+    }
+    return NULL;
+}
+
+struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name, bool case_sensitive,
+                               bool *by_short)
+{
+    WCHAR upcased[MEMFS_MAX_NAME];
+    struct memfs_link *found = NULL;
+    *by_short = false;
+    if (name->Length > sizeof upcased)
+        return NULL;
+    upcase(upcased, name);
+    for (ULONG i = lower_bound(directory, upcased, name->Length); i < directory->child_count; i++) {
+        struct memfs_link *link = directory->children[i];
+        if (link->name_length != name->Length || memcmp(link->upcased, upcased, name->Length) != 0)
+            break;
+        if (memcmp(link->name, name->Buffer, name->Length) == 0)
+            return link;
+        if (!found && !case_sensitive)
+            found = link;
+    }
+    if (!found && name->Length <= MEMFS_SHORT * sizeof(WCHAR)) {
+        found = find_short(directory, upcased, name->Length);
+        *by_short = found != NULL;
+    }
+    return found;
+}
+
+/* -- short names ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_short_unit(WCHAR c)
+{
+    return c > 0x20 && c < 0x7f && !strchr("\"*+,/:;<=>?[\\]|.", (int)c);
+}
+
+bool MemfsIs8Dot3(const UNICODE_STRING *name)
+{
+    USHORT units = name->Length / sizeof(WCHAR), dot = units;
+    for (USHORT i = 0; i < units; i++) {
+        if (name->Buffer[i] == '.' && dot == units)
+            dot = i;
+        else if (!is_short_unit(name->Buffer[i]))
+            return false;
+    }
+    return dot >= 1 && dot <= 8 && (dot == units || (units - dot - 1 >= 1 && units - dot - 1 <= 3));
+}
+
+static USHORT take_units(WCHAR *to, const WCHAR *from, USHORT count, USHORT room)
+{
+    USHORT taken = 0;
+    for (USHORT i = 0; i < count && taken < room; i++) {
+        if (from[i] == ' ' || from[i] == '.')
+            continue;
+        to[taken++] = is_short_unit(from[i]) ? MemfsUpcase(from[i]) : '_';
+    }
+    return taken;
+}
+
+static void make_short_name(struct memfs_node *directory, struct memfs_link *link)
+{
+    USHORT units = link->name_length / sizeof(WCHAR), dot = units;
+    WCHAR base[6], extension[3], trial[MEMFS_SHORT];
+    for (USHORT i = units; i > 1 && dot == units; i--)
+        if (link->name[i - 1] == '.')
+            dot = (USHORT)(i - 1);
+    USHORT base_length = take_units(base, link->name, dot, 6);
+    USHORT extension_length = dot < units ? take_units(extension, link->name + dot + 1, units - dot - 1, 3) : 0;
+    for (ULONG number = 1; number < 1000000; number++) {
+        char digits[8];
+        USHORT count = 0, length = 0;
+        for (ULONG rest = number; rest; rest /= 10)
+            digits[count++] = (char)('0' + rest % 10);
+        USHORT keep = (USHORT)(base_length + count + 1 > 8 ? 7 - count : base_length);
+        for (USHORT i = 0; i < keep; i++)
+            trial[length++] = base[i];
+        trial[length++] = '~';
+        while (count)
+            trial[length++] = (WCHAR)digits[--count];
+        if (extension_length)
+            trial[length++] = '.';
+        for (USHORT i = 0; i < extension_length; i++)
+            trial[length++] = extension[i];
+        if (find_short(directory, trial, (USHORT)(length * sizeof(WCHAR))))
+            continue;
+        memcpy(link->short_name, trial, length * sizeof(WCHAR));
+        link->short_length = (USHORT)(length * sizeof(WCHAR));
+        return;
+    }
+}
+
+/* -- adding, removing, moving -------------------------------------------------------------------------------------------- */
+
+static void put_child(struct memfs_node *directory, struct memfs_link *link)
+{
+    if (directory->child_count == directory->child_capacity) {
+        directory->child_capacity = directory->child_capacity ? directory->child_capacity * 2 : 8;
+        directory->children = sim_realloc(directory->children, directory->child_capacity * sizeof *directory->children);
+    }
+    ULONG index = MemfsChildAfter(directory, link->upcased, link->name_length, link->name);
+    memmove(directory->children + index + 1, directory->children + index,
+            (directory->child_count - index) * sizeof *directory->children);
+    directory->children[index] = link;
+    directory->child_count++;
+}
+
+static void take_child(struct memfs_link *link)
+{
+    struct memfs_node *directory = link->parent;
+    ULONG index = lower_bound(directory, link->upcased, link->name_length);
+    while (index < directory->child_count && directory->children[index] != link)
+        index++;
+    directory->child_count--;
+    memmove(directory->children + index, directory->children + index + 1,
+            (directory->child_count - index) * sizeof *directory->children);
+}
+
+static void set_name(struct memfs_link *link, const UNICODE_STRING *name)
+{
+    link->name_length = name->Length;
+    link->name = MemfsCopyText(name->Buffer, name->Length);
+    link->upcased = sim_alloc(name->Length + sizeof(WCHAR));
+    upcase(link->upcased, name);
+    link->short_length = 0;
+}
+
+static void touch(struct memfs_node *directory)
+{
+    LONGLONG now = MemfsNow();
+    MemfsSetTime(&directory->written, now);
+    MemfsSetTime(&directory->changed, now);
+}
+
+NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node, const UNICODE_STRING *name,
+                         struct memfs_link **result)
+{
+    bool by_short;
+    if (MemfsLookup(directory, name, false, &by_short))
+        return STATUS_OBJECT_NAME_COLLISION;
+    struct memfs_link *link = sim_alloc(sizeof *link);
+    link->references = 1;
+    link->parent = directory;
+    link->node = node;
+    link->sequence = (ULONG)InterlockedIncrement(&node->store->next_sequence);
+    set_name(link, name);
+    if (!MemfsIs8Dot3(name))
+        make_short_name(directory, link);
+    MemfsReferenceNode(directory);
+    MemfsReferenceNode(node);
+    put_child(directory, link);
+    touch(directory);
+    link->next = node->links;
+    node->links = link;
+    InterlockedIncrement(&node->link_count);
+    *result = link;
+    return STATUS_SUCCESS;
+}
+
+void MemfsRemoveLink(struct memfs_link *link)
+{
+    struct memfs_node *node = link->node;
+    if (link->removed)
+        return;
+    link->removed = true;
+    take_child(link);
+    touch(link->parent);
+    for (struct memfs_link **at = &node->links; *at; at = &(*at)->next)
+        if (*at == link) {
+            *at = link->next;
+            break;
+        }
+    MemfsSetTime(&node->changed, MemfsNow());
+    InterlockedDecrement(&node->link_count);
+    MemfsReleaseLink(link);
+}
+
+NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target, const UNICODE_STRING *name)
+{
+    struct memfs_node *from = link->parent;
+    struct memfs_node *first = from < target ? from : target, *second = from < target ? target : from;
+    WCHAR *old_name = link->name, *old_upcased = link->upcased;
+    ExAcquireFastMutex(&first->lock);
+    if (second != first)
+        ExAcquireFastMutex(&second->lock);
+    take_child(link);
+    set_name(link, name);
+    if (from != target) {
+        MemfsReferenceNode(target);
+        link->parent = target;
+        link->sequence = (ULONG)InterlockedIncrement(&link->node->store->next_sequence);
+        touch(from);
+    }
+    if (!MemfsIs8Dot3(name))
+        make_short_name(target, link);
+    put_child(target, link);
+    touch(target);
+    if (second != first)
+        ExReleaseFastMutex(&second->lock);
+    ExReleaseFastMutex(&first->lock);
+    if (from != target)
+        MemfsReleaseNode(from);
+    MemfsSetTime(&link->node->changed, MemfsNow());
+    sim_free(old_name);
+    sim_free(old_upcased);
+    return STATUS_SUCCESS;
+}
+
+/* -- paths ------------------------------------------------------------------------------------------------------------------ */
+
+static USHORT put_back(WCHAR *buffer, ULONG *at, const WCHAR *text, USHORT bytes)
+{
+    *at -= bytes;
+    memcpy((UCHAR *)buffer + *at, text, bytes);
+    return bytes;
+}
+
+NTSTATUS MemfsPathOf(struct memfs_link *link, const struct memfs_stream *stream, bool last_short,
+                     PUNICODE_STRING path)
+{
+    static const WCHAR slash = '\\', colon = ':';
+    ULONG total = 0;
+    ULONG suffix = stream && stream->name_length ? stream->name_length + (ULONG)sizeof(WCHAR) : 0;
+    for (struct memfs_link *at = link; at && at->parent; at = at->parent->links)
+        total += (ULONG)sizeof(WCHAR) + (last_short && at == link ? at->short_length : at->name_length);
+    if (total == 0)
+        total = sizeof(WCHAR);
+    total += suffix;
+    if (total > UNICODE_STRING_MAX_BYTES)
+        return STATUS_NAME_TOO_LONG;
+    path->Buffer = ExAllocatePoolWithTag(PagedPool, total, MEMFS_TAG);
+    if (!path->Buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    path->Length = path->MaximumLength = (USHORT)total;
+    if (suffix) {
+        put_back(path->Buffer, &total, stream->name, stream->name_length);
+        put_back(path->Buffer, &total, &colon, sizeof colon);
+    }
+    for (struct memfs_link *at = link; at && at->parent; at = at->parent->links) {
+        if (last_short && at == link)
+            put_back(path->Buffer, &total, at->short_name, at->short_length);
+        else
+            put_back(path->Buffer, &total, at->name, at->name_length);
+        put_back(path->Buffer, &total, &slash, sizeof slash);
+    }
+    if (total)
+        put_back(path->Buffer, &total, &slash, sizeof slash);
+    return STATUS_SUCCESS;
+}
+
+bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild)
+{
+    USHORT units = name->Length / sizeof(WCHAR);
+    if (units == 0 || units > MEMFS_MAX_NAME || name->Length % sizeof(WCHAR))
+        return false;
+    if (units <= 2 && name->Buffer[0] == '.' && name->Buffer[units - 1] == '.')
+        return false;
+    for (USHORT i = 0; i < units; i++) {
+        WCHAR c = name->Buffer[i];
+        bool is_wild = c == '*' || c == '?' || c == '"' || c == '<' || c == '>';
+        if (c < 0x20 || c == '/' || c == '\\' || c == '|' || c == ':' || (is_wild && !wild))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,429 @@
+/* The ends of a create: on something that is there, on something new, on the volume, on a rename's target. */
+#include "memfs/open.h"
+
+#include <string.h>
+
+/* -- the file object ------------------------------------------------------------------------------------------------- */
+
+void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link)
+{
+    PFILE_OBJECT file = open->file;
+    struct memfs_scb *scb = open->scb;
+    struct memfs_ccb *ccb = sim_alloc(sizeof *ccb);
+    ccb->flags = open->ccb_flags;
+    ccb->access = open->access;
+    if (open->options & FILE_DELETE_ON_CLOSE)
+        ccb->flags |= MEMFS_CCB_DELETE_ON_CLOSE;
+    if (!open->case_sensitive)
+        ccb->flags |= MEMFS_CCB_IGNORE_CASE;
+    ccb->link = link;
+    if (link) {
+        MemfsReferenceLink(link);
+        InterlockedIncrement(&link->handles);
+    }
+    InterlockedIncrement(&scb->handles);
+    file->FsContext = scb;
+    file->FsContext2 = ccb;
+    file->SectionObjectPointer = &scb->sections;
+    file->Vpb = open->volume->vpb;
+    if (scb->stream && !(file->Flags & FO_NO_INTERMEDIATE_BUFFERING))
+        file->Flags |= FO_CACHE_SUPPORTED;
+    open->scb = NULL; /* the file object's now */
+}
+
+static void grant(struct memfs_open *open)
+{
+    PACCESS_STATE state = open->security ? open->security->AccessState : NULL;
+    if (!state)
+        return;
+    state->PreviouslyGrantedAccess |= open->access;
+    state->RemainingDesiredAccess &= ~(open->access | MAXIMUM_ALLOWED);
+}
+
+/* -- sharing ------------------------------------------------------------------------------------------------------------ */
+
+static ACCESS_MASK added_access(const struct memfs_open *open)
+{
+    switch (open->disposition) {
+    case FILE_SUPERSEDE:
+        return DELETE;
+    case FILE_OVERWRITE:
+    case FILE_OVERWRITE_IF:
+        return FILE_WRITE_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES;
+    default:
+        return 0;
+    }
+}
+
+static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added)
+{
+    struct memfs_scb *scb = open->scb;
+    if (scb->handles == 0) {
+        IoSetShareAccess(open->access, open->share, open->file, &scb->share);
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS status = STATUS_SUCCESS;
+    if (added)
+        status = IoCheckShareAccess(open->access | added, open->share, open->file, &scb->share, FALSE);
+    if (NT_SUCCESS(status))
+        status = IoCheckShareAccess(open->access, open->share, open->file, &scb->share, TRUE);
+    return status;
+}
+
+/* -- what is there -------------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS check_kind(const struct memfs_open *open, const struct memfs_node *node)
+{
+    bool directory = MemfsIsDirectory(node) && !open->last.has_stream;
+    if (open->disposition == FILE_CREATE && !open->last.stream.Length)
+        return STATUS_OBJECT_NAME_COLLISION;
+    if (open->last.default_stream && MemfsIsDirectory(node))
+        return STATUS_FILE_IS_A_DIRECTORY;
+    if (directory && open->options & FILE_NON_DIRECTORY_FILE)
+        return STATUS_FILE_IS_A_DIRECTORY;
+    if (!directory && (open->want_directory || open->last.index))
+        return open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE) ? STATUS_OBJECT_NAME_INVALID
+                                                                             : STATUS_NOT_A_DIRECTORY;
+    if (directory && open->disposition != FILE_OPEN && open->disposition != FILE_OPEN_IF)
+        return STATUS_OBJECT_NAME_COLLISION;
+    return STATUS_SUCCESS;
+}
+
+static bool replaces(const struct memfs_open *open)
+{
+    return open->disposition == FILE_SUPERSEDE || open->disposition == FILE_OVERWRITE ||
+           open->disposition == FILE_OVERWRITE_IF;
+}
+
+static NTSTATUS check_attributes(const struct memfs_open *open, const struct memfs_node *node)
+{
+    bool read_only = MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !open->ignore_read_only;
+    if (read_only && !MemfsIsDirectory(node)) {
+        if (MemfsWrites(open->access) || replaces(open))
+            return STATUS_ACCESS_DENIED;
+        if (open->options & FILE_DELETE_ON_CLOSE)
+            return STATUS_CANNOT_DELETE;
+    }
+    if (open->options & FILE_DELETE_ON_CLOSE && node == node->store->root)
+        return STATUS_CANNOT_DELETE;
+    const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
+    if (replaces(open) && !open->last.stream.Length && MemfsBits(node) & guarded & ~open->attributes)
+        return STATUS_ACCESS_DENIED;
+    if (MemfsIsReadOnly(open->volume) && (MemfsWrites(open->access) || replaces(open) ||
+                                          open->options & FILE_DELETE_ON_CLOSE))
+        return STATUS_MEDIA_WRITE_PROTECTED;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS check_sections(const struct memfs_open *open)
+{
+    struct memfs_scb *scb = open->scb;
+    LARGE_INTEGER zero = {.QuadPart = 0};
+    if (!scb->stream)
+        return STATUS_SUCCESS;
+    if (scb->sections.ImageSectionObject && (MemfsWrites(open->access) || open->options & FILE_DELETE_ON_CLOSE) &&
+        !MmFlushImageSection(&scb->sections, MmFlushForWrite))
+        return open->options & FILE_DELETE_ON_CLOSE ? STATUS_CANNOT_DELETE : STATUS_SHARING_VIOLATION;
+    if (replaces(open) && !MmCanFileBeTruncated(&scb->sections, &zero))
+        return STATUS_USER_MAPPED_FILE;
+    return STATUS_SUCCESS;
+}
+
+/* Superseding or overwriting a file takes its other streams with it. */
+static void remove_named_streams(struct memfs_node *node)
+{
+    ExAcquireFastMutex(&node->lock);
+    for (struct memfs_stream **at = &node->streams; *at;) {
+        struct memfs_stream *stream = *at;
+        if (stream->name_length == 0) {
+            at = &stream->next;
+            continue;
+        }
+        stream->removed = true;
+        if (stream->scb) { /* goes with its control block */
+            at = &stream->next;
+            continue;
+        }
+        *at = stream->next;
+        MemfsFreeStream(stream);
+    }
+    ExReleaseFastMutex(&node->lock);
+}
+
+static NTSTATUS empty_stream(struct memfs_open *open)
+{
+    struct memfs_scb *scb = open->scb;
+    open->file->SectionObjectPointer = &scb->sections;
+    open->file->FsContext = scb;
+    NTSTATUS status = MemfsSetFileSize(scb, 0);
+    if (NT_SUCCESS(status))
+        MemfsTellCache(scb, open->file);
+    open->file->FsContext = NULL;
+    open->file->SectionObjectPointer = NULL;
+    if (NT_SUCCESS(status) && open->irp->Overlay.AllocationSize.QuadPart > 0)
+        status = MemfsSetAllocation(scb, open->irp->Overlay.AllocationSize.QuadPart);
+    return status;
+}
+
+static ULONG new_attributes(const struct memfs_open *open)
+{
+    const ULONG settable = FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
+                           FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_OFFLINE |
+                           FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+    return open->attributes & settable;
+}
+
+static NTSTATUS store_eas(struct memfs_open *open, struct memfs_node *node)
+{
+    PVOID list = open->irp->AssociatedIrp.SystemBuffer;
+    ULONG length = IoGetCurrentIrpStackLocation(open->irp)->Parameters.Create.EaLength, bad = 0;
+    if (!list || !length)
+        return STATUS_SUCCESS;
+    if (!open->volume->store->ntfs)
+        return STATUS_EAS_NOT_SUPPORTED;
+    if (open->options & FILE_NO_EA_KNOWLEDGE)
+        return STATUS_ACCESS_DENIED;
+    NTSTATUS status = MemfsStoreEas(node, list, length, &bad);
+    if (!NT_SUCCESS(status))
+        open->information = bad;
+    return status;
+}
+
+static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
+{
+    NTSTATUS status = empty_stream(open);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!open->last.stream.Length) {
+        ULONG attributes = new_attributes(open) | FILE_ATTRIBUTE_ARCHIVE;
+        remove_named_streams(node);
+        ExAcquireFastMutex(&node->lock);
+        if (open->disposition == FILE_SUPERSEDE)
+            MemfsSetBits(node, attributes);
+        else
+            MemfsSetBits(node, node->attributes | attributes);
+        sim_free(node->ea);
+        node->ea = NULL;
+        node->ea_length = 0;
+        ExReleaseFastMutex(&node->lock);
+        status = store_eas(open, node);
+    }
+    MemfsSetTime(&node->written, MemfsNow());
+    MemfsSetTime(&node->changed, MemfsNow());
+    MemfsNotify(open->volume, open->link, open->scb->stream,
+                FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE,
+                FILE_ACTION_MODIFIED);
+    open->information = open->disposition == FILE_SUPERSEDE ? FILE_SUPERSEDED : FILE_OVERWRITTEN;
+    return status;
+}
+
+/* open->scb is exclusive. */
+static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bool fresh)
+{
+    struct memfs_scb *scb = open->scb;
+    if (open->link->delete_pending || open->link->removed || node->link_count == 0 ||
+        (scb->stream && (scb->stream->delete_pending || scb->stream->removed)))
+        return STATUS_DELETE_PENDING;
+    NTSTATUS status = check_attributes(open, node);
+    if (NT_SUCCESS(status))
+        status = check_sections(open);
+    if (NT_SUCCESS(status))
+        status = take_share(open, added_access(open));
+    if (!NT_SUCCESS(status))
+        return status;
+    open->information = fresh ? FILE_CREATED : FILE_OPENED;
+    if (!fresh && replaces(open) && scb->stream)
+        status = replace(open, node);
+    if (!NT_SUCCESS(status)) {
+        IoRemoveShareAccess(open->file, &scb->share);
+        return status;
+    }
+    MemfsFinishOpen(open, open->link);
+    grant(open);
+    return STATUS_SUCCESS;
+}
+
+/* The stream that the name says; made when there is none and the disposition allows. */
+static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node, struct memfs_stream **stream, bool *fresh)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    *stream = NULL;
+    *fresh = false;
+    if (MemfsIsDirectory(node) && !open->last.stream.Length)
+        return STATUS_SUCCESS;
+    ExAcquireFastMutex(&node->lock);
+    *stream = MemfsFindStream(node, &open->last.stream);
+    if (*stream && open->disposition == FILE_CREATE)
+        status = STATUS_OBJECT_NAME_COLLISION;
+    else if (!*stream && (open->disposition == FILE_OPEN || open->disposition == FILE_OVERWRITE))
+        status = STATUS_OBJECT_NAME_NOT_FOUND;
+    else if (!*stream && MemfsBits(node) & FILE_ATTRIBUTE_READONLY)
+        status = STATUS_ACCESS_DENIED;
+    else if (!*stream && MemfsIsReadOnly(open->volume))
+        status = STATUS_MEDIA_WRITE_PROTECTED;
+    else if (!*stream) {
+        *stream = MemfsCreateStream(node, &open->last.stream);
+        *fresh = true;
+    }
+    ExReleaseFastMutex(&node->lock);
+    return status;
+}
+
+NTSTATUS MemfsOpenExisting(struct memfs_open *open)
+{
+    struct memfs_node *node = open->link->node;
+    struct memfs_stream *stream;
+    bool fresh;
+    if (node->reparse && !(open->options & FILE_OPEN_REPARSE_POINT) && open->disposition != FILE_CREATE)
+        return MemfsStopAtReparse(open, node, open->unparsed);
+    NTSTATUS status = check_kind(open, node);
+    if (NT_SUCCESS(status))
+        status = find_stream(open, node, &stream, &fresh);
+    if (!NT_SUCCESS(status))
+        return status;
+    struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, node, stream);
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    status = open_locked(open, node, fresh);
+    ExReleaseResourceLite(&scb->main);
+    if (NT_SUCCESS(status) && fresh)
+        MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME, FILE_ACTION_ADDED_STREAM);
+    return status;
+}
+
+/* -- something new ------------------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS check_new(const struct memfs_open *open)
+{
+    if (open->disposition == FILE_OPEN || open->disposition == FILE_OVERWRITE)
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (open->parent->link_count == 0 || open->parent->links->delete_pending)
+        return STATUS_DELETE_PENDING;
+    if (open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE))
+        return STATUS_OBJECT_NAME_INVALID;
+    if (open->options & FILE_DIRECTORY_FILE && open->last.has_stream)
+        return STATUS_NOT_A_DIRECTORY;
+    if (MemfsIsReadOnly(open->volume))
+        return STATUS_MEDIA_WRITE_PROTECTED;
+    if (open->options & FILE_DELETE_ON_CLOSE && open->attributes & FILE_ATTRIBUTE_READONLY)
+        return STATUS_CANNOT_DELETE;
+    if (open->options & FILE_DIRECTORY_FILE && open->attributes & FILE_ATTRIBUTE_TEMPORARY)
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+/* The new node is complete, its control block exclusive: it appears, unless the name was taken meanwhile. */
+static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
+{
+    struct memfs_link *link;
+    ExAcquireFastMutex(&open->parent->lock);
+    NTSTATUS status = open->parent->link_count ? MemfsInsertLink(open->parent, node, &open->last.file, &link)
+                                               : STATUS_DELETE_PENDING;
+    if (NT_SUCCESS(status)) {
+        MemfsReferenceLink(link);
+        open->link = link;
+    }
+    ExReleaseFastMutex(&open->parent->lock);
+    return status;
+}
+
+static NTSTATUS fill_new(struct memfs_open *open, struct memfs_node *node)
+{
+    NTSTATUS status = store_eas(open, node);
+    LONGLONG allocation = open->irp->Overlay.AllocationSize.QuadPart;
+    if (NT_SUCCESS(status) && allocation > 0 && open->scb->stream)
+        status = MemfsSetAllocation(open->scb, allocation);
+    if (NT_SUCCESS(status))
+        status = appear(open, node);
+    return status;
+}
+
+static void announce(struct memfs_open *open, struct memfs_node *node)
+{
+    bool directory = MemfsIsDirectory(node);
+    MemfsNotify(open->volume, open->link, NULL,
+                directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME, FILE_ACTION_ADDED);
+}
+
+NTSTATUS MemfsOpenNew(struct memfs_open *open)
+{
+    NTSTATUS status = check_new(open);
+    if (!NT_SUCCESS(status))
+        return status;
+    bool directory = (open->options & FILE_DIRECTORY_FILE) != 0;
+    ULONG attributes = new_attributes(open) | (directory ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE);
+    struct memfs_node *node = MemfsCreateNode(open->volume->store, attributes);
+    struct memfs_stream *stream = directory ? NULL : MemfsCreateStream(node, NULL);
+    if (open->last.stream.Length)
+        stream = MemfsCreateStream(node, &open->last.stream);
+    struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, node, stream);
+    if (open->paging_file) {
+        scb->paging_file = true;
+        scb->header.Flags2 &= (UCHAR)~FSRTL_FLAG2_SUPPORTS_FILTER_CONTEXTS;
+    }
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    status = fill_new(open, node);
+    if (NT_SUCCESS(status)) {
+        IoSetShareAccess(open->access, open->share, open->file, &scb->share);
+        MemfsFinishOpen(open, open->link);
+        grant(open);
+        open->information = FILE_CREATED;
+    }
+    ExReleaseResourceLite(&scb->main);
+    if (NT_SUCCESS(status)) {
+        announce(open, node);
+    } else {
+        open->scb = NULL;
+        MemfsReleaseScb(scb); /* the node has no name: the control block goes */
+    }
+    MemfsReleaseNode(node);
+    return status;
+}
+
+/* -- the folder of a rename's target -------------------------------------------------------------------------------------------- */
+
+NTSTATUS MemfsOpenTarget(struct memfs_open *open)
+{
+    PUNICODE_STRING name = &open->file->FileName;
+    struct memfs_link *there = open->link, *folder = open->parent->links;
+    if (!open->component.Length)
+        return STATUS_OBJECT_NAME_INVALID;
+    if (!folder || folder->delete_pending)
+        return STATUS_DELETE_PENDING;
+    struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, open->parent, NULL);
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    NTSTATUS status = take_share(open, 0);
+    if (NT_SUCCESS(status)) {
+        MemfsFinishOpen(open, folder);
+        grant(open);
+        memmove(name->Buffer, open->component.Buffer, open->component.Length);
+        name->Length = open->component.Length;
+        open->information = there ? FILE_EXISTS : FILE_DOES_NOT_EXIST;
+    }
+    ExReleaseResourceLite(&scb->main);
+    return status;
+}
+
+/* -- the volume ------------------------------------------------------------------------------------------------------------------ */
+
+NTSTATUS MemfsOpenSelf(struct memfs_open *open)
+{
+    if (open->options & FILE_DIRECTORY_FILE)
+        return STATUS_NOT_A_DIRECTORY;
+    if (open->disposition != FILE_OPEN && open->disposition != FILE_OPEN_IF)
+        return STATUS_ACCESS_DENIED;
+    if (open->options & FILE_DELETE_ON_CLOSE)
+        return STATUS_CANNOT_DELETE;
+    if (open->target_directory)
+        return STATUS_INVALID_PARAMETER;
+    struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, NULL, NULL);
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    NTSTATUS status = take_share(open, 0);
+    if (NT_SUCCESS(status)) {
+        MemfsFinishOpen(open, NULL);
+        open->file->Flags |= FO_NO_INTERMEDIATE_BUFFERING;
+        grant(open);
+        open->information = FILE_OPENED;
+    }
+    ExReleaseResourceLite(&scb->main);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* One IRP_MJ_CREATE: what its steps share. */
+#ifndef FLTSIM_MEMFS_OPEN_H
+#define FLTSIM_MEMFS_OPEN_H
+
+#include "memfs/memfs.h"
+
+struct memfs_open {
+    PIRP irp;
+    PFILE_OBJECT file;
+    struct memfs_volume *volume;
+    PIO_SECURITY_CONTEXT security;
+    ACCESS_MASK access;         /* desired; MAXIMUM_ALLOWED resolved */
+    ULONG disposition, options;
+    USHORT share;
+    ULONG attributes;
+    bool case_sensitive, target_directory, paging_file, ignore_read_only;
+    bool want_directory;        /* FILE_DIRECTORY_FILE, or a name that ends with a backslash */
+    bool trailing_slash;
+    ULONG ccb_flags;
+    struct memfs_node *parent;  /* referenced: the folder of the last component */
+    struct memfs_link *link;    /* referenced: what the last component names; NULL: nothing yet */
+    struct memfs_name last;     /* the last component, split */
+    UNICODE_STRING component;   /* the last component, whole */
+    USHORT unparsed;            /* bytes of the file's name after what was looked up */
+    struct memfs_scb *scb;      /* referenced until it is the file object's */
+    ULONG_PTR information;
+};
+
+/* path.c. Finds parent, link, last. STATUS_REPARSE after setting the IRP's reparse buffer. */
+NTSTATUS MemfsWalk(struct memfs_open *open);
+NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, USHORT unparsed);
+
+/* open.c */
+NTSTATUS MemfsOpenExisting(struct memfs_open *open);
+NTSTATUS MemfsOpenNew(struct memfs_open *open);
+NTSTATUS MemfsOpenTarget(struct memfs_open *open);
+NTSTATUS MemfsOpenSelf(struct memfs_open *open);
+/* open->scb's main resource is exclusive and sharing settled: makes the file object an open one. */
+void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link);
+
+static inline bool MemfsWrites(ACCESS_MASK access)
+{
+    return (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
+}
+
+#endif

@@ -1,0 +1,429 @@
+/* Data of streams, and the control blocks of what is open. */
+#include "memfs/memfs.h"
+
+#include <string.h>
+
+/* -- data ---------------------------------------------------------------------------------------------------------- */
+
+struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name)
+{
+    USHORT length = name ? name->Length : 0;
+    struct memfs_stream *stream = sim_alloc(sizeof *stream);
+    stream->node = node;
+    stream->name_length = length;
+    stream->name = length ? MemfsCopyText(name->Buffer, length) : NULL;
+    ExInitializeFastMutex(&stream->lock);
+    struct memfs_stream **end = &node->streams;
+    if (length)
+        while (*end)
+            end = &(*end)->next;
+    stream->next = *end;
+    *end = stream;
+    return stream;
+}
+
+struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRING *name)
+{
+    USHORT length = name ? name->Length : 0;
+    for (struct memfs_stream *stream = node->streams; stream; stream = stream->next) {
+        if (stream->name_length != length || stream->removed)
+            continue;
+        USHORT i = 0;
+        while (i < length / sizeof(WCHAR) && MemfsUpcase(stream->name[i]) == MemfsUpcase(name->Buffer[i]))
+            i++;
+        if (i == length / sizeof(WCHAR))
+            return stream;
+    }
+    return NULL;
+}
+
+static void free_pages(struct memfs_stream *stream, ULONG from)
+{
+    for (ULONG i = from; i < stream->page_count; i++) {
+        sim_free(stream->pages[i]);
+        stream->pages[i] = NULL;
+    }
+}
+
+void MemfsFreeStream(struct memfs_stream *stream)
+{
+    free_pages(stream, 0);
+    InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
+    sim_free(stream->pages);
+    sim_free(stream->name);
+    sim_free(stream);
+}
+
+void MemfsDiscardStream(struct memfs_stream *stream)
+{
+    ExAcquireFastMutex(&stream->lock);
+    free_pages(stream, 0);
+    InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
+    stream->charged = stream->allocated = stream->size = stream->valid = 0;
+    ExReleaseFastMutex(&stream->lock);
+}
+
+static ULONG part_of_page(LONGLONG offset, ULONG length)
+{
+    ULONG room = MEMFS_PAGE - (ULONG)(offset % MEMFS_PAGE);
+    return length < room ? length : room;
+}
+
+NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length)
+{
+    UCHAR *to = buffer;
+    ExAcquireFastMutex(&stream->lock);
+    while (length) {
+        ULONG count = part_of_page(offset, length);
+        ULONGLONG page = (ULONGLONG)offset / MEMFS_PAGE;
+        if (page < stream->page_count && stream->pages[page])
+            memcpy(to, stream->pages[page] + offset % MEMFS_PAGE, count);
+        else
+            memset(to, 0, count);
+        to += count;
+        offset += count;
+        length -= count;
+    }
+    ExReleaseFastMutex(&stream->lock);
+    return STATUS_SUCCESS;
+}
+
+static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
+{
+    if (page >= stream->page_count) {
+        ULONG count = stream->page_count ? stream->page_count : 4;
+        while (count <= page)
+            count *= 2;
+        stream->pages = sim_realloc(stream->pages, count * sizeof *stream->pages);
+        memset(stream->pages + stream->page_count, 0, (count - stream->page_count) * sizeof *stream->pages);
+        stream->page_count = count;
+    }
+    if (!stream->pages[page])
+        stream->pages[page] = sim_alloc(MEMFS_PAGE);
+    return stream->pages[page];
+}
+
+NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer, ULONG length)
+{
+    const UCHAR *from = buffer;
+    ExAcquireFastMutex(&stream->lock);
+    while (length) {
+        ULONG count = part_of_page(offset, length);
+        memcpy(page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE) + offset % MEMFS_PAGE, from, count);
+        from += count;
+        offset += count;
+        length -= count;
+    }
+    ExReleaseFastMutex(&stream->lock);
+    return STATUS_SUCCESS;
+}
+
+void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end)
+{
+    ExAcquireFastMutex(&stream->lock);
+    LONGLONG limit = (LONGLONG)stream->page_count * MEMFS_PAGE;
+    if (end > limit)
+        end = limit;
+    while (offset < end) {
+        ULONG count = part_of_page(offset, end - offset > MEMFS_PAGE ? MEMFS_PAGE : (ULONG)(end - offset));
+        UCHAR **page = &stream->pages[offset / MEMFS_PAGE];
+        if (*page && count == MEMFS_PAGE) {
+            sim_free(*page);
+            *page = NULL;
+        } else if (*page) {
+            memset(*page + offset % MEMFS_PAGE, 0, count);
+        }
+        offset += count;
+    }
+    ExReleaseFastMutex(&stream->lock);
+}
+
+LONGLONG MemfsDataBytes(struct memfs_stream *stream)
+{
+    LONGLONG bytes = 0;
+    ExAcquireFastMutex(&stream->lock);
+    for (ULONG i = 0; i < stream->page_count; i++)
+        bytes += stream->pages[i] ? MEMFS_PAGE : 0;
+    ExReleaseFastMutex(&stream->lock);
+    return bytes;
+}
+
+/* -- control blocks --------------------------------------------------------------------------------------------------- */
+
+static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream)
+{
+    struct memfs_scb *scb = sim_alloc(sizeof *scb);
+    scb->volume = volume;
+    scb->node = node;
+    scb->stream = stream;
+    scb->header.NodeTypeCode = !node ? MEMFS_VOLUME : stream ? MEMFS_STREAM : MEMFS_DIRECTORY;
+    scb->header.NodeByteSize = sizeof *scb;
+    ExInitializeResourceLite(&scb->main);
+    ExInitializeResourceLite(&scb->paging);
+    ExInitializeFastMutex(&scb->header_mutex);
+    scb->header.Resource = &scb->main;
+    scb->header.PagingIoResource = &scb->paging;
+    scb->header.IsFastIoPossible = stream && !volume->store->options.no_fast_io ? FastIoIsPossible
+                                                                                : FastIoIsNotPossible;
+    FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex,
+                               node && volume->store->ntfs ? &node->file_contexts : NULL);
+    if (stream) {
+        scb->header.AllocationSize.QuadPart = stream->allocated;
+        scb->header.FileSize.QuadPart = stream->size;
+        scb->header.ValidDataLength.QuadPart = stream->valid;
+    }
+    if (node) {
+        MemfsReferenceNode(node);
+        node->scbs++;
+    }
+    ExAcquireFastMutex(&volume->lock);
+    InsertTailList(&volume->scbs, &scb->link);
+    ExReleaseFastMutex(&volume->lock);
+    return scb;
+}
+
+struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream)
+{
+    if (!node) {
+        MemfsReferenceScb(volume->self);
+        return volume->self;
+    }
+    ExAcquireFastMutex(&node->lock);
+    struct memfs_scb **slot = stream ? &stream->scb : &node->directory;
+    if (!*slot)
+        *slot = create_scb(volume, node, stream);
+    struct memfs_scb *scb = *slot;
+    MemfsReferenceScb(scb);
+    ExReleaseFastMutex(&node->lock);
+    return scb;
+}
+
+void MemfsReferenceScb(struct memfs_scb *scb) { InterlockedIncrement(&scb->references); }
+
+static void free_scb(struct memfs_scb *scb)
+{
+    struct memfs_node *node = scb->node;
+    FsRtlTeardownPerStreamContexts(&scb->header);
+    if (scb->locks)
+        FsRtlFreeFileLock(scb->locks);
+    ExDeleteResourceLite(&scb->main);
+    ExDeleteResourceLite(&scb->paging);
+    sim_free(scb);
+    if (node)
+        MemfsReleaseNode(node);
+}
+
+static void unlink_stream(struct memfs_stream *stream)
+{
+    for (struct memfs_stream **at = &stream->node->streams; *at; at = &(*at)->next)
+        if (*at == stream) {
+            *at = stream->next;
+            break;
+        }
+}
+
+static bool is_dead(struct memfs_scb *scb)
+{
+    return scb->volume->dismounted || scb->node->link_count == 0 || (scb->stream && scb->stream->removed);
+}
+
+/* node->lock held, nobody holds the control block: takes it out of all lists, so that nobody finds it again. */
+static bool unhook(struct memfs_scb *scb)
+{
+    struct memfs_volume *volume = scb->volume;
+    struct memfs_stream *stream = scb->stream;
+    ExAcquireFastMutex(&volume->lock);
+    bool alone = scb->references == 0;
+    if (alone)
+        RemoveEntryList(&scb->link);
+    ExReleaseFastMutex(&volume->lock);
+    if (!alone)
+        return false;
+    *(stream ? &stream->scb : &scb->node->directory) = NULL;
+    scb->node->scbs--;
+    if (stream) {
+        stream->size = scb->header.FileSize.QuadPart;
+        stream->valid = scb->header.ValidDataLength.QuadPart;
+    }
+    if (stream && stream->removed)
+        unlink_stream(stream);
+    return true;
+}
+
+/* Gives the last reference back, and takes the control block apart when it is dead, or anyway. */
+static void release_last(struct memfs_scb *scb, bool anyway)
+{
+    struct memfs_node *node = scb->node;
+    struct memfs_stream *dead = NULL;
+    bool gone = false, last = false;
+    MemfsReferenceNode(node);
+    ExAcquireFastMutex(&node->lock);
+    if (InterlockedDecrement(&scb->references) == 0 && (anyway || is_dead(scb)))
+        gone = unhook(scb);
+    if (gone) {
+        dead = scb->stream && scb->stream->removed ? scb->stream : NULL;
+        last = node->scbs == 0 && node->store->ntfs;
+    }
+    ExReleaseFastMutex(&node->lock);
+    if (gone) {
+        free_scb(scb);
+        if (last)
+            FsRtlTeardownPerFileContexts(&node->file_contexts);
+    }
+    if (dead)
+        MemfsFreeStream(dead);
+    MemfsReleaseNode(node);
+}
+
+static void release_scb(struct memfs_scb *scb, bool anyway)
+{
+    if (!scb->node) {
+        InterlockedDecrement(&scb->references);
+        return;
+    }
+    LONG now = scb->references;
+    while (now > 1) {
+        LONG seen = InterlockedCompareExchange(&scb->references, now - 1, now);
+        if (seen == now)
+            return;
+        now = seen;
+    }
+    release_last(scb, anyway);
+}
+
+void MemfsReleaseScb(struct memfs_scb *scb) { release_scb(scb, false); }
+
+/* -- volume-wide passes ---------------------------------------------------------------------------------------------------- */
+
+static void drop_cache(struct memfs_scb *scb, bool write_back)
+{
+    IO_STATUS_BLOCK iosb;
+    if (!scb->stream || !scb->sections.DataSectionObject)
+        return;
+    if (write_back)
+        CcFlushCache(&scb->sections, NULL, 0, &iosb);
+    CcPurgeCacheSection(&scb->sections, NULL, 0, UNINITIALIZE_CACHE_MAPS);
+    MmForceSectionClosed(&scb->sections, FALSE);
+}
+
+/* The next control block after `from` (NULL: the first), with a reference. `from` is released. */
+static struct memfs_scb *next_scb(struct memfs_volume *volume, struct memfs_scb *from, bool idle_only)
+{
+    struct memfs_scb *next = NULL;
+    ExAcquireFastMutex(&volume->lock);
+    PLIST_ENTRY link = from ? from->link.Flink : volume->scbs.Flink;
+    for (; link != &volume->scbs && !next; link = link->Flink) {
+        struct memfs_scb *scb = CONTAINING_RECORD(link, struct memfs_scb, link);
+        if (!idle_only || scb->handles == 0)
+            next = scb;
+    }
+    if (next)
+        MemfsReferenceScb(next);
+    ExReleaseFastMutex(&volume->lock);
+    return next;
+}
+
+void MemfsEachScb(struct memfs_volume *volume, bool idle_only, void (*visit)(struct memfs_scb *scb, bool flag),
+                  bool flag)
+{
+    struct memfs_scb *scb = next_scb(volume, NULL, idle_only);
+    while (scb) {
+        visit(scb, flag);
+        struct memfs_scb *next = next_scb(volume, scb, idle_only);
+        release_scb(scb, flag);
+        scb = next;
+    }
+}
+
+/* A file lost its last name: what is only cached of it goes, data and control blocks. */
+void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
+{
+    enum { BATCH = 16 };
+    struct memfs_scb *idle[BATCH];
+    unsigned count = 0;
+    ExAcquireFastMutex(&node->lock);
+    for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1; stream = stream->next)
+        if (stream->scb && stream->scb != except && stream->scb->handles == 0)
+            idle[count++] = stream->scb;
+    if (node->directory && node->directory != except && node->directory->handles == 0)
+        idle[count++] = node->directory;
+    for (unsigned i = 0; i < count; i++)
+        MemfsReferenceScb(idle[i]);
+    ExReleaseFastMutex(&node->lock);
+    for (unsigned i = 0; i < count; i++) {
+        drop_cache(idle[i], false);
+        MemfsReleaseScb(idle[i]);
+    }
+}
+
+static void trim_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, true); }
+static void flush_one(struct memfs_scb *scb, bool flag)
+{
+    IO_STATUS_BLOCK iosb;
+    if (scb->stream && scb->sections.DataSectionObject)
+        CcFlushCache(&scb->sections, NULL, 0, &iosb);
+}
+static void write_back_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, true); }
+static void abandon_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, false); }
+
+void MemfsTrimVolume(struct memfs_volume *volume) { MemfsEachScb(volume, true, trim_one, true); }
+
+NTSTATUS MemfsFlushVolume(struct memfs_volume *volume)
+{
+    MemfsEachScb(volume, false, flush_one, false);
+    return STATUS_SUCCESS;
+}
+
+void MemfsDropAll(struct memfs_volume *volume, bool write_back)
+{
+    MemfsEachScb(volume, false, write_back ? write_back_one : abandon_one, true);
+}
+
+/* -- sizes ------------------------------------------------------------------------------------------------------------------ */
+
+NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
+{
+    struct memfs_store *store = scb->volume->store;
+    LONGLONG wanted = MemfsRound(allocation), have = MemfsLoad(&scb->header.AllocationSize), delta = wanted - have;
+    if (delta == 0)
+        return STATUS_SUCCESS;
+    if (!scb->stream->sparse) {
+        LONGLONG used = InterlockedExchangeAdd64(&store->used, delta) + delta;
+        if (delta > 0 && used > store->size) {
+            InterlockedExchangeAdd64(&store->used, -delta);
+            return STATUS_DISK_FULL;
+        }
+        scb->stream->charged += delta;
+    }
+    scb->stream->allocated = wanted;
+    MemfsStore(&scb->header.AllocationSize, wanted);
+    return STATUS_SUCCESS;
+}
+
+void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file)
+{
+    if (scb->sections.DataSectionObject)
+        CcSetFileSizes(file, (PCC_FILE_SIZES)&scb->header.AllocationSize);
+}
+
+/* Grows or shrinks; data beyond the new end is gone. The cache is told by the caller. */
+NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size)
+{
+    LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    if (MemfsRound(size) > MemfsLoad(&scb->header.AllocationSize)) {
+        NTSTATUS status = MemfsSetAllocation(scb, size);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    if (size >= before) {
+        MemfsStore(&scb->header.FileSize, size);
+        return STATUS_SUCCESS;
+    }
+    ExAcquireResourceExclusiveLite(&scb->paging, TRUE);
+    MemfsStore(&scb->header.FileSize, size);
+    if (MemfsLoad(&scb->header.ValidDataLength) > size)
+        MemfsStore(&scb->header.ValidDataLength, size);
+    MemfsZeroRange(scb->stream, size, before + MEMFS_PAGE);
+    ExReleaseResourceLite(&scb->paging);
+    return MemfsSetAllocation(scb, size);
+}

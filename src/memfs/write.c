@@ -1,0 +1,253 @@
+/* IRP_MJ_WRITE: paging, non-cached and cached; sizes and valid data move here. */
+#include "memfs/memfs.h"
+
+#include <string.h>
+
+struct write {
+    PFILE_OBJECT file;
+    struct memfs_scb *scb;
+    LONGLONG offset, end;
+    ULONG length;
+    bool paging, no_cache, mdl, append, exclusive;
+};
+
+enum { SMALL_GAP = 1 << 20 };
+
+static NTSTATUS start_write(PIRP irp, struct write *write)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    LARGE_INTEGER offset = stack->Parameters.Write.ByteOffset;
+    memset(write, 0, sizeof *write);
+    write->file = stack->FileObject;
+    write->scb = MemfsScbOf(write->file);
+    write->length = stack->Parameters.Write.Length;
+    write->paging = (irp->Flags & IRP_PAGING_IO) != 0;
+    write->no_cache = irp->Flags & IRP_NOCACHE || write->file->Flags & FO_NO_INTERMEDIATE_BUFFERING;
+    write->mdl = (stack->MinorFunction & IRP_MN_MDL) != 0;
+    write->append = offset.HighPart == -1 && offset.LowPart == FILE_WRITE_TO_END_OF_FILE;
+    if (offset.HighPart == -1 && offset.LowPart == FILE_USE_FILE_POINTER_POSITION)
+        offset = write->file->CurrentByteOffset;
+    write->offset = offset.QuadPart;
+    if (!write->scb || !write->scb->node || !write->scb->stream)
+        return STATUS_INVALID_DEVICE_REQUEST;
+    if (write->scb->volume->dismounted)
+        return STATUS_VOLUME_DISMOUNTED;
+    if (MemfsIsReadOnly(write->scb->volume))
+        return STATUS_MEDIA_WRITE_PROTECTED;
+    if (!write->append && (write->offset < 0 || write->offset > MAXLONGLONG - (LONGLONG)write->length))
+        return STATUS_INVALID_PARAMETER;
+    write->end = write->offset + write->length;
+    return STATUS_SUCCESS;
+}
+
+static void settle_append(struct write *write)
+{
+    if (!write->append)
+        return;
+    write->offset = MemfsLoad(&write->scb->header.FileSize);
+    write->end = write->offset + write->length;
+}
+
+/* Shared while the write stays inside of what is valid, else exclusive. */
+static void lock_for(struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    if (!write->append && !write->no_cache) {
+        ExAcquireResourceSharedLite(&scb->main, TRUE);
+        if (write->end <= MemfsLoad(&scb->header.ValidDataLength))
+            return;
+        ExReleaseResourceLite(&scb->main);
+    }
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    write->exclusive = true;
+    settle_append(write);
+}
+
+static NTSTATUS check_lock(PIRP irp, struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    if (!scb->locks)
+        return STATUS_SUCCESS;
+    if (!write->append)
+        return FsRtlCheckLockForWriteAccess(scb->locks, irp) ? STATUS_SUCCESS : STATUS_FILE_LOCK_CONFLICT;
+    LARGE_INTEGER offset = {.QuadPart = write->offset}, length = {.QuadPart = write->length};
+    ULONG key = IoGetCurrentIrpStackLocation(irp)->Parameters.Write.Key;
+    return FsRtlFastCheckLockForWrite(scb->locks, &offset, &length, key, write->file, IoGetRequestorProcess(irp))
+               ? STATUS_SUCCESS
+               : STATUS_FILE_LOCK_CONFLICT;
+}
+
+static NTSTATUS extend(struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    if (write->end <= MemfsLoad(&scb->header.FileSize))
+        return STATUS_SUCCESS;
+    NTSTATUS status = MemfsSetFileSize(scb, write->end);
+    if (NT_SUCCESS(status))
+        MemfsMark(write->file, FO_FILE_SIZE_CHANGED);
+    return status;
+}
+
+static void note_valid(struct write *write)
+{
+    MemfsRaise(&write->scb->header.ValidDataLength, write->end);
+}
+
+static void advance(struct write *write)
+{
+    MemfsMark(write->file, FO_FILE_MODIFIED);
+    if (write->file->Flags & FO_SYNCHRONOUS_IO)
+        write->file->CurrentByteOffset.QuadPart = write->end;
+    if (!(MemfsCcbOf(write->file)->flags & MEMFS_CCB_USER_TIMES))
+        MemfsSetTime(&write->scb->node->written, MemfsNow());
+}
+
+/* -- to the disk ---------------------------------------------------------------------------------------------------------- */
+
+/* The memory manager writes whole pages: what lies beyond the end of the file is not the file's. */
+static NTSTATUS write_paging(PIRP irp, struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    PVOID buffer = MemfsBuffer(irp);
+    if (!buffer)
+        return STATUS_INVALID_USER_BUFFER;
+    ExAcquireResourceSharedLite(&scb->paging, TRUE);
+    LONGLONG size = MemfsLoad(&scb->header.FileSize), end = write->end < size ? write->end : size;
+    if (write->offset < end) {
+        MemfsWriteData(scb->stream, write->offset, buffer, (ULONG)(end - write->offset));
+        MemfsRaise(&scb->header.ValidDataLength, end); /* it may have been written through a view */
+    }
+    ExReleaseResourceLite(&scb->paging);
+    return STATUS_SUCCESS;
+}
+
+/* Cached pages of the range go: written first, then forgotten. */
+static NTSTATUS flush_and_purge(struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    IO_STATUS_BLOCK iosb;
+    LARGE_INTEGER offset = {.QuadPart = write->offset};
+    if (!scb->sections.DataSectionObject)
+        return STATUS_SUCCESS;
+    CcFlushCache(&scb->sections, &offset, write->length, &iosb);
+    if (!NT_SUCCESS(iosb.Status))
+        return iosb.Status;
+    ExAcquireResourceExclusiveLite(&scb->paging, TRUE);
+    ExReleaseResourceLite(&scb->paging);
+    CcPurgeCacheSection(&scb->sections, &offset, write->length, 0);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS write_uncached(PIRP irp, struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    PVOID buffer = MemfsBuffer(irp);
+    if (!buffer)
+        return STATUS_INVALID_USER_BUFFER;
+    lock_for(write);
+    NTSTATUS status = write->offset % MEMFS_SECTOR || write->length % MEMFS_SECTOR ? STATUS_INVALID_PARAMETER
+                                                                                  : check_lock(irp, write);
+    if (NT_SUCCESS(status))
+        status = flush_and_purge(write);
+    if (NT_SUCCESS(status))
+        status = extend(write);
+    if (NT_SUCCESS(status)) {
+        MemfsTellCache(scb, write->file);
+        MemfsWriteData(scb->stream, write->offset, buffer, write->length);
+        note_valid(write);
+        advance(write);
+    }
+    ExReleaseResourceLite(&scb->main);
+    return status;
+}
+
+/* -- to the cache ------------------------------------------------------------------------------------------------------------ */
+
+static void zero_gap(struct write *write)
+{
+    LARGE_INTEGER valid = {.QuadPart = MemfsLoad(&write->scb->header.ValidDataLength)};
+    LARGE_INTEGER offset = {.QuadPart = write->offset};
+    /* The disk gives zeros where nothing was ever written: a wide gap stays a hole. */
+    if (write->exclusive && offset.QuadPart > valid.QuadPart && offset.QuadPart - valid.QuadPart <= SMALL_GAP)
+        CcZeroData(write->file, &valid, &offset, TRUE);
+}
+
+static NTSTATUS copy_to_cache(PIRP irp, struct write *write)
+{
+    LARGE_INTEGER offset = {.QuadPart = write->offset};
+    IO_STATUS_BLOCK iosb;
+    volatile NTSTATUS status = STATUS_SUCCESS;
+    PVOID buffer = write->mdl ? NULL : MemfsBuffer(irp);
+    if (!write->mdl && !buffer)
+        return STATUS_INVALID_USER_BUFFER;
+    __try {
+        MemfsStartCaching(write->scb, write->file);
+        if (write->exclusive)
+            MemfsTellCache(write->scb, write->file);
+        zero_gap(write);
+        if (write->mdl)
+            CcPrepareMdlWrite(write->file, &offset, write->length, &irp->MdlAddress, &iosb);
+        else
+            CcCopyWrite(write->file, &offset, write->length, TRUE, buffer);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        status = MemfsExceptionStatus(GetExceptionCode());
+    }
+    return status;
+}
+
+static NTSTATUS write_cached(PIRP irp, struct write *write)
+{
+    struct memfs_scb *scb = write->scb;
+    lock_for(write);
+    LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    NTSTATUS status = check_lock(irp, write);
+    if (NT_SUCCESS(status) && write->exclusive)
+        status = extend(write);
+    if (NT_SUCCESS(status)) {
+        status = copy_to_cache(irp, write);
+        if (NT_SUCCESS(status)) {
+            note_valid(write);
+            advance(write);
+        } else if (write->end > before && write->exclusive) {
+            MemfsSetFileSize(scb, before);
+            MemfsTellCache(scb, write->file);
+        }
+    }
+    ExReleaseResourceLite(&scb->main);
+    return status;
+}
+
+/* -- the request ----------------------------------------------------------------------------------------------------------------- */
+
+static NTSTATUS complete_mdl(PIRP irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    CcMdlWriteComplete(stack->FileObject, &stack->Parameters.Write.ByteOffset, irp->MdlAddress);
+    irp->MdlAddress = NULL;
+    return MemfsComplete(irp, STATUS_SUCCESS, 0);
+}
+
+NTSTATUS MemfsWrite(PDEVICE_OBJECT device, PIRP irp)
+{
+    struct memfs_control *control = device->DeviceExtension;
+    struct write write;
+    if (control->kind == MEMFS_CONTROL_DEVICE || control->kind == MEMFS_DISK_DEVICE)
+        return MemfsComplete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+    if (IoGetCurrentIrpStackLocation(irp)->MinorFunction & IRP_MN_COMPLETE)
+        return complete_mdl(irp);
+    NTSTATUS status = start_write(irp, &write);
+    if (!NT_SUCCESS(status) || write.length == 0)
+        return MemfsComplete(irp, status, 0);
+    struct memfs_store *store = write.scb->volume->store;
+    bool disk = write.paging || write.no_cache;
+    FsRtlEnterFileSystem();
+    PIRP top = IoGetTopLevelIrp();
+    if (!top)
+        IoSetTopLevelIrp(irp);
+    status = write.paging ? write_paging(irp, &write) : disk ? write_uncached(irp, &write) : write_cached(irp, &write);
+    if (!top)
+        IoSetTopLevelIrp(NULL);
+    FsRtlExitFileSystem();
+    ULONG_PTR done = NT_SUCCESS(status) ? write.length : 0;
+    return disk ? MemfsCompleteTransfer(store, irp, status, done) : MemfsComplete(irp, status, done);
+}
