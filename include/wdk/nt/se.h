@@ -488,15 +488,19 @@ typedef struct _ACCESS_STATE {
     UNICODE_STRING ObjectTypeName;
 } ACCESS_STATE;
 
+typedef struct _TOKEN_CONTROL {
+    LUID TokenId;
+    LUID AuthenticationId;
+    LUID ModifiedId;
+    TOKEN_SOURCE TokenSource;
+} TOKEN_CONTROL, *PTOKEN_CONTROL;
 typedef struct _SECURITY_CLIENT_CONTEXT {
     SECURITY_QUALITY_OF_SERVICE SecurityQos;
     PACCESS_TOKEN ClientToken;
     BOOLEAN DirectlyAccessClientToken;
     BOOLEAN DirectAccessEffectiveOnly;
     BOOLEAN ServerIsRemote;
-    struct {
-        UCHAR Unused[28];
-    } ClientTokenControl;
+    TOKEN_CONTROL ClientTokenControl;
 } SECURITY_CLIENT_CONTEXT, *PSECURITY_CLIENT_CONTEXT;
 
 typedef enum _SECURITY_OPERATION_CODE {
