@@ -153,8 +153,11 @@ static void compile_command(struct tool_list *command, const struct build_option
         tool_list_add(command, "-fno-threadsafe-statics");
         tool_list_add(command, "-fpermissive");
     } else {
+        tool_list_add(command, "-fgnu89-inline"); /* MSVC's inline is external in every source that has it */
         tool_list_add(command, "-Wno-error=implicit-function-declaration");
     }
+    tool_list_add(command, "-ffunction-sections");
+    tool_list_add(command, "-fdata-sections");
     tool_list_add(command, "-g");
     tool_list_add(command, "-O0");
     tool_list_add(command, "-fPIC");
@@ -245,6 +248,26 @@ static void read_undefined(const char *output, struct build_result *result)
     }
 }
 
+/* Only DriverEntry is seen from outside; what nothing calls goes, with the routines that it would have needed. Inline
+ * functions that stand in several sources are one. */
+static void add_link_flags(struct tool_list *command, const struct build_options *options, struct build_result *result)
+{
+#if defined(__APPLE__)
+    tool_list_add(command, "-Wl,-dead_strip");
+    tool_list_add(command, "-Wl,-exported_symbol,_DriverEntry");
+#else
+    static const char script[] = "{ global: DriverEntry; local: *; };\n";
+    char *path = tool_join(result->work, "exports.map");
+    if (plat_file_write(path, script, sizeof script - 1))
+        tool_list_take(command, tool_format("-Wl,--version-script=%s", path));
+    free(path);
+    if (!options->sanitize)
+        tool_list_add(command, "-Wl,-z,defs");
+    tool_list_add(command, "-Wl,--gc-sections");
+    tool_list_add(command, "-Wl,-z,muldefs");
+#endif
+}
+
 static bool link_module(const struct build_options *options, const struct selection *selection, const char *mirror,
                         const struct tool_list *objects, struct build_result *result)
 {
@@ -265,11 +288,7 @@ static bool link_module(const struct build_options *options, const struct select
     tool_list_take(&command, tool_format("-L%s", library));
     tool_list_add(&command, "-lfltsim");
     tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
-#if !defined(__APPLE__)
-    if (!options->sanitize)
-        tool_list_add(&command, "-Wl,-z,defs");
-    tool_list_add(&command, "-Wl,-Bsymbolic-functions");
-#endif
+    add_link_flags(&command, options, result);
     bool good = run(&command, mirror, options->verbose, &output);
     if (!good) {
         read_undefined(output, result);

@@ -47,6 +47,10 @@
 #undef CFORCEINLINE
 #if defined(FLTSIM_LIBRARY) && !defined(__cplusplus)
 #define __forceinline FLTSIM_INLINE
+#elif !defined(__cplusplus)
+/* As MSVC's: every source that has the definition may call it, whether or not it is inlined. The copies are external;
+ * a driver of several sources is linked with -z muldefs (fltsim_driver_dep and `fltsim build` do). */
+#define __forceinline __inline__ __attribute__((__gnu_inline__, __unused__))
 #else
 #define __forceinline __inline__
 #endif
