@@ -13,7 +13,7 @@ static void Transfer(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length
         if (input)
             irp->Flags |= IRP_INPUT_OPERATION;
     } else if (device->Flags & DO_DIRECT_IO) {
-        IopLockBuffer(irp, buffer, length);
+        IopLockBuffer(irp, buffer, length, input ? IoWriteAccess : IoReadAccess);
         irp->UserBuffer = NULL;
     }
 }
@@ -76,7 +76,7 @@ static void ControlBuffers(PIRP irp, PIO_STACK_LOCATION stack, ULONG method, PVO
         if (in)
             IopSystemBuffer(irp, in, in_length, in_length);
         if (out)
-            IopLockBuffer(irp, out, out_length);
+            IopLockBuffer(irp, out, out_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
         break;
     default:
         irp->UserBuffer = out;
@@ -120,14 +120,14 @@ bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length)
     return true;
 }
 
-bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length)
+bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length, LOCK_OPERATION operation)
 {
     if (!length)
         return true;
     PMDL mdl = IoAllocateMdl(buffer, length, FALSE, FALSE, irp);
     if (!mdl)
         return false;
-    MmProbeAndLockPages(mdl, irp->RequestorMode, IoModifyAccess);
+    MmProbeAndLockPages(mdl, irp->RequestorMode, operation);
     return true;
 }
 

@@ -31,7 +31,8 @@ static bool Buffers(PIRP irp, PIO_STACK_LOCATION stack, const struct control *c)
     case METHOD_OUT_DIRECT:
         if (c->in && !IopSystemBuffer(irp, c->in, c->in_length, c->in_length))
             return false;
-        return IopLockBuffer(irp, c->out, c->out ? c->out_length : 0);
+        return IopLockBuffer(irp, c->out, c->out ? c->out_length : 0,
+                             METHOD_FROM_CTL_CODE(c->code) == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
     default:
         irp->UserBuffer = c->out;
         stack->Parameters.DeviceIoControl.Type3InputBuffer = c->in;

@@ -42,7 +42,7 @@ static bool Output(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length)
         return IopSystemBuffer(irp, NULL, 0, length);
     }
     if (device->Flags & DO_DIRECT_IO)
-        return IopLockBuffer(irp, buffer, length);
+        return IopLockBuffer(irp, buffer, length, IoWriteAccess);
     return true;
 }
 

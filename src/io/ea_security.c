@@ -14,7 +14,7 @@ static bool Buffer(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length, 
         return IopSystemBuffer(irp, out ? NULL : buffer, out ? 0 : length, length);
     }
     if (device->Flags & DO_DIRECT_IO)
-        return IopLockBuffer(irp, buffer, length);
+        return IopLockBuffer(irp, buffer, length, out ? IoWriteAccess : IoReadAccess);
     return true;
 }
 

@@ -173,6 +173,8 @@ static inline struct iop_block *IopBlock(PIRP irp)
     return irp->AllocationFlags & IOP_ALLOCATED ? CONTAINING_RECORD(irp, struct iop_block, irp) : NULL;
 }
 
+/* The machine stops: reports IRPs that are out, frees all. */
+void IopStopIrps(bool dead);
 PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller);
 void IopFreeIrp(PIRP irp);
 
@@ -240,7 +242,7 @@ NTSTATUS IopEndFastIo(struct iop_service *s, const IO_STATUS_BLOCK *result);
 /* The IRP's system buffer of `length` bytes; copied from `in` when given. False: no memory. */
 bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length);
 /* An MDL over the caller's buffer as IRP.MdlAddress, locked. */
-bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length);
+bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length, LOCK_OPERATION operation);
 
 KPROCESSOR_MODE IopEnterKernelMode(void);
 void IopLeaveKernelMode(KPROCESSOR_MODE previous);

@@ -97,7 +97,7 @@ static PIRP BuildTransfer(struct transfer *t)
         if (!t->write)
             irp->Flags |= IRP_INPUT_OPERATION;
     } else if (t->length && (flags & DO_DIRECT_IO)) {
-        IopLockBuffer(irp, t->buffer, t->length);
+        IopLockBuffer(irp, t->buffer, t->length, t->write ? IoReadAccess : IoWriteAccess);
     }
     /* Read and Write are laid out alike. */
     stack->Parameters.Write.Length = t->length;

@@ -6,8 +6,6 @@ struct io_state *io;
 /* What drivers see: pointers to the types. */
 POBJECT_TYPE *IoFileObjectType, *IoDeviceObjectType, *IoDriverObjectType;
 
-void IopStopIrps(bool dead);
-
 static const GENERIC_MAPPING file_mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE,
                                              FILE_ALL_ACCESS};
 
