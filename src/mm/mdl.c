@@ -136,6 +136,13 @@ PVOID MmMapLockedPages(PMDL mdl, KPROCESSOR_MODE mode)
     return MmMapLockedPagesSpecifyCache(mdl, mode, MmCached, NULL, TRUE, HighPagePriority);
 }
 
+PVOID MmGetSystemAddressForMdlSafe(PMDL mdl, ULONG priority)
+{
+    if (mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL))
+        return mdl->MappedSystemVa;
+    return MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, FALSE, priority);
+}
+
 VOID MmUnmapLockedPages(PVOID address, PMDL mdl)
 {
     API_IRQL(MmUnmapLockedPages);
