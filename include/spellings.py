@@ -4,7 +4,7 @@
 usage: spellings.py WDK_DIR OUT             from WDK_DIR/spellings.txt and WDK_DIR/cxx.txt
        spellings.py WDK_DIR OUT --install   OUT is below Meson's install prefix
        spellings.py --driver SOURCE_DIR OUT make what SOURCE_DIR's own #include lines spell in another case, or with
-                                            backslashes, than the files have
+                                            backslashes, than the files have; and empty WPP headers (*.tmh)
 
 Where a file system does not tell case apart there is nothing to make for a spelling: the one header answers to all.
 """
@@ -61,16 +61,25 @@ def find(directory, parts):
     return None
 
 
+def wpp_header(texts):
+    """What WPP would have generated for tracing: nothing for each function that the driver configures."""
+    functions = {f for text in texts for f in re.findall(r'\bFUNC\s+(\w+)\s*[({]', text)}
+    return '#include <nt/wpp.h>\n' + ''.join('#undef %s\n#define %s(...) ((void)0)\n' % (f, f) for f in sorted(functions))
+
+
 def make_driver(source, out):
     source = os.path.abspath(source)
     files = [os.path.join(d, f) for d, _, fs in os.walk(source) for f in fs if f.lower().endswith(SOURCES)]
     folders = sorted({os.path.dirname(f) for f in files}, key=len)
-    for path in files:
-        text = open(path, encoding='utf-8', errors='replace').read()
+    texts = {path: open(path, encoding='utf-8', errors='replace').read() for path in files}
+    for path, text in texts.items():
         for name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', text, re.M):
             if os.path.exists(os.path.join(os.path.dirname(path), name)):
                 continue
             if '\\' not in name and any(os.path.exists(os.path.join(d, name)) for d in folders):
+                continue
+            if name.endswith('.tmh'):
+                write(os.path.join(out, BELOW, name), wpp_header(texts.values()))
                 continue
             parts = [p for p in re.split(r'[\\/]', name) if p]
             for directory in [os.path.dirname(path)] + folders:

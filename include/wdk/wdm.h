@@ -13,5 +13,6 @@
 #include <nt/io.h>
 #include <nt/zw.h>
 #include <nt/bugcodes.h>
+#include <nt/etw.h>
 
 #endif

@@ -234,6 +234,72 @@ NTSTATUS IoRegisterDeviceInterface(_In_ PDEVICE_OBJECT PhysicalDeviceObject,
                                    _Out_ PUNICODE_STRING SymbolicLinkName);
 NTSTATUS IoSetDeviceInterfaceState(_In_ PUNICODE_STRING SymbolicLinkName, _In_ BOOLEAN Enable);
 VOID IoInvalidateDeviceRelations(_In_ PDEVICE_OBJECT DeviceObject, _In_ DEVICE_RELATION_TYPE Type);
+typedef NTSTATUS POWER_SETTING_CALLBACK(LPCGUID SettingGuid, PVOID Value, ULONG ValueLength,
+                                        PVOID Context);
+typedef POWER_SETTING_CALLBACK *PPOWER_SETTING_CALLBACK;
+NTSTATUS PoRegisterPowerSettingCallback(_In_opt_ PDEVICE_OBJECT DeviceObject,
+                                        _In_ LPCGUID SettingGuid,
+                                        _In_ PPOWER_SETTING_CALLBACK Callback,
+                                        _In_opt_ PVOID Context, _Outptr_opt_ PVOID *Handle);
+NTSTATUS PoUnregisterPowerSettingCallback(_Inout_ PVOID Handle);
+
+// Sessions: what a driver hears of them.
+typedef enum _IO_CONTAINER_INFORMATION_CLASS {
+    IoSessionStateInformation,
+    IoMaxContainerInformationClass
+} IO_CONTAINER_INFORMATION_CLASS;
+
+typedef enum _IO_CONTAINER_NOTIFICATION_CLASS {
+    IoSessionStateNotification,
+    IoMaxContainerNotificationClass
+} IO_CONTAINER_NOTIFICATION_CLASS;
+
+typedef enum _IO_SESSION_STATE {
+    IoSessionStateCreated = 1,
+    IoSessionStateInitialized,
+    IoSessionStateConnected,
+    IoSessionStateDisconnected,
+    IoSessionStateDisconnectedLoggedOn,
+    IoSessionStateLoggedOn,
+    IoSessionStateLoggedOff,
+    IoSessionStateTerminated,
+    IoSessionStateMax
+} IO_SESSION_STATE,
+    *PIO_SESSION_STATE;
+
+#define IO_SESSION_STATE_ALL_EVENTS 0xffffffff
+#define IO_SESSION_STATE_CREATION_EVENT 0x00000001
+#define IO_SESSION_STATE_TERMINATION_EVENT 0x00000002
+#define IO_SESSION_STATE_CONNECT_EVENT 0x00000004
+#define IO_SESSION_STATE_DISCONNECT_EVENT 0x00000008
+#define IO_SESSION_STATE_LOGON_EVENT 0x00000010
+#define IO_SESSION_STATE_LOGOFF_EVENT 0x00000020
+
+typedef struct _IO_SESSION_STATE_NOTIFICATION {
+    ULONG Size;
+    ULONG Flags;
+    PVOID IoObject;
+    ULONG EventMask;
+    PVOID Context;
+} IO_SESSION_STATE_NOTIFICATION, *PIO_SESSION_STATE_NOTIFICATION;
+
+typedef struct _IO_SESSION_STATE_INFORMATION {
+    ULONG SessionId;
+    IO_SESSION_STATE SessionState;
+    BOOLEAN LocalSession;
+} IO_SESSION_STATE_INFORMATION, *PIO_SESSION_STATE_INFORMATION;
+
+typedef NTSTATUS (*PIO_CONTAINER_NOTIFICATION_FUNCTION)(VOID);
+
+NTSTATUS IoRegisterContainerNotification(_In_ IO_CONTAINER_NOTIFICATION_CLASS NotificationClass,
+                                         _In_ PIO_CONTAINER_NOTIFICATION_FUNCTION CallbackFunction,
+                                         _In_opt_ PVOID NotificationInformation,
+                                         _In_ ULONG NotificationInformationLength,
+                                         _Out_ PVOID CallbackRegistration);
+VOID IoUnregisterContainerNotification(_In_ PVOID CallbackRegistration);
+NTSTATUS IoGetContainerInformation(_In_ IO_CONTAINER_INFORMATION_CLASS InformationClass,
+                                   _In_opt_ PVOID ContainerObject, _Inout_opt_ PVOID Buffer,
+                                   _In_ ULONG BufferLength);
 VOID PoStartNextPowerIrp(_Inout_ PIRP Irp);
 NTSTATUS PoCallDriver(_In_ PDEVICE_OBJECT DeviceObject, _Inout_ PIRP Irp);
 
