@@ -40,7 +40,7 @@
 #include <sdkddkver.h>
 
 /* Names for inline functions. FLTSIM_INLINE is what these headers use themselves. */
-#define FLTSIM_INLINE static __inline__ __attribute__((unused))
+#define FLTSIM_INLINE static __attribute__((unused)) __inline__
 
 #undef FORCEINLINE
 #undef __forceinline
