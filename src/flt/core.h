@@ -103,6 +103,7 @@ void FltpFreeVolume(PFLT_VOLUME Volume);
 void FltpFreeDeadVolumes(bool All);
 /* The automatic attachments of a volume that has none yet. */
 void FltpSetupVolume(PFLT_VOLUME Volume);
+void FltpRemoveDriver(PDRIVER_OBJECT DriverObject);
 void FltpFsNotification(PDEVICE_OBJECT Device, BOOLEAN Active);
 NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp);
 

@@ -1,6 +1,8 @@
 /* The Filter Manager as a driver of the machine: \FileSystem\FltMgr. */
 #include "flt/core.h"
 
+#include "io/iop.h"
+
 struct flt_state FltGlobals;
 
 static NTSTATUS DispatchFsControl(PDEVICE_OBJECT DeviceObject, PIRP Irp)
@@ -78,6 +80,17 @@ bool FltpStart(void)
     return NT_SUCCESS(IoRegisterFsRegistrationChange(FltGlobals.DriverObject, FltpFsNotification));
 }
 
+/* A driver from IoCreateDriver has no service that could be unloaded. */
+void FltpRemoveDriver(PDRIVER_OBJECT DriverObject)
+{
+    sched_lock(&io->lock);
+    RemoveEntryList(&IopDriver(DriverObject)->link);
+    InitializeListHead(&IopDriver(DriverObject)->link);
+    sched_unlock(&io->lock);
+    ObpRemoveName(DriverObject);
+    ObpDereference(DriverObject);
+}
+
 static PFLT_VOLUME AnyVolume(void)
 {
     for (PLIST_ENTRY frame = FltGlobals.Frames.Flink; frame != &FltGlobals.Frames; frame = frame->Flink) {
@@ -106,7 +119,6 @@ void FltpStop(void)
     FltpStopNames();
     if (FltGlobals.ControlDevice)
         IoDeleteDevice(FltGlobals.ControlDevice);
-    ObMakeTemporaryObject(FltGlobals.DriverObject);
-    ObDereferenceObject(FltGlobals.DriverObject);
+    FltpRemoveDriver(FltGlobals.DriverObject);
     FltGlobals = (struct flt_state){0};
 }

@@ -12,9 +12,6 @@
 #ifndef FLTSIM_FLTP_H
 #define FLTSIM_FLTP_H
 
-#ifndef FLTSIM_READONLY
-#define FLTSIM_READONLY /* to drivers only */
-#endif
 #include <fltKernel.h>
 
 #include <stdbool.h>
