@@ -28,6 +28,12 @@ static struct {
     WORK_QUEUE_ITEM Item;
 } Deferred;
 
+void FltpForgetDeferredContexts(void)
+{
+    Deferred.First = NULL;
+    Deferred.Queued = false;
+}
+
 static int TypeIndex(FLT_CONTEXT_TYPE type)
 {
     for (int i = 0; i < CONTEXT_TYPES; i++)

@@ -67,6 +67,7 @@ static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_
 static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }
 
 /* context.c */
+void FltpForgetDeferredContexts(void); /* a machine starts */
 void FltpLinkReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 void FltpDropReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);

@@ -14,6 +14,7 @@ static FAST_MUTEX CreationLocks[CREATION_LOCKS];
 
 void FltpStartContexts(void)
 {
+    FltpForgetDeferredContexts();
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
         InitializeListHead(&Shards[i].Nodes);
     for (unsigned i = 0; i < CREATION_LOCKS; i++)

@@ -137,15 +137,18 @@ bool FltpReportLeakedNames(PFLT_FILTER Filter)
 
 void FltpStopNames(void)
 {
-    if (!FltGlobals.Names || sched_is_dead())
+    struct flt_name_state *names = FltGlobals.Names;
+    if (!names || sched_is_dead()) {
+        FltGlobals.Names = NULL;
         return;
+    }
     ReportHeld(NULL, true);
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
         for (unsigned j = 0; j < QUARANTINE; j++)
-            if (FltGlobals.Names->Shards[i].Freed[j])
-                FreeName(FltGlobals.Names->Shards[i].Freed[j]);
-    sim_free(FltGlobals.Names);
+            if (names->Shards[i].Freed[j])
+                FreeName(names->Shards[i].Freed[j]);
     FltGlobals.Names = NULL;
+    sim_free(names);
 }
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------------- */

@@ -93,9 +93,8 @@ bool FltpStartPorts(void)
 
 void FltpStopPorts(void)
 {
-    if (sched_is_dead())
-        return;
-    sim_free(FltGlobals.Ports);
+    if (!sched_is_dead())
+        sim_free(FltGlobals.Ports);
     FltGlobals.Ports = NULL;
 }
 
