@@ -189,7 +189,10 @@ void KiSignalForGood(PDISPATCHER_HEADER header)
 
 bool KiCheckObject(const DISPATCHER_HEADER *header, const char *routine, const void *site)
 {
-    if (KiTypeName(header) && header->WaitListHead.Flink)
+    KiLockObject(header);
+    bool good = KiTypeName(header) && header->WaitListHead.Flink;
+    KiUnlockObject(header);
+    if (__builtin_expect(good, 1))
         return true;
     struct verify_violation *v =
         verify_begin_fatal(VERIFY_BAD_DISPATCHER_OBJECT,

@@ -64,10 +64,10 @@ struct _KTHREAD {
     UCHAR processor;
     bool system;     /* made by PsCreateSystemThread, or the machine's own */
     bool daemon;             /* of the machine's own: its waits end with STATUS_THREAD_IS_TERMINATING at the stop */
-    bool started, terminating, terminated;
+    atomic_bool started, terminating, terminated;
     bool adopted;            /* an OS thread of the program's own */
     bool left;               /* it could not be made to end when the machine stopped */
-    bool alerted[2]; /* by mode */
+    atomic_bool alerted[2]; /* by mode */
     int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */
     int special_apc_disable; /* depth of guarded regions: all APCs are off */
     PVOID top_level_irp;     /* IoGetTopLevelIrp */

@@ -7,6 +7,7 @@
 #include <execinfo.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -83,9 +84,9 @@ static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 enum { SIGNALS = sizeof signals / sizeof *signals };
 
 static struct sigaction before[SIGNALS];
-static bool installed;
-static bool (*fault_is_mine)(const struct plat_fault *);
-static void (*fault_raise)(const struct plat_fault *);
+static atomic_bool installed;
+static bool (*_Atomic fault_is_mine)(const struct plat_fault *);
+static void (*_Atomic fault_raise)(const struct plat_fault *);
 
 /* What the handler hands to the routine it diverts to, and that one back to the handler when it resumes. */
 static _Thread_local struct {
@@ -205,7 +206,8 @@ static void on_fault(int signal, siginfo_t *info, void *context_)
         return;
     }
     describe(&fault, signal, info, context);
-    if (!fault_is_mine || !fault_is_mine(&fault)) {
+    bool (*mine)(const struct plat_fault *) = fault_is_mine;
+    if (!mine || !mine(&fault)) {
         pass_on(signal, info, context_);
         return;
     }

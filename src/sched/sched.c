@@ -9,7 +9,7 @@ struct sched_state sched;
 struct plat_mutex sched_mutex;
 struct plat_cond sched_quiet;
 _Thread_local struct sched_thread *sched_current __attribute__((tls_model("initial-exec")));
-bool sched_listening;
+atomic_bool sched_listening;
 
 enum { DEFAULT_STACK = 256 * 1024 };
 

@@ -6,6 +6,7 @@
 #ifndef FLTSIM_SCHED_H
 #define FLTSIM_SCHED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,11 +80,11 @@ void sched_lock(struct sched_lock *lock);
 void sched_unlock(struct sched_lock *lock);
 
 /* The scheduling point: at the entry of every WDK call that another thread could observe. */
-extern bool sched_listening;
+extern atomic_bool sched_listening;
 void sched_point_slow(const char *operation, const void *object, enum sched_access access);
 static inline void sched_point(const char *operation, const void *object, enum sched_access access)
 {
-    if (__builtin_expect(sched_listening, 0))
+    if (__builtin_expect(atomic_load_explicit(&sched_listening, memory_order_relaxed), 0))
         sched_point_slow(operation, object, access);
 }
 

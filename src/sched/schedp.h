@@ -58,7 +58,7 @@ struct sched_state {
     struct sched_thread *threads; /* all that exist, newest first */
     bool started;
     atomic_bool dead;
-    bool catching;
+    atomic_bool catching;
     jmp_buf catcher;
 
     /* coop: the run queue, in turn */

@@ -1,8 +1,8 @@
 #include "../ke/kernel.h"
 
 static KEVENT event;
-static PETHREAD seen;
-static int steps;
+static _Atomic(PETHREAD) seen;
+static atomic_int steps;
 
 static void body(PVOID context)
 {
@@ -50,7 +50,7 @@ static void a_system_thread_runs_and_can_be_waited_for(void **state)
 static void terminating_ends_it_at_once(void **state)
 {
     steps = 0;
-    HANDLE handle = start(body, &steps);
+    HANDLE handle = start(body, &event);
     PETHREAD thread = object_of(handle);
     assert_int_equal(ZwWaitForSingleObject(handle, FALSE, NULL), STATUS_SUCCESS);
     assert_int_equal(steps, 1);
