@@ -4,17 +4,19 @@
 
 #include <string.h>
 
-/* The lists of the WDK, over the SLIST in them. ListEntry.Flink marks a live list. */
+/* The lists of the WDK, over the SLIST in them; all begin alike. ListEntry.Flink marks a live list. */
 enum { DEPTH = 32 };
+#define LIST(lookaside) ((PGENERAL_LOOKASIDE_POOL)&(lookaside)->L)
+
 
 struct routines {
-    PVOID (*allocate)(PGENERAL_LOOKASIDE list, const void *site);
-    void (*release)(PGENERAL_LOOKASIDE list, PVOID entry, const void *site);
+    PVOID (*allocate)(PGENERAL_LOOKASIDE_POOL list, const void *site);
+    void (*release)(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void *site);
 };
 
-static bool is_live(PGENERAL_LOOKASIDE list) { return (PVOID)list->ListEntry.Flink == (PVOID)&list->ListEntry; }
+static bool is_live(PGENERAL_LOOKASIDE_POOL list) { return (PVOID)list->ListEntry.Flink == (PVOID)&list->ListEntry; }
 
-static void check_live(PGENERAL_LOOKASIDE list, const char *routine, const void *site)
+static void check_live(PGENERAL_LOOKASIDE_POOL list, const char *routine, const void *site)
 {
     if (__builtin_expect(is_live(list), 1))
         return;
@@ -25,19 +27,19 @@ static void check_live(PGENERAL_LOOKASIDE list, const char *routine, const void 
     verify_end_bugcheck(v, 0xC4, 0, (uintptr_t)list, 0, 0);
 }
 
-static unsigned pool_flags(PGENERAL_LOOKASIDE list) { return list->Type & 1 ? EXP_PAGED : 0; }
+static unsigned pool_flags(PGENERAL_LOOKASIDE_POOL list) { return list->Type & 1 ? EXP_PAGED : 0; }
 
 /* ---- where entries come from and go to ---- */
 
-static bool is_default(PGENERAL_LOOKASIDE list) { return !list->Allocate; }
+static bool is_default(PGENERAL_LOOKASIDE_POOL list) { return !list->Allocate; }
 
-static PVOID allocate_plain(PGENERAL_LOOKASIDE list, const void *site)
+static PVOID allocate_plain(PGENERAL_LOOKASIDE_POOL list, const void *site)
 {
     return list->Allocate ? list->Allocate(list->Type, list->Size, list->Tag)
                           : ExpAllocate(pool_flags(list), list->Size, list->Tag, site);
 }
 
-static void release_plain(PGENERAL_LOOKASIDE list, PVOID entry, const void *site)
+static void release_plain(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void *site)
 {
     if (list->Free)
         list->Free(entry);
@@ -45,13 +47,13 @@ static void release_plain(PGENERAL_LOOKASIDE list, PVOID entry, const void *site
         ExpFree(entry, 0, "ExFreeToLookasideList", site);
 }
 
-static PVOID allocate_ex(PGENERAL_LOOKASIDE list, const void *site)
+static PVOID allocate_ex(PGENERAL_LOOKASIDE_POOL list, const void *site)
 {
     return list->AllocateEx ? list->AllocateEx(list->Type, list->Size, list->Tag, (PLOOKASIDE_LIST_EX)list)
                             : ExpAllocate(pool_flags(list), list->Size, list->Tag, site);
 }
 
-static void release_ex(PGENERAL_LOOKASIDE list, PVOID entry, const void *site)
+static void release_ex(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void *site)
 {
     if (list->FreeEx)
         list->FreeEx(entry, (PLOOKASIDE_LIST_EX)list);
@@ -63,7 +65,7 @@ static const struct routines plain = {allocate_plain, release_plain}, extended =
 
 /* ---- the list ---- */
 
-static void initialize(PGENERAL_LOOKASIDE list, POOL_TYPE type, SIZE_T size, ULONG tag)
+static void initialize(PGENERAL_LOOKASIDE_POOL list, POOL_TYPE type, SIZE_T size, ULONG tag)
 {
     memset(list, 0, sizeof *list);
     InitializeSListHead(&list->ListHead);
@@ -76,7 +78,7 @@ static void initialize(PGENERAL_LOOKASIDE list, POOL_TYPE type, SIZE_T size, ULO
 
 static void count(ULONG *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
-static PVOID take(PGENERAL_LOOKASIDE list, const struct routines *routines, const void *site)
+static PVOID take(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines, const void *site)
 {
     PSLIST_ENTRY entry = InterlockedPopEntrySList(&list->ListHead);
 
@@ -90,7 +92,7 @@ static PVOID take(PGENERAL_LOOKASIDE list, const struct routines *routines, cons
     return entry;
 }
 
-static void give(PGENERAL_LOOKASIDE list, PVOID entry, const struct routines *routines, const void *site)
+static void give(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const struct routines *routines, const void *site)
 {
     count(&list->TotalFrees);
     /* In special pool every block goes back at once, so that its late use is seen. */
@@ -104,7 +106,7 @@ static void give(PGENERAL_LOOKASIDE list, PVOID entry, const struct routines *ro
     InterlockedPushEntrySList(&list->ListHead, entry);
 }
 
-static void flush(PGENERAL_LOOKASIDE list, const struct routines *routines, const void *site)
+static void flush(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines, const void *site)
 {
     PSLIST_ENTRY entry = InterlockedFlushSList(&list->ListHead);
     while (entry) {
@@ -114,7 +116,7 @@ static void flush(PGENERAL_LOOKASIDE list, const struct routines *routines, cons
     }
 }
 
-static void delete(PGENERAL_LOOKASIDE list, const struct routines *routines, const void *site)
+static void delete(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines, const void *site)
 {
     flush(list, routines, site);
     list->ListEntry.Flink = NULL;
@@ -126,7 +128,7 @@ VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE
                                      ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {
     API_IRQL(ExInitializeNPagedLookasideList);
-    initialize(&Lookaside->L, NonPagedPoolNx | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
+    initialize(LIST(Lookaside), NonPagedPoolNx | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
     Lookaside->L.Allocate = Allocate;
     Lookaside->L.Free = Free;
 }
@@ -135,7 +137,7 @@ VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_F
                                     ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {
     API_IRQL(ExInitializePagedLookasideList);
-    initialize(&Lookaside->L, PagedPool | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
+    initialize(LIST(Lookaside), PagedPool | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
     Lookaside->L.Allocate = Allocate;
     Lookaside->L.Free = Free;
 }
@@ -149,13 +151,12 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
         return STATUS_INVALID_PARAMETER_5;
     if ((Flags & EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) && (Flags & EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE))
         return STATUS_INVALID_PARAMETER_5;
-    initialize((PGENERAL_LOOKASIDE)&Lookaside->L, PoolType, Size, Tag);
-    ((PGENERAL_LOOKASIDE)&Lookaside->L)->AllocateEx = Allocate;
-    ((PGENERAL_LOOKASIDE)&Lookaside->L)->FreeEx = Free;
+    initialize((PGENERAL_LOOKASIDE_POOL)&Lookaside->L, PoolType, Size, Tag);
+    ((PGENERAL_LOOKASIDE_POOL)&Lookaside->L)->AllocateEx = Allocate;
+    ((PGENERAL_LOOKASIDE_POOL)&Lookaside->L)->FreeEx = Free;
     return STATUS_SUCCESS;
 }
 
-#define LIST(lookaside) ((PGENERAL_LOOKASIDE)&(lookaside)->L)
 #define CHECK(routine)                                                                                                  \
     do {                                                                                                               \
         API_ENTER(routine, Lookaside, SCHED_WRITE);                                                                    \

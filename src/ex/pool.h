@@ -47,6 +47,7 @@ struct pool_block {
 };
 _Static_assert(sizeof(struct pool_block) == 64, "bodies are aligned by this");
 
+#define POOL_MAX_SIZE ((size_t)1 << 32) // what the simulated machine has
 enum { POOL_UNIT = 64, POOL_MAX_UNITS = 66, POOL_SHARDS = 8, POOL_PAGE = 4096, POOL_REPORTED = 0x80, POOL_SPECIAL = 0x40 };
 #define POOL_LIVE 0x4c6976654c697665ull
 #define POOL_FREED 0x4672656546726565ull
@@ -55,7 +56,10 @@ enum { POOL_UNIT = 64, POOL_MAX_UNITS = 66, POOL_SHARDS = 8, POOL_PAGE = 4096, P
 #define POOL_FREED_BYTE 0xdd
 #define POOL_GUARD_BYTE 0xfd
 
-static inline struct pool_block *pool_block_of(const void *body) { return (struct pool_block *)body - 1; }
+static inline struct pool_block *pool_block_of(const void *body)
+{
+    return (struct pool_block *)((uintptr_t)body - sizeof(struct pool_block));
+}
 static inline void *pool_body(const struct pool_block *block) { return (void *)(block + 1); }
 
 struct pool_chunk {

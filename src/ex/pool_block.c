@@ -161,7 +161,7 @@ static void give_slot(struct pool_block *block)
 static struct pool_block *take_pages(unsigned index, size_t size)
 {
     size_t rounded = (size + 8 + POOL_PAGE - 1) / POOL_PAGE * POOL_PAGE;
-    char *memory = size < SIZE_MAX / 2 ? aligned_alloc(POOL_PAGE, POOL_PAGE + rounded) : NULL;
+    char *memory = size < POOL_MAX_SIZE ? aligned_alloc(POOL_PAGE, POOL_PAGE + rounded) : NULL;
     struct pool_shard *shard = shard_at(index);
 
     if (!memory)

@@ -45,7 +45,7 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
     size_t page = plat_page_size();
     size_t room = (size + 15) / 16 * 16;
     size_t readable = (room + page - 1) / page * page + (room == 0) * page;
-    char *pages = size < SIZE_MAX / 2 ? plat_pages_alloc(readable + page, PLAT_READ_WRITE) : NULL;
+    char *pages = size < POOL_MAX_SIZE ? plat_pages_alloc(readable + page, PLAT_READ_WRITE) : NULL;
 
     if (!pages)
         return NULL;
