@@ -20,62 +20,119 @@ typedef struct _FLT_CREATEFILE_TARGET_ECP_CONTEXT {
 
 #define FLTTCFL_AUTO_REPARSE 0x0001
 
+// An empty list: the caller's to free, unless a create takes it. IRQL <= APC_LEVEL.
+// STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltAllocateExtraCreateParameterList(_In_ PFLT_FILTER Filter,
                                              _In_ FSRTL_ALLOCATE_ECPLIST_FLAGS Flags,
                                              _Outptr_ PECP_LIST *EcpList);
+
+// Frees the list with what is on it, calling each cleanup callback. IRQL <= APC_LEVEL.
 VOID FltFreeExtraCreateParameterList(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList);
+
+// An ECP of the type, zeroed, in no list. The caller's to free until it is inserted. IRQL <=
+// APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltAllocateExtraCreateParameter(
     _In_ PFLT_FILTER Filter, _In_ LPCGUID EcpType, _In_ ULONG SizeOfContext,
     _In_ FSRTL_ALLOCATE_ECP_FLAGS Flags,
     _In_opt_ PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback, _In_ ULONG PoolTag,
     _Outptr_ PVOID *EcpContext);
+
+// Likewise, from a lookaside list if it fits, from pool if not. IRQL <= APC_LEVEL.
+// STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltAllocateExtraCreateParameterFromLookasideList(
     _In_ PFLT_FILTER Filter, _In_ LPCGUID EcpType, _In_ ULONG SizeOfContext,
     _In_ FSRTL_ALLOCATE_ECP_FLAGS Flags,
     _In_opt_ PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback,
     _Inout_ PVOID LookasideList, _Outptr_ PVOID *EcpContext);
+
+// Frees an ECP that is in no list; its cleanup callback is called. IRQL <= APC_LEVEL.
 VOID FltFreeExtraCreateParameter(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
+
+// Makes a lookaside list in memory of the caller's: PAGED_ or NPAGED_LOOKASIDE_LIST as the flags
+// say. IRQL <= APC_LEVEL.
 VOID FltInitExtraCreateParameterLookasideList(_In_ PFLT_FILTER Filter, _Inout_ PVOID Lookaside,
                                               _In_ FSRTL_ECP_LOOKASIDE_FLAGS Flags,
                                               _In_ SIZE_T Size, _In_ ULONG Tag);
+
+// Only when every ECP from it has been freed. IRQL <= APC_LEVEL.
 VOID FltDeleteExtraCreateParameterLookasideList(_In_ PFLT_FILTER Filter, _Inout_ PVOID Lookaside,
                                                 _In_ FSRTL_ECP_LOOKASIDE_FLAGS Flags);
+
+// The list owns the ECP from now on. One of a type: STATUS_INVALID_PARAMETER for a second. IRQL <=
+// APC_LEVEL.
 NTSTATUS FltInsertExtraCreateParameter(_In_ PFLT_FILTER Filter, _Inout_ PECP_LIST EcpList,
                                        _Inout_ PVOID EcpContext);
+
+// Takes the ECP off: the caller's to free or to reuse. STATUS_NOT_FOUND if it is not on the list.
+// IRQL <= APC_LEVEL.
 NTSTATUS FltRemoveExtraCreateParameter(_In_ PFLT_FILTER Filter, _Inout_ PECP_LIST EcpList,
                                        _In_ LPCGUID EcpType, _Outptr_ PVOID *EcpContext,
                                        _Out_opt_ ULONG *EcpContextSize);
+
+// Finds it; it stays on the list. STATUS_NOT_FOUND if it is not there. IRQL <= APC_LEVEL.
 NTSTATUS FltFindExtraCreateParameter(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList,
                                      _In_ LPCGUID EcpType, _Outptr_opt_ PVOID *EcpContext,
                                      _Out_opt_ ULONG *EcpContextSize);
+
+// The next one after the given, or the first for NULL; STATUS_NOT_FOUND at the end. IRQL <=
+// APC_LEVEL. Also STATUS_INVALID_PARAMETER.
 NTSTATUS FltGetNextExtraCreateParameter(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList,
                                         _In_opt_ PVOID CurrentEcpContext,
                                         _Out_opt_ LPGUID NextEcpType,
                                         _Outptr_opt_ PVOID *NextEcpContext,
                                         _Out_opt_ ULONG *NextEcpContextSize);
+
+// The create's list, NULL if it has none. Not the caller's to free. IRQL <= APC_LEVEL.
+// STATUS_INVALID_PARAMETER.
 NTSTATUS FltGetEcpListFromCallbackData(_In_ PFLT_FILTER Filter,
                                        _In_ PFLT_CALLBACK_DATA CallbackData,
                                        _Outptr_result_maybenull_ PECP_LIST *EcpList);
+
+// Gives the list to a create that has none, in its pre-callback. It is freed with the create. IRQL
+// <= APC_LEVEL. STATUS_INVALID_PARAMETER_2, STATUS_INVALID_PARAMETER_3.
 NTSTATUS FltSetEcpListIntoCallbackData(_In_ PFLT_FILTER Filter,
                                        _In_ PFLT_CALLBACK_DATA CallbackData,
                                        _In_ PECP_LIST EcpList);
+
+// Says to who sent it that the ECP was heeded. IRQL <= APC_LEVEL.
 VOID FltAcknowledgeEcp(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
+
+// Whether one below did. IRQL <= APC_LEVEL.
 BOOLEAN FltIsEcpAcknowledged(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
+
+// Whether a program sent it: its contents are not to be trusted. IRQL <= APC_LEVEL.
 BOOLEAN FltIsEcpFromUserMode(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
+
+// Clears the acknowledgement, before the ECP is used again. IRQL <= APC_LEVEL.
 VOID FltPrepareToReuseEcp(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
 
+// Adds an entry to the create's list of reparse points that are to be opened, not followed. The
+// entry's memory stays the caller's. IRQL <= APC_LEVEL. STATUS_INVALID_PARAMETER_2.
 NTSTATUS FltAddOpenReparseEntry(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                 _In_ POPEN_REPARSE_LIST_ENTRY OpenReparseEntry);
+
+// Takes it off again, in the post-callback at the latest. IRQL <= APC_LEVEL.
 NTSTATUS FltRemoveOpenReparseEntry(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                    _In_ POPEN_REPARSE_LIST_ENTRY OpenReparseEntry);
+
+// Copies the list to another create's ECP list. IRQL <= APC_LEVEL. STATUS_INVALID_PARAMETER_2.
 NTSTATUS FltCopyOpenReparseList(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                 _Inout_ PECP_LIST EcpList);
+
+// Frees what FltCopyOpenReparseList made. IRQL <= APC_LEVEL.
 VOID FltFreeOpenReparseList(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList);
 
+// In a pre-create: asks the file system to bring information back with the create.
+// STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER_2.
 NTSTATUS FltRequestFileInfoOnCreateCompletion(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                               _In_ ULONG InfoClassFlags);
+
+// In a post-create: what it brought, or NULL. Not the caller's to free.
 PVOID FltRetrieveFileInfoOnCreateCompletion(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                             _In_ ULONG InfoClass, _Out_ PULONG Size);
+
+// Likewise, with a status that tells why not. STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
+// STATUS_UNSUCCESSFUL.
 NTSTATUS FltRetrieveFileInfoOnCreateCompletionEx(_In_ PFLT_FILTER Filter,
                                                  _In_ PFLT_CALLBACK_DATA Data, _In_ ULONG InfoClass,
                                                  _Out_ PULONG RetInfoSize,

@@ -10,14 +10,27 @@
 
 FLTSIM_WDK_BEGIN
 
+// Pool aligned as the instance's volume needs for non-cached I/O: FltFreePoolAlignedWithTag. IRQL
+// <= APC_LEVEL.
 PVOID FltAllocatePoolAlignedWithTag(_In_ PFLT_INSTANCE Instance, _In_ POOL_TYPE PoolType,
                                     _In_ SIZE_T NumberOfBytes, _In_ ULONG Tag);
+
+// Frees what FltAllocatePoolAlignedWithTag made, with the same instance and tag.
 VOID FltFreePoolAlignedWithTag(_In_ PFLT_INSTANCE Instance, _In_ PVOID Buffer, _In_ ULONG Tag);
 
+// Makes a push lock: FltDeletePushLock. IRQL <= APC_LEVEL.
 VOID FltInitializePushLock(_Out_ PEX_PUSH_LOCK PushLock);
+
+// After its last use. IRQL <= APC_LEVEL.
 VOID FltDeletePushLock(_In_ PEX_PUSH_LOCK PushLock);
+
+// Enters a critical region too. Not recursive. IRQL <= APC_LEVEL.
 VOID FltAcquirePushLockExclusive(_Inout_ PEX_PUSH_LOCK PushLock);
+
+// Enters a critical region too. Not recursive. IRQL <= APC_LEVEL.
 VOID FltAcquirePushLockShared(_Inout_ PEX_PUSH_LOCK PushLock);
+
+// Leaves the critical region too. IRQL <= APC_LEVEL.
 VOID FltReleasePushLock(_Inout_ PEX_PUSH_LOCK PushLock);
 
 #define FLT_PUSH_LOCK_ENABLE_AUTO_BOOST 0x01ul
@@ -25,14 +38,27 @@ VOID FltReleasePushLock(_Inout_ PEX_PUSH_LOCK PushLock);
 #define FLT_PUSH_LOCK_VALID_FLAGS                                                                  \
     (FLT_PUSH_LOCK_ENABLE_AUTO_BOOST | FLT_PUSH_LOCK_DISABLE_AUTO_BOOST)
 
+// Likewise, with flags for priority boosts.
 VOID FltAcquirePushLockExclusiveEx(_Inout_ PEX_PUSH_LOCK PushLock, _In_ ULONG Flags);
+
+// Likewise, with flags.
 VOID FltAcquirePushLockSharedEx(_Inout_ PEX_PUSH_LOCK PushLock, _In_ ULONG Flags);
+
+// Likewise, with the acquirer's flags.
 VOID FltReleasePushLockEx(_Inout_ PEX_PUSH_LOCK PushLock, _In_ ULONG Flags);
 
+// Enters a critical region and waits for the resource. IRQL <= APC_LEVEL.
 VOID FltAcquireResourceExclusive(_Inout_ PERESOURCE Resource);
+
+// Likewise, shared. IRQL <= APC_LEVEL.
 VOID FltAcquireResourceShared(_Inout_ PERESOURCE Resource);
+
+// Releases it and leaves the critical region. IRQL <= DISPATCH_LEVEL.
 VOID FltReleaseResource(_Inout_ PERESOURCE Resource);
 
+// In a callback of FSCTL_MANAGE_BYPASS_IO: refuses it, with the reason. IRQL <= APC_LEVEL.
+// STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER_3,
+// STATUS_INVALID_PARAMETER_4, STATUS_NOT_SUPPORTED.
 NTSTATUS FltVetoBypassIo(_In_ PFLT_CALLBACK_DATA CallbackData,
                          _In_ PCFLT_RELATED_OBJECTS FltObjects, _In_ NTSTATUS OperationStatus,
                          _In_ PCUNICODE_STRING FailureReason);

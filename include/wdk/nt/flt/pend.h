@@ -12,10 +12,19 @@
 
 FLTSIM_WDK_BEGIN
 
+// Goes on with an operation whose pre-callback returned FLT_PREOP_PENDING, as if it had returned
+// CallbackStatus now; WITH_CALLBACK, NO_CALLBACK or COMPLETE, of which the first two are for IRPs.
 VOID FltCompletePendedPreOperation(_In_ PFLT_CALLBACK_DATA CallbackData,
                                    _In_ FLT_PREOP_CALLBACK_STATUS CallbackStatus,
                                    _In_opt_ PVOID Context);
+
+// Goes on after FLT_POSTOP_MORE_PROCESSING_REQUIRED. IRQL <= DISPATCH_LEVEL.
 VOID FltCompletePendedPostOperation(_In_ PFLT_CALLBACK_DATA CallbackData);
+
+// Runs the safe post-callback now, if the IRQL allows, or from a worker thread: then
+// *RetPostOperationStatus is MORE_PROCESSING_REQUIRED and the callback completes the operation by
+// what it returns. FALSE: it could not be posted, the operation must be finished here. Not for
+// paging or draining operations. Any IRQL.
 BOOLEAN FltDoCompletionProcessingWhenSafe(_In_ PFLT_CALLBACK_DATA Data,
                                           _In_ PCFLT_RELATED_OBJECTS FltObjects,
                                           _In_opt_ PVOID CompletionContext,
@@ -25,13 +34,30 @@ BOOLEAN FltDoCompletionProcessingWhenSafe(_In_ PFLT_CALLBACK_DATA Data,
 
 typedef VOID(FLTAPI *PFLT_COMPLETE_CANCELED_CALLBACK)(_In_ PFLT_CALLBACK_DATA CallbackData);
 
+// Asks for the cancellation of an operation that the caller sent. TRUE if a cancel routine was
+// called. IRQL <= DISPATCH_LEVEL.
 BOOLEAN FltCancelIo(_In_ PFLT_CALLBACK_DATA CallbackData);
+
+// In a pre-operation that is to be pended: who is called when it is cancelled. STATUS_CANCELLED if
+// it already was. Not for paging or fast I/O. IRQL <= DISPATCH_LEVEL.
 NTSTATUS FltSetCancelCompletion(_In_ PFLT_CALLBACK_DATA CallbackData,
                                 _In_ PFLT_COMPLETE_CANCELED_CALLBACK CanceledCallback);
+
+// Before the pended operation goes on. STATUS_CANCELLED: the callback has been called or will be.
+// Any IRQL.
 NTSTATUS FltClearCancelCompletion(_In_ PFLT_CALLBACK_DATA CallbackData);
+
+// Whether the operation has been cancelled. Any IRQL.
 BOOLEAN FltIsIoCanceled(_In_ PFLT_CALLBACK_DATA CallbackData);
+
+// Waits; STATUS_CANCELLED when the operation is cancelled, STATUS_THREAD_IS_TERMINATING when its
+// thread goes. Also STATUS_TIMEOUT, STATUS_ABANDONED_WAIT_0.
 NTSTATUS FltCancellableWaitForSingleObject(_In_ PVOID Object, _In_opt_ PLARGE_INTEGER Timeout,
                                            _In_opt_ PFLT_CALLBACK_DATA CallbackData);
+
+// Likewise for several; wait blocks are needed above THREAD_WAIT_OBJECTS. STATUS_TIMEOUT,
+// STATUS_WAIT_0, STATUS_WAIT_63, STATUS_ABANDONED_WAIT_0, STATUS_ABANDONED_WAIT_63,
+// STATUS_CANCELLED, STATUS_THREAD_IS_TERMINATING.
 NTSTATUS FltCancellableWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID ObjectArray[],
                                               _In_ WAIT_TYPE WaitType,
                                               _In_opt_ PLARGE_INTEGER Timeout,
@@ -43,6 +69,9 @@ typedef VOID(FLTAPI *PFLT_GET_OPERATION_STATUS_CALLBACK)(_In_ PCFLT_RELATED_OBJE
                                                          _In_ NTSTATUS OperationStatus,
                                                          _In_opt_ PVOID RequesterContext);
 
+// In a pre-callback: calls back with what the file system answered, where an oplock makes a
+// post-callback come too late. Exactly once. IRQL <= APC_LEVEL. STATUS_FLT_DELETING_OBJECT,
+// STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER.
 NTSTATUS FltRequestOperationStatusCallback(_In_ PFLT_CALLBACK_DATA Data,
                                            _In_ PFLT_GET_OPERATION_STATUS_CALLBACK CallbackRoutine,
                                            _In_opt_ PVOID RequesterContext);
@@ -81,6 +110,8 @@ struct _FLT_CALLBACK_DATA_QUEUE {
     PFLT_CALLBACK_DATA_QUEUE_COMPLETE_CANCELED_IO CompleteCanceledIo;
 };
 
+// Makes a queue of pended operations that survives cancellation. The lock is the caller's, of
+// whatever kind.
 NTSTATUS
 FltCbdqInitialize(_In_ PFLT_INSTANCE Instance, _Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq,
                   _In_ PFLT_CALLBACK_DATA_QUEUE_INSERT_IO CbdqInsertIo,
@@ -89,12 +120,23 @@ FltCbdqInitialize(_In_ PFLT_INSTANCE Instance, _Inout_ PFLT_CALLBACK_DATA_QUEUE 
                   _In_ PFLT_CALLBACK_DATA_QUEUE_ACQUIRE CbdqAcquire,
                   _In_ PFLT_CALLBACK_DATA_QUEUE_RELEASE CbdqRelease,
                   _In_ PFLT_CALLBACK_DATA_QUEUE_COMPLETE_CANCELED_IO CbdqCompleteCanceledIo);
+
+// Lets operations in again.
 VOID FltCbdqEnable(_Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq);
+
+// Lets none in: FltCbdqInsertIo fails. What is in it stays.
 VOID FltCbdqDisable(_Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq);
+
+// Queues a pended operation; it may be cancelled, and then completed by the queue, before this
+// returns. On error it is still the caller's. STATUS_FLT_CBDQ_DISABLED, STATUS_PENDING.
 NTSTATUS FltCbdqInsertIo(_Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq, _In_ PFLT_CALLBACK_DATA Cbd,
                          _In_opt_ PIO_CSQ_IRP_CONTEXT Context, _In_opt_ PVOID InsertContext);
+
+// Takes the operation of that context; NULL if it has been cancelled.
 PFLT_CALLBACK_DATA FltCbdqRemoveIo(_Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq,
                                    _In_ PIO_CSQ_IRP_CONTEXT Context);
+
+// Takes the next one that the peek callback finds; NULL if there is none.
 PFLT_CALLBACK_DATA FltCbdqRemoveNextIo(_Inout_ PFLT_CALLBACK_DATA_QUEUE Cbdq,
                                        _In_opt_ PVOID PeekContext);
 
