@@ -5,6 +5,7 @@
  * satisfied only under every lock; such waits are rare. */
 #include "ke/kep.h"
 
+#include "plat/thread.h"
 #include "verify/verify.h"
 
 static unsigned ShardOf(const void *object)
@@ -137,7 +138,38 @@ static bool Satisfy(PDISPATCHER_HEADER header, PKWAIT_BLOCK block)
     return true;
 }
 
-void KiWakeWaiters(PDISPATCHER_HEADER header)
+/* Threads to unpark when the lock is free again: one that runs at once must not find it taken. Until then each one's
+ * `unparking` keeps its KTHREAD alive. */
+struct wakeups {
+    unsigned count;
+    PKTHREAD threads[16];
+};
+
+static void WakeLater(struct wakeups *wakeups, PKTHREAD thread)
+{
+    if (wakeups->count == sizeof wakeups->threads / sizeof *wakeups->threads) {
+        KiUnpark(thread);
+        return;
+    }
+    atomic_fetch_add(&thread->wait.unparking, 1);
+    wakeups->threads[wakeups->count++] = thread;
+}
+
+static void WakeNow(const struct wakeups *wakeups)
+{
+    for (unsigned i = 0; i < wakeups->count; i++) {
+        KiUnpark(wakeups->threads[i]);
+        atomic_fetch_sub(&wakeups->threads[i]->wait.unparking, 1);
+    }
+}
+
+void KiAwaitUnparkers(PKTHREAD thread)
+{
+    while (atomic_load(&thread->wait.unparking))
+        plat_thread_yield();
+}
+
+static void HandOut(PDISPATCHER_HEADER header, struct wakeups *wakeups)
 {
     PLIST_ENTRY head = &header->WaitListHead, next;
     for (PLIST_ENTRY entry = head->Flink; entry != head && header->SignalState > 0; entry = next) {
@@ -148,7 +180,7 @@ void KiWakeWaiters(PDISPATCHER_HEADER header)
             continue;
         RemoveEntryList(entry);
         InitializeListHead(entry);
-        KiUnpark(thread);
+        WakeLater(wakeups, thread);
     }
 }
 
@@ -171,13 +203,31 @@ bool KiBeginSignal(PDISPATCHER_HEADER header)
     return true;
 }
 
-void KiEndSignal(PDISPATCHER_HEADER header, bool all)
+static void Unlock(PDISPATCHER_HEADER header, bool all)
 {
-    KiWakeWaiters(header);
     if (all)
         KiUnlockAll();
     else
         KiUnlockObject(header);
+}
+
+void KiEndSignal(PDISPATCHER_HEADER header, bool all)
+{
+    struct wakeups wakeups;
+    wakeups.count = 0;
+    HandOut(header, &wakeups);
+    Unlock(header, all);
+    WakeNow(&wakeups);
+}
+
+void KiEndPulse(PDISPATCHER_HEADER header, bool all, LONG state)
+{
+    struct wakeups wakeups;
+    wakeups.count = 0;
+    HandOut(header, &wakeups);
+    header->SignalState = state;
+    Unlock(header, all);
+    WakeNow(&wakeups);
 }
 
 void KiSignalForGood(PDISPATCHER_HEADER header)

@@ -30,9 +30,7 @@ LONG KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait)
     bool all = KiBeginSignal(&Event->Header);
     LONG before = Event->Header.SignalState;
     Event->Header.SignalState = 1;
-    KiWakeWaiters(&Event->Header);
-    Event->Header.SignalState = 0;
-    KiEndSignal(&Event->Header, all);
+    KiEndPulse(&Event->Header, all, 0);
     return before;
 }
 

@@ -42,8 +42,8 @@ void KiUnlockObject(const void *object);
 bool KiBeginSignal(PDISPATCHER_HEADER header);
 /* Hands the object out to whom it satisfies now, and unlocks. `all` is what KiBeginSignal answered. */
 void KiEndSignal(PDISPATCHER_HEADER header, bool all);
-/* Hands out, staying locked (KePulseEvent). */
-void KiWakeWaiters(PDISPATCHER_HEADER header);
+/* The same, and `state` is the object's signal state once it was handed out (KePulseEvent). */
+void KiEndPulse(PDISPATCHER_HEADER header, bool all, LONG state);
 void KiInitializeHeader(PDISPATCHER_HEADER header, UCHAR type, LONG state);
 const char *KiTypeName(const DISPATCHER_HEADER *header);
 

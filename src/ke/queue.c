@@ -65,9 +65,7 @@ PLIST_ENTRY KeRundownQueue(PRKQUEUE Queue)
         RemoveEntryList(&Queue->EntryListHead);
     InitializeListHead(&Queue->EntryListHead);
     Queue->Header.SignalState = MAXLONG;
-    KiWakeWaiters(&Queue->Header);
-    Queue->Header.SignalState = 0;
-    KiEndSignal(&Queue->Header, all);
+    KiEndPulse(&Queue->Header, all, 0);
     return first;
 }
 

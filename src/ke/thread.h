@@ -39,6 +39,7 @@ struct ki_wait_hint {
 struct ki_spin;
 
 struct ki_wait {
+    atomic_uint unparking; /* signallers that are about to unpark the thread */
     atomic_int state;      /* KI_WAIT_* or the index that satisfied it */
     bool alertable;
     KPROCESSOR_MODE mode;
@@ -101,6 +102,8 @@ struct _KTHREAD {
 
 /* Makes a zeroed thread ready: lists, dispatcher header, modes. */
 void KiInitializeThread(struct _KTHREAD *thread, const char *name);
+/* Returns when no signaller has to touch the thread any more; before its memory goes. */
+void KiAwaitUnparkers(struct _KTHREAD *thread);
 /* Takes a thread that will never run again out of the wait lists it is in. */
 void KiForgetWait(struct _KTHREAD *thread);
 /* What a thread holds that nobody gives back for it (exception frames). */

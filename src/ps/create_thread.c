@@ -46,6 +46,7 @@ void PspDeleteThread(PVOID object)
     PspUnlistThread(thread);
     if (PspThreadGone)
         PspThreadGone(thread);
+    KiAwaitUnparkers(thread);
     KiDeleteThread(thread);
     if (thread->sched)
         sched_release(thread->sched);
@@ -86,7 +87,7 @@ static void NameThread(const struct psp_new_thread *options, PKTHREAD thread)
 
     if (options->name)
         return;
-    if (plat_symbol_find((const void *)(uintptr_t)options->start, &symbol) && symbol.name[0] && !symbol.distance)
+    if (options->system && plat_symbol_find((const void *)(uintptr_t)options->start, &symbol) && symbol.name[0] && !symbol.distance)
         snprintf(thread->name, sizeof thread->name, "%.30s (%u)", symbol.name, HandleToULong(thread->id));
     else
         snprintf(thread->name, sizeof thread->name, "thread %u", HandleToULong(thread->id));
@@ -168,7 +169,7 @@ static void ReportLeft(PKTHREAD thread)
 {
     struct verify_violation *v = verify_begin(
         VERIFY_THREAD_LEFT, "Thread \"%s\" still exists when the machine stops.", thread->name);
-    verify_site(v, "thread routine", (const void *)(uintptr_t)thread->start_routine);
+    verify_routine(v, "thread routine", (const void *)(uintptr_t)thread->start_routine);
     if (thread->wait.site)
         verify_site(v, "waits in", thread->wait.site);
     verify_end(v);
