@@ -22,9 +22,10 @@ bool FltpPendedNow(PIRP_CTRL Op, bool Wait)
         KeInitializeEvent(&resume, NotificationEvent, FALSE);
         Op->Resume = &resume;
     } else {
-        if (!Op->OwnThread && !(Op->Flags & FLTP_OP_GENERATED))
+        if (!Op->OwnThread && !(Op->Flags & FLTP_OP_GENERATED)) {
             IoMarkIrpPending(Op->Irp);
-        Op->Flags |= FLTP_OP_PENDED;
+            Op->Flags |= FLTP_OP_PENDED;
+        }
         if (Op->Descent)
             Op->Descent->Pended = true;
         Op->Descent = NULL;
