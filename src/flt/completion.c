@@ -180,7 +180,7 @@ NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
     case FLTP_NEEDS_THREAD:
         break;
     }
-    if (later)
+    if (!op->Descent) /* later, or pended for a while: the dispatch routine waits */
         KeSetEvent(op->Below, IO_NO_INCREMENT, FALSE);
     return STATUS_MORE_PROCESSING_REQUIRED;
 }

@@ -137,7 +137,7 @@ static NTSTATUS GeneratedCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID
     if (ascent == FLTP_ASCENT_PENDED)
         return STATUS_MORE_PROCESSING_REQUIRED;
     if (op->OwnThread) {
-        if (later)
+        if (!op->Descent)
             KeSetEvent(op->Below, IO_NO_INCREMENT, FALSE);
     } else {
         if (op->Descent)
