@@ -19,6 +19,8 @@ NTSTATUS DriverEntry(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRING Regi
 static NTSTATUS PtUnload(_In_ FLT_FILTER_UNLOAD_FLAGS Flags);
 static NTSTATUS PtInstanceSetup(_In_ PCFLT_RELATED_OBJECTS FltObjects, _In_ FLT_INSTANCE_SETUP_FLAGS Flags,
                                 _In_ DEVICE_TYPE VolumeDeviceType, _In_ FLT_FILESYSTEM_TYPE VolumeFilesystemType);
+static NTSTATUS PtInstanceQueryTeardown(_In_ PCFLT_RELATED_OBJECTS FltObjects,
+                                        _In_ FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags);
 static FLT_PREOP_CALLBACK_STATUS PtPreOperation(_Inout_ PFLT_CALLBACK_DATA Data,
                                                 _In_ PCFLT_RELATED_OBJECTS FltObjects,
                                                 _Flt_CompletionContext_Outptr_ PVOID *CompletionContext);
@@ -33,6 +35,7 @@ static FLT_POSTOP_CALLBACK_STATUS PtPostRead(_Inout_ PFLT_CALLBACK_DATA Data, _I
 #pragma alloc_text(INIT, DriverEntry)
 #pragma alloc_text(PAGE, PtUnload)
 #pragma alloc_text(PAGE, PtInstanceSetup)
+#pragma alloc_text(PAGE, PtInstanceQueryTeardown)
 #endif
 
 static const FLT_OPERATION_REGISTRATION Callbacks[] = {
@@ -48,6 +51,7 @@ static const FLT_REGISTRATION FilterRegistration = {
     Callbacks,
     PtUnload,
     PtInstanceSetup,
+    PtInstanceQueryTeardown,
 };
 
 NTSTATUS
@@ -91,6 +95,17 @@ PtInstanceSetup(_In_ PCFLT_RELATED_OBJECTS FltObjects, _In_ FLT_INSTANCE_SETUP_F
 
     /* STATUS_FLT_DO_NOT_ATTACH is the way to say "not this volume". */
     return VolumeDeviceType == FILE_DEVICE_DISK_FILE_SYSTEM ? STATUS_SUCCESS : STATUS_FLT_DO_NOT_ATTACH;
+}
+
+static NTSTATUS
+PtInstanceQueryTeardown(_In_ PCFLT_RELATED_OBJECTS FltObjects, _In_ FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags)
+{
+    UNREFERENCED_PARAMETER(FltObjects);
+    UNREFERENCED_PARAMETER(Flags);
+    PAGED_CODE();
+
+    /* Without this callback nobody could detach the filter by hand. */
+    return STATUS_SUCCESS;
 }
 
 static FLT_PREOP_CALLBACK_STATUS

@@ -203,7 +203,8 @@ void fltsim_yield(void);
 
 /* What CreateFile takes. Paths: "C:\\dir\\file:stream", "\\Device\\HarddiskVolume1\\...", "\\??\\C:\\...". */
 struct fltsim_open {
-    ACCESS_MASK access;   /* 0: GENERIC_READ; SYNCHRONIZE is added unless asynchronous */
+    ACCESS_MASK access;   /* 0: GENERIC_READ; SYNCHRONIZE is added unless asynchronous, DELETE with
+                             FILE_DELETE_ON_CLOSE */
     ULONG share;          /* FILE_SHARE_*; 0: all three. Exclusive: FLTSIM_SHARE_NONE */
     ULONG disposition;    /* FILE_SUPERSEDE.. ; 0 is FILE_SUPERSEDE in NT, so: 0 means FILE_OPEN, and to supersede
                              say FLTSIM_SUPERSEDE */

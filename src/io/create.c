@@ -94,7 +94,8 @@ static NTSTATUS MakeHandle(struct iop_open *open, PFILE_OBJECT file, PACCESS_STA
     ACCESS_MASK granted = state->PreviouslyGrantedAccess | state->RemainingDesiredAccess;
     if (granted & MAXIMUM_ALLOWED)
         granted = FILE_ALL_ACCESS | (granted & ACCESS_SYSTEM_SECURITY);
-    NTSTATUS status = ObpCreateHandle(file, granted, attributes, open->site, handle);
+    const void *site = open->mode == UserMode ? NULL : open->site; /* a program's handles are its own affair */
+    NTSTATUS status = ObpCreateHandle(file, granted, attributes, site, handle);
     if (NT_SUCCESS(status))
         __atomic_or_fetch(&file->Flags, FO_HANDLE_CREATED, __ATOMIC_RELAXED);
     return status;

@@ -74,9 +74,6 @@ void workload_failing_opens(struct workload *w)
          {.access = GENERIC_WRITE, .disposition = FILE_OVERWRITE},
          STATUS_ACCESS_DENIED},
         {"\\Windows\\win.ini",
-         {.access = GENERIC_READ, .options = FILE_DELETE_ON_CLOSE},
-         STATUS_INVALID_PARAMETER},
-        {"\\Windows\\win.ini",
          {.options = FILE_DIRECTORY_FILE | FILE_NON_DIRECTORY_FILE},
          STATUS_INVALID_PARAMETER},
     };
