@@ -88,7 +88,8 @@ NTSTATUS RtlUnicodeStringToInteger(PCUNICODE_STRING String, ULONG Base, PULONG V
     RTL_IRQL(RtlUnicodeStringToInteger);
     ULONGLONG value = 0;
     SIZE_T end;
-    NTSTATUS status = ReadInteger(AtCounted, String, Base, &value, &end);
+    NTSTATUS status =
+        String->Length == 0 ? STATUS_INVALID_PARAMETER : ReadInteger(AtCounted, String, Base, &value, &end);
 
     if (NT_SUCCESS(status))
         *Value = (ULONG)value;

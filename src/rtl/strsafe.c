@@ -23,8 +23,10 @@ static NTSTATUS FinishA(PSTR to, size_t room, size_t length, BOOLEAN cut, ULONG 
         if (flags & STRSAFE_FILL_ON_FAILURE) {
             memset(to, (int)(flags & 0xFF), room * sizeof(CHAR));
             length = (flags & 0xFF) == 0 ? 0 : room - 1;
+        } else if (flags & STRSAFE_NO_TRUNCATION) {
+            length = 0;
         }
-        if (flags & (STRSAFE_NO_TRUNCATION | STRSAFE_NULL_ON_FAILURE))
+        if (flags & STRSAFE_NULL_ON_FAILURE)
             length = 0;
         to[length] = 0;
     } else if (!cut && (flags & STRSAFE_FILL_BEHIND_NULL) && room > length + 1) {
@@ -128,8 +130,10 @@ static NTSTATUS FinishW(PWSTR to, size_t room, size_t length, BOOLEAN cut, ULONG
         if (flags & STRSAFE_FILL_ON_FAILURE) {
             memset(to, (int)(flags & 0xFF), room * sizeof(WCHAR));
             length = (flags & 0xFF) == 0 ? 0 : room - 1;
+        } else if (flags & STRSAFE_NO_TRUNCATION) {
+            length = 0;
         }
-        if (flags & (STRSAFE_NO_TRUNCATION | STRSAFE_NULL_ON_FAILURE))
+        if (flags & STRSAFE_NULL_ON_FAILURE)
             length = 0;
         to[length] = 0;
     } else if (!cut && (flags & STRSAFE_FILL_BEHIND_NULL) && room > length + 1) {

@@ -79,6 +79,8 @@ static NTSTATUS Put(PUNICODE_STRING to, BOOLEAN append, PCWSTR from, size_t leng
         return status;
     size_t at = append ? to->Length / sizeof(WCHAR) : 0;
     size_t room = to->MaximumLength / sizeof(WCHAR) - at;
+    if (room == 0 && length != 0)
+        return STATUS_INVALID_PARAMETER; /* full already */
     size_t fits = length < room ? length : room;
     if (fits != 0 && !(fits < length && (flags & STRSAFE_NO_TRUNCATION)))
         memmove(to->Buffer + at, from, fits * sizeof(WCHAR));
@@ -242,7 +244,7 @@ NTSTATUS RtlUnicodeStringVPrintfEx(PUNICODE_STRING DestinationString, PUNICODE_S
 {
     NTSTATUS status = Check(DestinationString, Flags);
 
-    if (!NT_SUCCESS(status) || Format == NULL)
+    if (!NT_SUCCESS(status) || Format == NULL || (DestinationString->MaximumLength == 0 && *Format != 0))
         return STATUS_INVALID_PARAMETER;
     struct rtlp_output text = {.wide = DestinationString->Buffer,
                                .room = DestinationString->MaximumLength / sizeof(WCHAR)};

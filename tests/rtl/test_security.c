@@ -1,6 +1,10 @@
 /* SIDs, access control lists, security descriptors. */
 #include "rtl_test.h"
 
+/* As a driver does: no published header has it. */
+NTSTATUS RtlAddAuditAccessAceEx(PACL Acl, ULONG AceRevision, ULONG AceFlags, ACCESS_MASK AccessMask, PSID Sid,
+                                BOOLEAN AuditSuccess, BOOLEAN AuditFailure);
+
 struct small_sid {
     SID sid;
     ULONG more[3];
@@ -108,6 +112,97 @@ static void generic_rights_become_specific_ones(void **state)
     assert_int_equal(mask, 0x109);
 }
 
+static void entries_of_each_kind_are_added(void **state)
+{
+    ULONG memory[64], list[16];
+    PACL acl = (PACL)memory, other = (PACL)list;
+    struct small_sid s;
+    ACE_HEADER *ace;
+    make_sid(&s, 5, 2, 32, 544);
+    RtlCreateAcl(acl, sizeof memory, ACL_REVISION);
+    assert_int_equal(RtlAddAccessAllowedAceEx(acl, ACL_REVISION, CONTAINER_INHERIT_ACE, 1, &s), STATUS_SUCCESS);
+    assert_int_equal(RtlAddAccessDeniedAce(acl, ACL_REVISION, 2, &s), STATUS_SUCCESS);
+    assert_int_equal(RtlAddAuditAccessAceEx(acl, ACL_REVISION, 0, 4, &s, TRUE, FALSE), STATUS_SUCCESS);
+    assert_int_equal(RtlAddMandatoryAce(acl, ACL_REVISION, 0, &s, SYSTEM_MANDATORY_LABEL_ACE_TYPE, 1), STATUS_SUCCESS);
+    assert_int_equal(RtlAddMandatoryAce(acl, ACL_REVISION, 0, &s, 0, 1), STATUS_INVALID_PARAMETER);
+    static const UCHAR types[] = {ACCESS_ALLOWED_ACE_TYPE, ACCESS_DENIED_ACE_TYPE, SYSTEM_AUDIT_ACE_TYPE,
+                                  SYSTEM_MANDATORY_LABEL_ACE_TYPE};
+    for (ULONG i = 0; i < 4; i++) {
+        assert_int_equal(RtlGetAce(acl, i, (PVOID *)&ace), STATUS_SUCCESS);
+        assert_int_equal(ace->AceType, types[i]);
+    }
+    RtlCreateAcl(other, sizeof list, ACL_REVISION);
+    RtlGetAce(acl, 1, (PVOID *)&ace);
+    assert_int_equal(RtlAddAce(other, ACL_REVISION, 0, ace, ace->AceSize), STATUS_SUCCESS);
+    assert_int_equal(RtlAddAce(other, ACL_REVISION, MAXULONG, ace, ace->AceSize), STATUS_SUCCESS);
+    assert_int_equal(RtlAddAce(other, ACL_REVISION, 0, ace, ace->AceSize), STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(RtlAddAce(other, ACL_REVISION, 0, ace, 3), STATUS_INVALID_PARAMETER);
+    assert_int_equal(other->AceCount, 2);
+    assert_true(RtlValidAcl(other));
+}
+
+static void bad_lists_and_sids_are_refused(void **state)
+{
+    ULONG memory[16];
+    PACL acl = (PACL)memory;
+    struct small_sid s, bad;
+    make_sid(&s, 5, 1, 18, 0);
+    make_sid(&bad, 5, 1, 18, 0);
+    bad.sid.Revision = 7;
+    RtlCreateAcl(acl, sizeof memory, ACL_REVISION);
+    assert_int_equal(RtlAddAccessAllowedAce(acl, ACL_REVISION, 1, &bad), STATUS_INVALID_SID);
+    assert_int_equal(RtlAddAccessAllowedAce(acl, 99, 1, &s), STATUS_REVISION_MISMATCH);
+    assert_int_equal(RtlAddAccessAllowedAceEx(acl, ACL_REVISION, 0x20, 1, &s), STATUS_INVALID_PARAMETER);
+    RtlAddAccessAllowedAce(acl, ACL_REVISION, 1, &s);
+    ((ACE_HEADER *)(acl + 1))->AceSize = 1000;
+    assert_int_equal(RtlAddAccessAllowedAce(acl, ACL_REVISION, 1, &s), STATUS_INVALID_ACL);
+    assert_false(RtlValidAcl(acl));
+    UNICODE_STRING text;
+    assert_int_equal(RtlConvertSidToUnicodeString(&text, &bad, TRUE), STATUS_INVALID_SID);
+}
+
+static void a_sid_is_allocated_and_freed(void **state)
+{
+    SID_IDENTIFIER_AUTHORITY nt = {SECURITY_NT_AUTHORITY};
+    PSID sid;
+    assert_int_equal(RtlAllocateAndInitializeSid(&nt, 2, 32, 544, 0, 0, 0, 0, 0, 0, &sid), STATUS_SUCCESS);
+    assert_int_equal(*RtlSubAuthorityCountSid(sid), 2);
+    assert_memory_equal(RtlIdentifierAuthoritySid(sid), &nt, sizeof nt);
+    assert_null(RtlFreeSid(sid));
+    assert_int_equal(RtlAllocateAndInitializeSid(&nt, 9, 0, 0, 0, 0, 0, 0, 0, 0, &sid), STATUS_INVALID_SID);
+}
+
+static void parts_of_a_descriptor_are_set_and_got(void **state)
+{
+    SECURITY_DESCRIPTOR sd;
+    ULONG memory[16], relative[32], length = sizeof relative, revision;
+    struct small_sid group;
+    BOOLEAN present, defaulted;
+    SECURITY_DESCRIPTOR_CONTROL control;
+    PACL acl;
+    PSID found;
+    make_sid(&group, 5, 1, 18, 0);
+    RtlCreateAcl((PACL)memory, sizeof memory, ACL_REVISION);
+    RtlCreateSecurityDescriptor(&sd, SECURITY_DESCRIPTOR_REVISION);
+    assert_int_equal(RtlSetSaclSecurityDescriptor(&sd, TRUE, (PACL)memory, TRUE), STATUS_SUCCESS);
+    assert_int_equal(RtlGetSaclSecurityDescriptor(&sd, &present, &acl, &defaulted), STATUS_SUCCESS);
+    assert_true(present && defaulted && acl == (PACL)memory);
+    assert_int_equal(RtlSetGroupSecurityDescriptor(&sd, &group, TRUE), STATUS_SUCCESS);
+    assert_int_equal(RtlGetGroupSecurityDescriptor(&sd, &found, &defaulted), STATUS_SUCCESS);
+    assert_true(found == &group && defaulted);
+    assert_int_equal(RtlGetControlSecurityDescriptor(&sd, &control, &revision), STATUS_SUCCESS);
+    assert_int_equal(control, SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_GROUP_DEFAULTED);
+    assert_int_equal(RtlAbsoluteToSelfRelativeSD(&sd, relative, &length), STATUS_SUCCESS);
+    assert_int_equal(RtlAbsoluteToSelfRelativeSD(relative, &sd, &length), STATUS_BAD_DESCRIPTOR_FORMAT);
+    assert_int_equal(RtlSetDaclSecurityDescriptor(relative, TRUE, acl, FALSE), STATUS_INVALID_SECURITY_DESCR);
+    assert_int_equal(RtlSetOwnerSecurityDescriptor(relative, &group, FALSE), STATUS_INVALID_SECURITY_DESCR);
+    sd.Revision = 9;
+    assert_int_equal(RtlSetDaclSecurityDescriptor(&sd, TRUE, acl, FALSE), STATUS_UNKNOWN_REVISION);
+    assert_int_equal(RtlSetOwnerSecurityDescriptor(&sd, &group, FALSE), STATUS_UNKNOWN_REVISION);
+    assert_int_equal(RtlGetOwnerSecurityDescriptor(&sd, &found, &defaulted), STATUS_UNKNOWN_REVISION);
+    assert_int_equal(RtlGetDaclSecurityDescriptor(&sd, &present, &acl, &defaulted), STATUS_UNKNOWN_REVISION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +211,10 @@ int main(void)
         TEST(entries_are_added_until_the_list_is_full),
         TEST(a_descriptor_goes_to_the_self_relative_form_and_back),
         TEST(generic_rights_become_specific_ones),
+        TEST(entries_of_each_kind_are_added),
+        TEST(bad_lists_and_sids_are_refused),
+        TEST(a_sid_is_allocated_and_freed),
+        TEST(parts_of_a_descriptor_are_set_and_got),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

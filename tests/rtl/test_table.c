@@ -226,6 +226,120 @@ static void the_longest_runs_come_first(void **state)
     assert_int_equal(start, 4);
 }
 
+struct node {
+    RTL_SPLAY_LINKS links;
+    int key;
+};
+
+#define NODE(links_pointer) CONTAINING_RECORD(links_pointer, struct node, links)
+
+static PRTL_SPLAY_LINKS plant(PRTL_SPLAY_LINKS root, struct node *fresh)
+{
+    RtlInitializeSplayLinks(&fresh->links);
+    if (root == NULL)
+        return &fresh->links;
+    for (PRTL_SPLAY_LINKS at = root;;) {
+        PRTL_SPLAY_LINKS next = fresh->key < NODE(at)->key ? RtlLeftChild(at) : RtlRightChild(at);
+        if (next == NULL) {
+            if (fresh->key < NODE(at)->key)
+                RtlInsertAsLeftChild(at, &fresh->links);
+            else
+                RtlInsertAsRightChild(at, &fresh->links);
+            return root;
+        }
+        at = next;
+    }
+}
+
+static void splay_links_are_walked_and_deleted(void **state)
+{
+    static const int keys[] = {4, 2, 6, 1, 3, 5, 7};
+    struct node nodes[7];
+    PRTL_SPLAY_LINKS root = NULL, at;
+    for (int i = 0; i < 7; i++) {
+        nodes[i].key = keys[i];
+        root = plant(root, &nodes[i]);
+    }
+    assert_int_equal(NODE(RtlSubtreePredecessor(root))->key, 3);
+    assert_int_equal(NODE(RtlSubtreeSuccessor(root))->key, 5);
+    assert_int_equal(NODE(RtlRealSuccessor(&nodes[4].links))->key, 4);
+    assert_int_equal(NODE(RtlRealPredecessor(&nodes[5].links))->key, 4);
+    assert_null(RtlRealSuccessor(&nodes[6].links));
+    assert_null(RtlRealPredecessor(&nodes[3].links));
+    root = RtlSplay(&nodes[3].links);
+    assert_ptr_equal(root, &nodes[3].links);
+    assert_true(RtlIsRoot(root));
+    int count = 0;
+    for (at = root; at != NULL; at = RtlRealSuccessor(at))
+        assert_int_equal(NODE(at)->key, ++count);
+    assert_int_equal(count, 7);
+    RtlDeleteNoSplay(&nodes[0].links, &root);
+    root = RtlDelete(&nodes[2].links);
+    for (int i = 0, left[] = {1, 3, 4, 5, 6}; i < 5; i++)
+        root = RtlDelete(&nodes[left[i]].links);
+    assert_null(root);
+}
+
+static void bits_are_set_cleared_and_found(void **state)
+{
+    ULONG bits[4], start;
+    RTL_BITMAP map;
+    RtlInitializeBitMap(&map, bits, 128);
+    RtlClearAllBits(&map);
+    assert_int_equal(RtlNumberOfSetBits(&map), 0);
+    RtlSetAllBits(&map);
+    assert_int_equal(RtlNumberOfClearBits(&map), 0);
+    RtlClearBits(&map, 10, 100);
+    RtlSetBit(&map, 20);
+    RtlClearBit(&map, 5);
+    assert_false(RtlTestBit(&map, 5));
+    assert_true(RtlTestBit(&map, 20));
+    assert_int_equal(RtlCheckBit(&map, 20), 1);
+    assert_int_equal(RtlFindFirstRunClear(&map, &start), 1);
+    assert_int_equal(start, 5);
+    assert_int_equal(RtlFindNextForwardRunClear(&map, 6, &start), 10);
+    assert_int_equal(start, 10);
+    assert_int_equal(RtlFindSetBits(&map, 18, 0), 110);
+    assert_int_equal(RtlFindSetBitsAndClear(&map, 18, 0), 110);
+    assert_int_equal(RtlFindSetBits(&map, 18, 0), 0xFFFFFFFF);
+    assert_int_equal(RtlFindMostSignificantBit(0x10), 4);
+    assert_int_equal(RtlFindLeastSignificantBit(0x18), 3);
+    assert_int_equal(RtlFindMostSignificantBit(0), -1);
+}
+
+static void full_forms_go_on_from_a_search(void **state)
+{
+    RTL_GENERIC_TABLE table;
+    RTL_AVL_TABLE avl;
+    TABLE_SEARCH_RESULT result;
+    PVOID where, key = NULL;
+    BOOLEAN fresh;
+    RtlInitializeGenericTable(&table, compare, allocate, release, NULL);
+    RtlInitializeGenericTableAvl(&avl, avl_compare, avl_allocate, avl_release, NULL);
+    for (int i = 0; i < 9; i++) {
+        assert_null(RtlLookupElementGenericTableFull(&table, &i, &where, &result));
+        RtlInsertElementGenericTableFull(&table, &i, sizeof i, &fresh, where, result);
+        assert_true(fresh);
+        assert_null(RtlLookupElementGenericTableFullAvl(&avl, &i, &where, &result));
+        RtlInsertElementGenericTableFullAvl(&avl, &i, sizeof i, &fresh, where, result);
+        assert_true(fresh);
+    }
+    int wanted = 4, count = 0;
+    assert_int_equal(*(int *)RtlLookupFirstMatchingElementGenericTableAvl(&avl, &wanted, &key), 4);
+    assert_int_equal(*(int *)RtlEnumerateGenericTableWithoutSplayingAvl(&avl, &key), 5);
+    assert_int_equal(*(int *)RtlLookupElementGenericTableAvl(&avl, &wanted), 4);
+    key = NULL;
+    while (RtlEnumerateGenericTableWithoutSplaying(&table, &key) != NULL)
+        count++;
+    assert_int_equal(count, 9);
+    for (int i = 0; i < 9; i++) {
+        assert_true(RtlDeleteElementGenericTable(&table, &i));
+        assert_non_null(RtlLookupElementGenericTableFullAvl(&avl, &i, &where, &result));
+        RtlDeleteElementGenericTableAvlEx(&avl, where);
+    }
+    assert_int_equal(allocations, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +351,9 @@ int main(void)
         TEST(the_longest_prefix_by_components_is_found),
         TEST(runs_of_clear_bits_are_found_from_the_hint),
         TEST(the_longest_runs_come_first),
+        TEST(splay_links_are_walked_and_deleted),
+        TEST(bits_are_set_cleared_and_found),
+        TEST(full_forms_go_on_from_a_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

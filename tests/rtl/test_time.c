@@ -98,6 +98,36 @@ static void checksums_have_their_check_values(void **state)
     assert_int_equal(RtlCompareMemory("abcd", "abXd", 4), 2);
 }
 
+static void the_other_epoch_and_random_numbers(void **state)
+{
+    LARGE_INTEGER time;
+    ULONG seconds, seed = 5, same = 5;
+    RtlSecondsSince1980ToTime(0, &time);
+    assert_true(RtlTimeToSecondsSince1980(&time, &seconds));
+    assert_int_equal(seconds, 0);
+    assert_true(RtlTimeToSecondsSince1970(&time, &seconds));
+    assert_int_equal(seconds, 315532800);
+    assert_int_equal(RtlUniform(&seed), (0x7FFFFFEDULL * 5 + 0x7FFFFFC3ULL) % MAXLONG);
+    assert_true(RtlRandom(&seed) <= MAXLONG);
+    assert_true(RtlUniform(&same) < MAXLONG);
+}
+
+static void version_conditions_are_checked(void **state)
+{
+    RTL_OSVERSIONINFOEXW v = {.dwOSVersionInfoSize = sizeof v, .dwMajorVersion = 10, .dwBuildNumber = 19045};
+    ULONGLONG mask = VerSetConditionMask(0, VER_BUILDNUMBER, VER_LESS);
+    assert_int_equal(RtlVerifyVersionInfo(&v, 0, mask), STATUS_INVALID_PARAMETER);
+    assert_int_equal(RtlVerifyVersionInfo(&v, VER_BUILDNUMBER, 0), STATUS_INVALID_PARAMETER);
+    assert_int_equal(RtlVerifyVersionInfo(&v, VER_BUILDNUMBER, mask), STATUS_REVISION_MISMATCH);
+    mask = VerSetConditionMask(0, VER_MAJORVERSION, VER_GREATER);
+    assert_int_equal(RtlVerifyVersionInfo(&v, VER_MAJORVERSION, mask), STATUS_REVISION_MISMATCH);
+    mask = VerSetConditionMask(0, VER_MAJORVERSION, VER_EQUAL);
+    assert_int_equal(RtlVerifyVersionInfo(&v, VER_MAJORVERSION, mask), STATUS_SUCCESS);
+    assert_true(RtlIsNtDdiVersionAvailable(NTDDI_WIN7));
+    assert_int_equal(RtlNtStatusToDosErrorNoTeb(STATUS_SUCCESS), 0);
+    assert_true(RtlCrc64("123456789", 9, 0) != RtlCrc64("123456788", 9, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +140,8 @@ int main(void)
         TEST(statuses_become_win32_errors),
         TEST(random_numbers_follow_from_the_seed),
         TEST(checksums_have_their_check_values),
+        TEST(the_other_epoch_and_random_numbers),
+        TEST(version_conditions_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

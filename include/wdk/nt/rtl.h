@@ -685,7 +685,7 @@ NTSTATUS RtlImageNtHeaderEx(ULONG Flags, PVOID BaseOfImage, ULONGLONG Size, PVOI
 PVOID RtlImageDirectoryEntryToData(PVOID BaseOfImage, BOOLEAN MappedAsImage, USHORT DirectoryEntry, PULONG Size);
 PVOID RtlFindExportedRoutineByName(PVOID ImageBase, PCSTR RoutineName);
 #endif
-NTSTATUS RtlVolumeDeviceToDosName(PVOID VolumeDeviceObject, PUNICODE_STRING DosName);
+#define RtlVolumeDeviceToDosName IoVolumeDeviceToDosName
 PVOID RtlCreateHeap(ULONG Flags, PVOID HeapBase, SIZE_T ReserveSize, SIZE_T CommitSize, PVOID Lock,
                     PVOID Parameters);
 PVOID RtlDestroyHeap(PVOID HeapHandle);
