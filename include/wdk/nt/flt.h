@@ -1,7 +1,7 @@
 // The Filter Manager. Above each routine stands its contract: what it does, who owns what
 // afterwards, the IRQL, the statuses that its documentation gives (the DDI page of its own name).
-// Where that leaves things open, ours are settled: every object that is handed out is referenced,
-// every out pointer is NULL on error.
+// Where that leaves things open, ours are settled: every object that is handed out is
+// referenced for the caller.
 #ifndef FLTSIM_WDK_NT_FLT_H
 #define FLTSIM_WDK_NT_FLT_H
 

@@ -128,7 +128,7 @@ struct _DEVICE_OBJECT {
     USHORT Spare1;
     struct _DEVOBJ_EXTENSION *DeviceObjectExtension; // opaque
     PVOID Reserved;
-};
+} __attribute__((aligned(16)));
 
 #define IRP_MJ_CREATE 0x00
 #define IRP_MJ_CREATE_NAMED_PIPE 0x01

@@ -1,0 +1,113 @@
+/* The documented structures have the sizes and offsets that they have on x64 Windows. */
+#include <fltKernel.h>
+#include <ntdddisk.h>
+#include <ntimage.h>
+
+#define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#define AT(type, member, offset) _Static_assert(__builtin_offsetof(type, member) == (offset), #type "." #member)
+
+SIZE(WCHAR, 2);
+SIZE(LONG, 4);
+SIZE(NTSTATUS, 4);
+SIZE(LONGLONG, 8);
+SIZE(HANDLE, 8);
+SIZE(UNICODE_STRING, 16);
+SIZE(LARGE_INTEGER, 8);
+SIZE(LIST_ENTRY, 16);
+SIZE(IO_STATUS_BLOCK, 16);
+SIZE(OBJECT_ATTRIBUTES, 48);
+SIZE(GUID, 16);
+
+SIZE(KEVENT, 0x18);
+SIZE(KDPC, 0x40);
+SIZE(KAPC, 0x58);
+SIZE(FAST_MUTEX, 0x38);
+SIZE(MDL, 0x30);
+SIZE(VPB, 0x60);
+AT(VPB, VolumeLabel, 0x20);
+
+SIZE(DEVICE_OBJECT, 0x150);
+AT(DEVICE_OBJECT, AttachedDevice, 0x18);
+AT(DEVICE_OBJECT, Flags, 0x30);
+AT(DEVICE_OBJECT, DeviceExtension, 0x40);
+AT(DEVICE_OBJECT, StackSize, 0x4c);
+AT(DEVICE_OBJECT, DeviceObjectExtension, 0x138);
+
+SIZE(DRIVER_OBJECT, 0x150);
+AT(DRIVER_OBJECT, DriverName, 0x38);
+AT(DRIVER_OBJECT, FastIoDispatch, 0x50);
+AT(DRIVER_OBJECT, DriverUnload, 0x68);
+AT(DRIVER_OBJECT, MajorFunction, 0x70);
+
+SIZE(FILE_OBJECT, 0xd8);
+AT(FILE_OBJECT, FsContext, 0x18);
+AT(FILE_OBJECT, SectionObjectPointer, 0x28);
+AT(FILE_OBJECT, RelatedFileObject, 0x40);
+AT(FILE_OBJECT, Flags, 0x50);
+AT(FILE_OBJECT, FileName, 0x58);
+AT(FILE_OBJECT, CurrentByteOffset, 0x68);
+AT(FILE_OBJECT, FileObjectExtension, 0xd0);
+
+AT(IRP, FltsimPrivate, 0xd0);
+AT(IRP, MdlAddress, 0x08);
+AT(IRP, AssociatedIrp, 0x18);
+AT(IRP, IoStatus, 0x30);
+AT(IRP, RequestorMode, 0x40);
+AT(IRP, Cancel, 0x44);
+AT(IRP, UserBuffer, 0x70);
+AT(IRP, Tail, 0x78);
+AT(IRP, Tail.Overlay.CurrentStackLocation, 0xb8);
+AT(IRP, Tail.Overlay.OriginalFileObject, 0xc0);
+
+SIZE(IO_STACK_LOCATION, 0x48);
+AT(IO_STACK_LOCATION, Parameters, 0x08);
+AT(IO_STACK_LOCATION, Parameters.Create.ShareAccess, 0x1a);
+AT(IO_STACK_LOCATION, Parameters.Read.ByteOffset, 0x18);
+AT(IO_STACK_LOCATION, Parameters.SetFile.FileObject, 0x18);
+AT(IO_STACK_LOCATION, DeviceObject, 0x28);
+AT(IO_STACK_LOCATION, Context, 0x40);
+
+SIZE(FILE_RENAME_INFORMATION, 24);
+AT(FILE_RENAME_INFORMATION, FileName, 20);
+SIZE(FILE_ALL_INFORMATION, 104);
+SIZE(FILE_BASIC_INFORMATION, 40);
+SIZE(FILE_STANDARD_INFORMATION, 24);
+SIZE(FILE_NETWORK_OPEN_INFORMATION, 56);
+AT(FILE_DIRECTORY_INFORMATION, FileName, 64);
+AT(FILE_FULL_DIR_INFORMATION, FileName, 68);
+AT(FILE_BOTH_DIR_INFORMATION, FileName, 94);
+AT(FILE_ID_BOTH_DIR_INFORMATION, FileName, 104);
+AT(FILE_ID_FULL_DIR_INFORMATION, FileName, 80);
+AT(FILE_NAMES_INFORMATION, FileName, 12);
+AT(FILE_STREAM_INFORMATION, StreamName, 24);
+AT(FILE_NOTIFY_INFORMATION, FileName, 12);
+AT(REPARSE_DATA_BUFFER, SymbolicLinkReparseBuffer.PathBuffer, 20);
+AT(REPARSE_DATA_BUFFER, MountPointReparseBuffer.PathBuffer, 16);
+
+SIZE(FSRTL_COMMON_FCB_HEADER, 0x30);
+AT(FSRTL_COMMON_FCB_HEADER, AllocationSize, 0x18);
+
+SIZE(FLT_REGISTRATION, 0x70);
+SIZE(FLT_OPERATION_REGISTRATION, 0x20);
+SIZE(FLT_CONTEXT_REGISTRATION, 0x38);
+SIZE(FLT_RELATED_OBJECTS, 0x30);
+SIZE(FLT_CALLBACK_DATA, 0x58);
+AT(FLT_CALLBACK_DATA, Iopb, 0x10);
+AT(FLT_CALLBACK_DATA, IoStatus, 0x18);
+AT(FLT_CALLBACK_DATA, TagData, 0x28);
+AT(FLT_CALLBACK_DATA, RequestorMode, 0x50);
+AT(FLT_IO_PARAMETER_BLOCK, MajorFunction, 4);
+AT(FLT_IO_PARAMETER_BLOCK, TargetFileObject, 8);
+AT(FLT_IO_PARAMETER_BLOCK, Parameters, 0x18);
+AT(FLT_PARAMETERS, Create.EaBuffer, 0x20);
+AT(FLT_PARAMETERS, Create.AllocationSize, 0x28);
+AT(FLT_PARAMETERS, Read.ReadBuffer, 0x18);
+SIZE(FLT_FILE_NAME_INFORMATION, 0x78);
+SIZE(FLT_VOLUME_PROPERTIES, 0x48);
+SIZE(FILTER_MESSAGE_HEADER, 16);
+
+SIZE(IMAGE_DOS_HEADER, 64);
+SIZE(IMAGE_NT_HEADERS64, 264);
+SIZE(IMAGE_SECTION_HEADER, 40);
+
+int fltsim_layout;
