@@ -35,11 +35,14 @@ double bench_time(void (*work)(void *argument, unsigned count), void *argument, 
 
 void bench_boot(struct bench_machine *m, enum fltsim_backend backend, unsigned instances)
 {
+    struct fltsim_driver_options driver = {.name = "bench", .entry = BenchDriverEntry, .altitude = "370000"};
+
     fltsim_start(&(struct fltsim_options){.backend = backend});
     fltsim_mount(NULL, &m->volume);
-    if (!NT_SUCCESS(fltsim_load(&(struct fltsim_driver_options){.name = "bench", .entry = BenchDriverEntry}, &m->driver)))
+    m->driver = NULL;
+    if (instances && !NT_SUCCESS(fltsim_load(&driver, &m->driver)))
         abort();
-    for (unsigned i = 0; i < instances; i++) {
+    for (unsigned i = 1; i < instances; i++) {
         char name[32], altitude[32];
         snprintf(name, sizeof name, "instance %u", i);
         snprintf(altitude, sizeof altitude, "%u", 370000 + i);
