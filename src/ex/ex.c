@@ -11,6 +11,7 @@ bool ExpStart(void)
 {
     machine->ex = sim_alloc(sizeof *machine->ex);
     ExpResetPushLocks();
+    ExpStartCallbacks();
     KiExplainFault = ExpExplainFault;
     return ExpPoolStart() && ExpWorkStart();
 }
@@ -62,6 +63,24 @@ NTSTATUS ExUuidCreate(UUID *Uuid)
     UCHAR node[8] = {0x80, 0x01, 0x02, 'f', 'l', 't', 's', 'm'};
     RtlCopyMemory(Uuid->Data4, node, sizeof node);
     return STATUS_SUCCESS;
+}
+
+/* A plain 64-bit machine: what every one of them has. */
+BOOLEAN ExIsProcessorFeaturePresent(ULONG ProcessorFeature)
+{
+    static const ULONG present[] = {2, 6, 10, 12}; // PF_COMPARE_EXCHANGE_DOUBLE, _XMMI, _XMMI64, _NX_ENABLED
+    for (size_t i = 0; i < sizeof present / sizeof *present; i++)
+        if (present[i] == ProcessorFeature)
+            return TRUE;
+    return FALSE;
+}
+
+/* In 100 ns units; the clock of the machine is exact, and says what Windows would. */
+ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution)
+{
+    API_IRQL(ExSetTimerResolution);
+    ULONG coarse = KeQueryTimeIncrement();
+    return SetResolution && DesiredTime < coarse ? (DesiredTime < 10000 ? 10000 : DesiredTime) : coarse;
 }
 
 BOOLEAN ExVerifySuite(ULONG SuiteType) { return FALSE; }

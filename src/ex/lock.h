@@ -16,4 +16,7 @@ bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool w
 /* owner: a thread, or what ExSetResourceOwnerPointer was given. */
 void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site);
 
+/* ExAcquireRundownProtection without a scheduling point: may be called with an internal lock held. */
+bool ExpAcquireRundown(PEX_RUNDOWN_REF ref);
+
 #endif

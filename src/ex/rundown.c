@@ -1,5 +1,6 @@
 #include "ex/expriv.h"
 
+#include "ex/lock.h"
 #include "ex/state.h"
 
 /* The count in steps of two. With the low bit set it is a pointer to who waits for the rest, or, alone, run down. */
@@ -95,6 +96,8 @@ BOOLEAN ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef)
     API_ENTER(ExAcquireRundownProtection, RunRef, SCHED_ADD);
     return acquire(RunRef, 1);
 }
+
+bool ExpAcquireRundown(PEX_RUNDOWN_REF ref) { return acquire(ref, 1); }
 
 BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {

@@ -11,10 +11,12 @@ struct ex_state {
     struct pool_state pool;
     struct work_state *work;
     ULONG uuid_sequence;
+    POBJECT_TYPE callback_type;
 };
 
 static inline struct ex_state *ex(void) { return machine->ex; }
 
+void ExpStartCallbacks(void);
 bool ExpWorkStart(void);
 void ExpWorkStop(void);
 

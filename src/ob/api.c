@@ -1,3 +1,4 @@
+#include "ob/callback.h"
 #include "ob/state.h"
 
 #include "ke/thread.h"
@@ -183,7 +184,9 @@ static NTSTATUS open_by_pointer(PVOID object, ULONG attributes, ACCESS_MASK acce
         return STATUS_OBJECT_TYPE_MISMATCH;
     ACCESS_MASK granted = ObpMapAccess(type, access);
     NTSTATUS status = type->info.open ? type->info.open(object, mode, granted) : STATUS_SUCCESS;
-    return NT_SUCCESS(status) ? ObpCreateHandle(object, granted, attributes, site, handle) : status;
+    return NT_SUCCESS(status) ? ObpCreateWatchedHandle(object, OB_OPERATION_HANDLE_CREATE, granted, attributes,
+                                                       KiCurrentProcess(), site, handle)
+                              : status;
 }
 
 NTSTATUS ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState,
@@ -269,7 +272,7 @@ static NTSTATUS duplicate(PEPROCESS from, HANDLE source, PEPROCESS to, PHANDLE t
         attributes = old & OBJ_INHERIT;
     if (target) {
         KeStackAttachProcess(to, &state);
-        status = ObpCreateHandle(object, granted, attributes, site, target);
+        status = ObpCreateWatchedHandle(object, OB_OPERATION_HANDLE_DUPLICATE, granted, attributes, from, site, target);
         KeUnstackDetachProcess(&state);
     }
     ObpDereference(object);

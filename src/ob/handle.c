@@ -1,3 +1,4 @@
+#include "ob/callback.h"
 #include "ob/state.h"
 
 #include "ke/thread.h"
@@ -376,6 +377,7 @@ void ObpReportDriver(const char *driver)
     char when[160];
     struct leak_search search = {driver, verify_leaks_begin()};
 
+    ObpReportCallbacks(driver);
     in_all_tables(by_driver, &search);
     snprintf(when, sizeof when, "open when %s%s", driver ? driver : "the machine stopped", driver ? " unloaded" : "");
     verify_leaks_end(search.leaks, VERIFY_HANDLE_LEAK, "handle", "handles", "opened by", when);

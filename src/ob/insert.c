@@ -1,3 +1,4 @@
+#include "ob/callback.h"
 #include "ob/lookup.h"
 
 #include "ke/thread.h"
@@ -14,7 +15,8 @@ static NTSTATUS open_handle(PVOID object, CCHAR mode, ACCESS_MASK access, ULONG 
     ACCESS_MASK granted = ObpMapAccess(ObpTypeOf(object), access);
     NTSTATUS status = may_open(object, mode, granted);
     if (NT_SUCCESS(status))
-        status = ObpCreateHandle(object, granted, attributes, site, handle);
+        status = ObpCreateWatchedHandle(object, OB_OPERATION_HANDLE_CREATE, granted, attributes, KiCurrentProcess(), site,
+                                        handle);
     return status;
 }
 

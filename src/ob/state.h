@@ -50,6 +50,9 @@ struct ob_state {
     struct ob_name_lock name_locks[OB_NAME_LOCKS];
     struct sched_lock table_lock;
     struct ob_handle_table *tables;
+    struct sched_lock watch_lock;
+    struct ob_watch *watches;
+    bool watched; // there are some
     _Atomic(struct ob_header *) deferred;
     atomic_bool defer_queued;
 };

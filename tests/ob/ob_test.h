@@ -36,8 +36,8 @@ static inline void delete_thing(PVOID object)
 static inline void close_thing(PEPROCESS process, PVOID object, ACCESS_MASK granted, ULONG in_process, ULONG in_system)
 {
     struct thing *thing = object;
-    thing->last_process = in_process;
-    thing->last_system = in_system;
+    __atomic_store_n(&thing->last_process, in_process, __ATOMIC_RELAXED);
+    __atomic_store_n(&thing->last_system, in_system, __ATOMIC_RELAXED);
 }
 
 static inline NTSTATUS parse_thing(PVOID object, struct ob_parse *parse, PVOID *found)
