@@ -1,6 +1,8 @@
 /* Clocks: all of them read virtual time. The machine booted when virtual time was 0. */
 #include "ke/kep.h"
 
+#include <ntifs.h>
+
 enum { TICK = 156250 };
 
 VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime) { CurrentTime->QuadPart = KI_BOOT_TIME + sched_now(); }
@@ -30,3 +32,14 @@ LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 }
 
 VOID KeStallExecutionProcessor(ULONG MicroSeconds) { sched_stall((int64_t)MicroSeconds * 10); }
+
+PKUSER_SHARED_DATA fltsim_shared_user_data(void)
+{
+    static KUSER_SHARED_DATA shared;
+    shared.NtMajorVersion = 10;
+    shared.ActiveProcessorCount = KeQueryActiveProcessorCount(NULL);
+    KeQuerySystemTime(&shared.SystemTime);
+    shared.InterruptTime.QuadPart = sched_now();
+    KeQueryTickCount(&shared.TickCount);
+    return &shared;
+}

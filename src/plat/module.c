@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <link.h>
+#endif
 
 struct plat_module {
     struct plat_module *next; /* modules */
@@ -53,17 +56,17 @@ static bool copy_file(const char *path, char *copy, size_t copy_size, char *erro
     return done;
 }
 
-/* Any address inside: the loader gives no other way to find the base. */
+/* The loader names the base of an address: any one inside will do. */
 static void *base_of(void *handle)
 {
-    static const char *const names[] = {"DriverEntry", "_init", "__bss_start", "_fini", "_end", NULL};
     Dl_info info;
-    for (size_t i = 0; names[i]; i++) {
-        void *address = dlsym(handle, names[i]);
-        if (address && dladdr(address, &info))
-            return info.dli_fbase;
-    }
-    return NULL;
+#ifdef __linux__
+    struct link_map *map;
+    void *inside = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 ? map->l_ld : NULL;
+#else
+    void *inside = dlsym(handle, "DriverEntry");
+#endif
+    return inside && dladdr(inside, &info) ? info.dli_fbase : NULL;
 }
 
 struct plat_module *plat_module_open(const char *path, char *error, size_t error_size)

@@ -61,6 +61,8 @@ static void End(PKTHREAD thread)
     TRACE("ps", "thread \"%s\" ends: %s", thread->name, trace_status(thread->exit_status));
     if (!thread->daemon)
         PspNotifyThread(thread, false);
+    if (PspThreadEnds)
+        PspThreadEnds(thread);
     KiTerminateThread(thread);
     PspUnlistThread(thread);
     sched_set_owner(sched_self(), &machine->ke->boot);

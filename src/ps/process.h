@@ -27,6 +27,8 @@ struct _KPROCESS {
 /* se's: called when the object goes, to drop what it holds there. NULL in a new machine. */
 extern void (*PspProcessGone)(struct _KPROCESS *process);
 extern void (*PspThreadGone)(struct _KTHREAD *thread);
+/* io's: called on a thread as it ends, to cancel its requests and wait for them. */
+extern void (*PspThreadEnds)(struct _KTHREAD *thread);
 
 /* The process whose address space and handles are current: the attached one, if any. */
 static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }

@@ -9,6 +9,7 @@ POBJECT_TYPE *PsThreadType = &PspThreadType;
 PEPROCESS PsInitialSystemProcess;
 void (*PspProcessGone)(PKPROCESS process);
 void (*PspThreadGone)(PKTHREAD thread);
+void (*PspThreadEnds)(PKTHREAD thread);
 
 HANDLE PspNextId(void) { return ULongToHandle(atomic_fetch_add(&psp->next_id, 4)); }
 
@@ -86,6 +87,7 @@ void PspStop(void)
     PspProcessType = PspThreadType = NULL;
     PspProcessGone = NULL;
     PspThreadGone = NULL;
+    PspThreadEnds = NULL;
     sim_free(machine->ps);
     machine->ps = NULL;
 }

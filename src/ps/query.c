@@ -77,6 +77,8 @@ BOOLEAN PsIsSystemThread(PETHREAD Thread) { return Thread->system; }
 
 BOOLEAN PsIsThreadTerminating(PETHREAD Thread) { return Thread->terminating; }
 
+BOOLEAN PsIsThreadImpersonating(PETHREAD Thread) { return Thread->se != NULL; }
+
 PVOID PsGetThreadTeb(PETHREAD Thread) { return NULL; }
 
 VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled) {}
