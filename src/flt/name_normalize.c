@@ -82,7 +82,7 @@ static NTSTATUS NormalizeParent(PFLTP_NAME_REQUEST request, PUNICODE_STRING pare
         ObDereferenceObject(directory);
     if (handle)
         FltClose(handle);
-    return status;
+    return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : status;
 }
 
 static void DropStreamType(PFLTP_TEXT name, size_t from)
