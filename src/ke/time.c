@@ -32,14 +32,3 @@ LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 }
 
 VOID KeStallExecutionProcessor(ULONG MicroSeconds) { sched_stall((int64_t)MicroSeconds * 10); }
-
-PKUSER_SHARED_DATA fltsim_shared_user_data(void)
-{
-    static KUSER_SHARED_DATA shared;
-    shared.NtMajorVersion = 10;
-    shared.ActiveProcessorCount = KeQueryActiveProcessorCount(NULL);
-    KeQuerySystemTime(&shared.SystemTime);
-    shared.InterruptTime.QuadPart = sched_now();
-    KeQueryTickCount(&shared.TickCount);
-    return &shared;
-}

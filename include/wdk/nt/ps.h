@@ -396,15 +396,39 @@ VOID PsRestoreImpersonation(PETHREAD Thread, PSE_IMPERSONATION_STATE Impersonati
 VOID PsChargePoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 VOID PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 
-/* What every process can read of the system's state; here only the members drivers use. */
+/* What every process can read of the system's state: the members that drivers use, at their places. It is not mapped at
+ * its address; SharedUserData brings it up to date. */
+typedef struct _KSYSTEM_TIME {
+    ULONG LowPart;
+    LONG High1Time;
+    LONG High2Time;
+} KSYSTEM_TIME, *PKSYSTEM_TIME;
 typedef struct _KUSER_SHARED_DATA {
+    ULONG TickCountLowDeprecated;
+    ULONG TickCountMultiplier;
+    volatile KSYSTEM_TIME InterruptTime;
+    volatile KSYSTEM_TIME SystemTime;
+    volatile KSYSTEM_TIME TimeZoneBias;
+    USHORT ImageNumberLow;
+    USHORT ImageNumberHigh;
+    WCHAR NtSystemRoot[260];
+    UCHAR Unused1[44];
+    NT_PRODUCT_TYPE NtProductType;
+    BOOLEAN ProductTypeIsValid;
+    UCHAR Unused2[3];
     ULONG NtMajorVersion;
     ULONG NtMinorVersion;
-    ULONG ActiveProcessorCount;
+    BOOLEAN ProcessorFeatures[PROCESSOR_FEATURE_MAX];
+    UCHAR Unused3[32];
     BOOLEAN KdDebuggerEnabled;
-    LARGE_INTEGER SystemTime;
-    LARGE_INTEGER InterruptTime;
-    LARGE_INTEGER TickCount;
+    UCHAR Unused4[75];
+    union {
+        volatile KSYSTEM_TIME TickCount;
+        volatile ULONG64 TickCountQuad;
+    };
+    UCHAR Unused5[148];
+    volatile ULONG ActiveProcessorCount;
+    UCHAR Unused6[556];
 } KUSER_SHARED_DATA, *PKUSER_SHARED_DATA;
 PKUSER_SHARED_DATA fltsim_shared_user_data(void);
 #define SharedUserData fltsim_shared_user_data()
