@@ -36,7 +36,7 @@ BOOLEAN IoCancelIrp(PIRP Irp)
     if (io->cancel_owner == KiCurrentThread()) {
         struct verify_violation *v = verify_begin(
             VERIFY_CANCEL_LOCK_KEPT, "A cancel routine returned without releasing the cancel spin lock");
-        verify_site(v, "cancel routine", (const void *)(uintptr_t)routine);
+        verify_site(v, "cancel routine", (const char *)(uintptr_t)routine + 1);
         verify_end(v);
         IoReleaseCancelSpinLock(irql);
     }

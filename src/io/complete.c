@@ -4,6 +4,7 @@
  * and at up to DISPATCH_LEVEL; Windows queues a special kernel APC to the issuing thread for it. */
 #include "iop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void Blame(struct verify_violation *v, PIRP irp, const void *caller)
@@ -232,14 +233,23 @@ void IopFinishIrp(PIRP irp)
 
 /* -- waiting for it ------------------------------------------------------------------------------------- */
 
-static _Noreturn void NotPending(PDEVICE_OBJECT device, UCHAR major, NTSTATUS status)
+/* The driver that has the IRP now: the one that its current stack location was sent to. */
+static _Noreturn void NotPending(PIRP irp, UCHAR major, NTSTATUS status)
 {
-    char name[128];
-    PUNICODE_STRING driver = &device->DriverObject->DriverName;
-    verify_bugcheck(VERIFY_PENDED_NOT_COMPLETED, 0xC9, 0x226, status, 0, 0,
-                    "%s answered %s with %s, but did not complete the IRP",
-                    trace_utf8((const uint16_t *)driver->Buffer, driver->Length, name, sizeof name), trace_major(major),
-                    trace_status(status));
+    char name[128] = "A driver";
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    if (irp->CurrentLocation <= irp->StackCount && stack->DeviceObject) {
+        PUNICODE_STRING driver = &stack->DeviceObject->DriverObject->DriverName;
+        trace_utf8((const uint16_t *)driver->Buffer, driver->Length, name, sizeof name);
+    }
+    struct verify_violation *v =
+        verify_begin(VERIFY_PENDED_NOT_COMPLETED, "%s was answered with %s, but %s did not complete the IRP",
+                     trace_major(major), trace_status(status), name);
+    verify_site(v, "dispatch routine",
+                irp->CurrentLocation <= irp->StackCount && stack->DeviceObject
+                    ? (const char *)(uintptr_t)stack->DeviceObject->DriverObject->MajorFunction[stack->MajorFunction] + 1
+                    : NULL);
+    verify_end_bugcheck(v, 0xC9, 0x226, (uint32_t)status, 0, 0);
 }
 
 static void NotMarked(PDEVICE_OBJECT device, UCHAR major)
@@ -253,14 +263,17 @@ static void NotMarked(PDEVICE_OBJECT device, UCHAR major)
 
 void IopAwait(struct iop_wait *wait, PDEVICE_OBJECT device)
 {
-    const struct ki_wait_hint hint = {.what = "the completion of an IRP that was sent to the device", .object = device};
+    char text[80];
+    snprintf(text, sizeof text, "the completion of %s, which was sent to the device", trace_major(wait->major));
+    const struct ki_wait_hint hint = {.what = text, .object = device};
     KiWaitFor(&wait->event, NULL, &hint, wait->site);
 }
 
-static NTSTATUS AwaitIrp(PDEVICE_OBJECT device, UCHAR major, struct iop_wait *wait, NTSTATUS status)
+static NTSTATUS AwaitIrp(PDEVICE_OBJECT device, PIRP irp, UCHAR major, struct iop_wait *wait, NTSTATUS status)
 {
     if (status == STATUS_PENDING) {
         bool done = __atomic_load_n(&wait->completed, __ATOMIC_ACQUIRE);
+        wait->major = major;
         if (done && !wait->signalled)
             NotMarked(device, major);
         else
@@ -268,7 +281,7 @@ static NTSTATUS AwaitIrp(PDEVICE_OBJECT device, UCHAR major, struct iop_wait *wa
         return wait->result.Status;
     }
     if (!__atomic_load_n(&wait->completed, __ATOMIC_ACQUIRE))
-        NotPending(device, major, status);
+        NotPending(irp, major, status);
     /* Completed on another thread, or marked pending: the event is being set; it lives on this stack. */
     if (wait->signalled)
         IopAwait(wait, device);
@@ -281,5 +294,5 @@ NTSTATUS IopCallAndWait(PDEVICE_OBJECT device, PIRP irp, struct iop_wait *wait)
     NTSTATUS status = IofCallDriver(device, irp);
     if (__builtin_expect(status != STATUS_PENDING && wait->completed && !wait->signalled, 1))
         return wait->result.Status;
-    return AwaitIrp(device, major, wait, status);
+    return AwaitIrp(device, irp, major, wait, status);
 }

@@ -182,10 +182,13 @@ VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
         verify_violate(VERIFY_DEVICE_MISUSE, "IoDeleteDevice: the device %p was deleted already", (void *)DeviceObject);
         return;
     }
-    if (doe->AttachedTo)
+    if (doe->AttachedTo) {
         verify_violate(VERIFY_DEVICE_MISUSE,
                        "IoDeleteDevice: the device %p is still attached to %p; IoDetachDevice comes first",
                        (void *)DeviceObject, (void *)doe->AttachedTo);
+        if (!DeviceObject->AttachedDevice)
+            IoDetachDevice(doe->AttachedTo);
+    }
     ObpRemoveName(DeviceObject);
     __atomic_store_n(&doe->delete_pending, true, __ATOMIC_RELEASE);
     if (__atomic_load_n(&DeviceObject->ReferenceCount, __ATOMIC_ACQUIRE) == 0)

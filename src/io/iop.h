@@ -184,6 +184,7 @@ struct iop_wait {
     IO_STATUS_BLOCK result;
     PKTHREAD thread;
     const void *site; /* whom a deadlock report blames */
+    UCHAR major;
     bool completed;
     bool signalled; /* the event is set, or will be: the completion may have happened on another thread */
 };

@@ -35,7 +35,12 @@ static struct iop_cache *Cache(void)
     return cache;
 }
 
-static size_t BlockSize(unsigned capacity) { return sizeof(struct iop_block) + capacity * sizeof(IO_STACK_LOCATION); }
+/* One location more than the capacity: a driver that prepares a next location where there is none writes there, and
+ * IoCallDriver says so, instead of the IRP being overwritten. */
+static size_t BlockSize(unsigned capacity)
+{
+    return sizeof(struct iop_block) + (capacity + 1) * sizeof(IO_STACK_LOCATION);
+}
 
 static struct iop_block *NewBlock(struct iop_cache *cache, unsigned capacity)
 {
@@ -117,6 +122,13 @@ static void InitializeIrp(PIRP irp, USHORT size, CCHAR stack, UCHAR flags)
     InitializeListHead(&irp->ThreadListEntry);
 }
 
+static void InitializeBlock(struct iop_block *block, CCHAR stack)
+{
+    InitializeIrp(&block->irp, (USHORT)(IoSizeOfIrp(stack) + sizeof(IO_STACK_LOCATION)), stack, IOP_ALLOCATED);
+    block->irp.Size = IoSizeOfIrp(stack);
+    block->irp.Tail.Overlay.CurrentStackLocation++;
+}
+
 PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
 {
     struct iop_block *block = TakeBlock((unsigned char)stack_size);
@@ -124,7 +136,7 @@ PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
     block->owner = (unsigned char)owner;
     block->caller = caller;
     block->queued = block->cancelling = block->free_later = false;
-    InitializeIrp(&block->irp, IoSizeOfIrp(stack_size), stack_size, IOP_ALLOCATED);
+    InitializeBlock(block, stack_size);
     return &block->irp;
 }
 
@@ -164,18 +176,20 @@ VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
                        PacketSize, StackSize);
         return;
     }
-    InitializeIrp(Irp, PacketSize, StackSize, ours ? IOP_ALLOCATED : 0);
+    if (ours)
+        InitializeBlock(block, StackSize);
+    else
+        InitializeIrp(Irp, PacketSize, StackSize, 0);
 }
 
 VOID IoReuseIrp(PIRP Irp, NTSTATUS Iostatus)
 {
     API_IRQL(IoReuseIrp);
-    UCHAR flags = Irp->AllocationFlags;
-    if (!(flags & IOP_ALLOCATED) || IopBlock(Irp)->owner != IOP_OWNER_DRIVER) {
+    if (!IopBlock(Irp) || IopBlock(Irp)->owner != IOP_OWNER_DRIVER) {
         verify_violate(VERIFY_IRP_MISUSE, "IoReuseIrp was given an IRP that does not come from IoAllocateIrp");
         return;
     }
-    InitializeIrp(Irp, Irp->Size, Irp->StackCount, flags);
+    InitializeBlock(IopBlock(Irp), Irp->StackCount);
     Irp->IoStatus.Status = Iostatus;
 }
 

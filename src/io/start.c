@@ -1,6 +1,8 @@
 /* The room's start and stop: object types and the lists. */
 #include "iop.h"
 
+#include "ps/process.h"
+
 struct io_state *io;
 
 /* What drivers see: pointers to the types. */
@@ -56,6 +58,7 @@ bool IopStart(void)
     KeInitializeSpinLock(&io->vpb_lock);
     ExInitializeResourceLite(&io->database);
     CreateTypes();
+    PspThreadEnds = IopCancelThreadIo;
     return true;
 }
 
