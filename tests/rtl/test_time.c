@@ -128,6 +128,18 @@ static void version_conditions_are_checked(void **state)
     assert_true(RtlCrc64("123456789", 9, 0) != RtlCrc64("123456788", 9, 0));
 }
 
+static void the_shared_user_data_is_kept_up_to_date(void **state)
+{
+    LARGE_INTEGER now;
+    KeQuerySystemTime(&now);
+    assert_int_equal(SharedUserData->NtMajorVersion, 10);
+    assert_int_equal(SharedUserData->SystemTime.LowPart, now.LowPart);
+    assert_int_equal(SharedUserData->SystemTime.High1Time, now.HighPart);
+    fltsim_sleep(1000);
+    assert_int_not_equal(SharedUserData->SystemTime.LowPart, now.LowPart);
+    assert_true(SharedUserData->ActiveProcessorCount >= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +154,7 @@ int main(void)
         TEST(checksums_have_their_check_values),
         TEST(the_other_epoch_and_random_numbers),
         TEST(version_conditions_are_checked),
+        TEST(the_shared_user_data_is_kept_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -426,7 +426,7 @@ typedef struct _KUSER_SHARED_DATA {
         volatile KSYSTEM_TIME TickCount;
         volatile ULONG64 TickCountQuad;
     };
-    UCHAR Unused5[148];
+    UCHAR Unused5[144];
     volatile ULONG ActiveProcessorCount;
     UCHAR Unused6[556];
 } KUSER_SHARED_DATA, *PKUSER_SHARED_DATA;
