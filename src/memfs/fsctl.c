@@ -304,13 +304,10 @@ static NTSTATUS lock_volume(struct control *c)
         return STATUS_INVALID_PARAMETER;
     if (c->volume->locked_by)
         return STATUS_ACCESS_DENIED;
-    FsRtlNotifyVolumeEvent(c->file, FSRTL_VOLUME_LOCK);
     MemfsFlushVolume(c->volume);
     MemfsTrimVolume(c->volume);
-    if (MemfsIsInUse(c->volume, c->file)) {
-        FsRtlNotifyVolumeEvent(c->file, FSRTL_VOLUME_LOCK_FAILED);
+    if (MemfsIsInUse(c->volume, c->file))
         return STATUS_ACCESS_DENIED;
-    }
     c->volume->locked_by = c->file;
     return STATUS_SUCCESS;
 }
@@ -322,7 +319,6 @@ static NTSTATUS unlock_volume(struct control *c)
     if (c->volume->locked_by != c->file)
         return STATUS_NOT_LOCKED;
     c->volume->locked_by = NULL;
-    FsRtlNotifyVolumeEvent(c->file, FSRTL_VOLUME_UNLOCK);
     return STATUS_SUCCESS;
 }
 
@@ -332,7 +328,6 @@ static NTSTATUS dismount_volume(struct control *c)
         return STATUS_INVALID_PARAMETER;
     if (c->volume->locked_by && c->volume->locked_by != c->file)
         return STATUS_ACCESS_DENIED;
-    FsRtlNotifyVolumeEvent(c->file, FSRTL_VOLUME_DISMOUNT);
     MemfsDismountVolume(c->volume, true);
     return STATUS_SUCCESS;
 }

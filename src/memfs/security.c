@@ -30,11 +30,11 @@ NTSTATUS MemfsQuerySecurity(PDEVICE_OBJECT device, PIRP irp)
     PVOID buffer = MemfsBuffer(irp);
     ULONG room = stack->Parameters.QuerySecurity.Length;
     FsRtlEnterFileSystem();
-    ExAcquireFastMutex(&scb->node->lock);
+    ExAcquireResourceSharedLite(&scb->main, TRUE);
     PSECURITY_DESCRIPTOR descriptor = scb->node->security ? scb->node->security : (PVOID)default_descriptor;
     status = SeQuerySecurityDescriptorInfo(&stack->Parameters.QuerySecurity.SecurityInformation, buffer, &room,
                                            &descriptor);
-    ExReleaseFastMutex(&scb->node->lock);
+    ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();
     if (status == STATUS_BUFFER_TOO_SMALL)
         status = STATUS_BUFFER_OVERFLOW;

@@ -77,6 +77,19 @@ static NTSTATUS settle_size(PFILE_OBJECT file, PLARGE_INTEGER wanted, ULONG prot
     return IoSetInformation(file, FileEndOfFileInformation, sizeof info, &info);
 }
 
+/* An image is read from the disk: what the cache holds goes there first. */
+static NTSTATUS write_data_back(PFILE_OBJECT file)
+{
+    ULONG_PTR written = 0;
+    NTSTATUS status = STATUS_SUCCESS;
+    struct mi_control_area *data = MiFindControlArea(file->SectionObjectPointer, false);
+    if (data) {
+        status = MiFlush(data, 0, data->pages, &written);
+        MiDereference(data);
+    }
+    return status;
+}
+
 static NTSTATUS check_image(struct mi_control_area *area)
 {
     NTSTATUS status = MiFault(area, 0, 1);
@@ -89,6 +102,8 @@ static NTSTATUS attach_area(struct mi_section *section, PFILE_OBJECT file, PLARG
 {
     bool image = (section->attributes & SEC_IMAGE) != 0;
     NTSTATUS status = settle_size(file, wanted, section->protection, section->attributes, &section->size);
+    if (NT_SUCCESS(status) && image)
+        status = write_data_back(file);
     if (!NT_SUCCESS(status))
         return status;
     struct mi_control_area *area = MiGetControlArea(file, image, section->size);

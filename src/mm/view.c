@@ -282,16 +282,28 @@ NTSTATUS ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
     return status;
 }
 
+static NTSTATUS flush_memory(HANDLE process_handle, KPROCESSOR_MODE mode, PVOID *base, PSIZE_T size,
+                             PIO_STATUS_BLOCK iosb)
+{
+    PEPROCESS process;
+    NTSTATUS status = process_of(process_handle, mode, &process);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = MiFlushView(process, base, size, iosb);
+    ObpDereference(process);
+    return status;
+}
+
+NTSTATUS NtFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
+{
+    API_ENTER(NtFlushVirtualMemory, *BaseAddress, SCHED_WRITE);
+    return flush_memory(ProcessHandle, ExGetPreviousMode(), BaseAddress, RegionSize, IoStatus);
+}
+
 NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(ZwFlushVirtualMemory, *BaseAddress, SCHED_WRITE);
-    PEPROCESS process;
-    NTSTATUS status = process_of(ProcessHandle, KernelMode, &process);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = MiFlushView(process, BaseAddress, RegionSize, IoStatus);
-    ObpDereference(process);
-    return status;
+    return flush_memory(ProcessHandle, KernelMode, BaseAddress, RegionSize, IoStatus);
 }
 
 NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize)
