@@ -135,11 +135,18 @@ static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regi
     return filter;
 }
 
-void FltpFreeFilter(PFLT_FILTER Filter)
+/* The driver object may go before the last reference to the filter does. */
+static void Disown(PFLT_FILTER Filter)
 {
     PFLT_FILTER *slot = Filter->DriverObject ? DriverSlot(Filter->DriverObject) : NULL;
     if (slot && *slot == Filter)
         *slot = NULL;
+    Filter->DriverObject = NULL;
+}
+
+void FltpFreeFilter(PFLT_FILTER Filter)
+{
+    Disown(Filter);
     FltpFreeDefinitions(Filter->Definitions, Filter->DefinitionCount);
     FltpFreeString(&Filter->Name);
     FltpFreeString(&Filter->DefaultAltitude);
@@ -277,9 +284,11 @@ VOID FltUnregisterFilter(PFLT_FILTER Filter)
         return;
     }
     Unregister(Filter);
-    if (Filter->DriverObject && Filter->DriverObject->DriverUnload == UnloadDriver &&
-        !(Filter->Flags & FLTP_FILTER_UNLOADING))
-        Filter->DriverObject->DriverUnload = Filter->OldDriverUnload;
+    if (!(Filter->Flags & FLTP_FILTER_UNLOADING)) {
+        if (Filter->DriverObject->DriverUnload == UnloadDriver)
+            Filter->DriverObject->DriverUnload = Filter->OldDriverUnload;
+        Disown(Filter);
+    }
     FltpDereferencePointer(&Filter->Base); /* during an unload one is left until its callback returns */
 }
 
@@ -304,6 +313,7 @@ static NTSTATUS CallUnload(PFLT_FILTER Filter, bool Mandatory)
         verify_end(v);
         FltUnregisterFilter(Filter);
     }
+    Disown(Filter);
     return STATUS_SUCCESS;
 }
 

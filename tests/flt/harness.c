@@ -255,6 +255,8 @@ static FLT_PREOP_CALLBACK_STATUS pre(struct probe *p, PFLT_CALLBACK_DATA data, P
     assert_ptr_equal(objects->Instance, data->Iopb->TargetInstance);
     if (p->pre)
         return p->pre(p, data, objects, context);
+    if (data->Iopb->MajorFunction == IRP_MJ_CLEANUP) /* registered without a post-operation callback */
+        return FLT_PREOP_SUCCESS_NO_CALLBACK;
     *context = p->answer == FLT_PREOP_SUCCESS_WITH_CALLBACK || p->answer == FLT_PREOP_SYNCHRONIZE ? p->context : NULL;
     return p->answer;
 }

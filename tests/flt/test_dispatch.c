@@ -309,13 +309,32 @@ static void context_without_callback(void **state)
     noted();
 }
 
+/* The rest of what it does to a real file system is in no test: the file stays open for good. */
+static void failing_a_create_without_cancel(void **state)
+{
+    load(A, FLT_PREOP_SUCCESS_WITH_CALLBACK);
+    A->post = fail_post;
+    fltsim_expect("failed-create-left-open");
+    assert_int_equal(tiny_major(IRP_MJ_CREATE), STATUS_DISK_FULL);
+    tiny_file()->Flags |= FO_FILE_OPEN_CANCELLED;
+    assert_int_equal(tiny_major(IRP_MJ_CREATE), STATUS_DISK_FULL);
+    noted();
+}
+
+static FLT_PREOP_CALLBACK_STATUS want_post(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                           PVOID *context)
+{
+    return FLT_PREOP_SUCCESS_WITH_CALLBACK;
+}
+
 static void read_once(void *argument) { tiny_major(IRP_MJ_CLEANUP); }
 
 static void missing_post(void **state)
 {
     struct fltsim_report *report;
     tiny_start();
-    load(A, FLT_PREOP_SUCCESS_WITH_CALLBACK); /* for cleanup no post is registered */
+    load(A, FLT_PREOP_SUCCESS_WITH_CALLBACK);
+    A->pre = want_post; /* for cleanup no post is registered */
     fltsim_expect("missing-post-callback");
     assert_false(fltsim_try(read_once, NULL));
     assert_int_equal(fltsim_stop(&report), 0);
@@ -489,6 +508,7 @@ int main(void)
         CASE(completing_with_pending),
         CASE(failing_a_cleanup),
         CASE(context_without_callback),
+        CASE(failing_a_create_without_cancel),
         cmocka_unit_test(missing_post),
         CASE(more_than_the_inline_nodes),
         CASE(fast_io_passes),
