@@ -182,6 +182,8 @@ static void run_private(PVOID context)
 
 void ExpQueueWork(void (*body)(void *argument), void *argument)
 {
+    if (sched_is_dead())
+        return;
     struct private_item *item = sim_alloc(sizeof *item);
     item->body = body;
     item->argument = argument;

@@ -173,6 +173,8 @@ static bool may_delete_here(void) { return KeGetCurrentIrql() == PASSIVE_LEVEL &
 void ObpDereferenceFrom(PVOID object, bool deferred, const void *site)
 {
     struct ob_header *header = ObpHeader(object);
+    if (sched_is_dead()) /* what is left goes wholesale; counts may be anything */
+        return;
     if (drop(header, site) != 1)
         return;
     if (!deferred && may_delete_here())

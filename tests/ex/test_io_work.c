@@ -18,6 +18,14 @@ static void make_device(void)
     assert_int_equal(IoCreateDriver(&name, entry), STATUS_SUCCESS);
 }
 
+/* What IoDeleteDriver does. */
+static void delete_all(void)
+{
+    IoDeleteDevice(device);
+    ObMakeTemporaryObject(driver);
+    ObDereferenceObject(driver);
+}
+
 static KEVENT done;
 static int runs;
 static PVOID seen_object;
@@ -63,7 +71,7 @@ static void test_queue(void **state)
     assert_ptr_equal(seen_object, driver);
     IoUninitializeWorkItem(memory);
     ExFreePool(memory);
-    IoDeleteDevice(device);
+    delete_all();
 }
 
 static void free_queued(void *unused)
@@ -110,7 +118,7 @@ static void test_work_item_leak(void **state)
 {
     make_device();
     IoAllocateWorkItem(device);
-    IoDeleteDevice(device);
+    delete_all();
     expect_report("pool-leak", "1 block of pool tagged 'IoWI'", "allocated by test_work_item_leak");
 }
 
