@@ -179,6 +179,8 @@ const char *fltsim_volume_dos_name(const struct fltsim_volume *volume);
 /* The top of the volume's device stack. */
 PDEVICE_OBJECT fltsim_volume_device(const struct fltsim_volume *volume);
 
+/* How many instances the driver has on the volume. */
+size_t fltsim_instances(struct fltsim_driver *driver, struct fltsim_volume *volume);
 /* What `fltmc attach/detach` do. altitude, instance: NULL for the INF's default instance. */
 NTSTATUS fltsim_attach(struct fltsim_driver *driver, struct fltsim_volume *volume, const char *instance,
                        const char *altitude);

@@ -51,3 +51,16 @@ NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volum
     sim_free(name.Buffer);
     return status;
 }
+
+size_t fltsim_instances(struct fltsim_driver *driver, struct fltsim_volume *volume)
+{
+    PFLT_FILTER filter = filter_of(driver);
+    PFLT_VOLUME on = volume_of(volume);
+    PFLT_INSTANCE *instances;
+
+    if (!filter || !on)
+        return 0;
+    ULONG count = FltpSnapshotInstances(on, filter, &instances);
+    FltpFreeObjects(instances, count);
+    return count;
+}

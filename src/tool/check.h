@@ -59,6 +59,7 @@ void scenario_free(struct scenario *scenario);
 
 /* For the bodies. */
 char *check_text(struct check_run *run, const char *text); /* a copy in the shared memory */
+void check_keep_line(const char *text, void *run); /* of what the driver registered */
 void check_note(const char *text, void *run);
 void check_step(const struct check *check, struct check_run *run, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

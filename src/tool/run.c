@@ -41,7 +41,7 @@ bool check_start(const struct check *check, struct check_run *run)
     });
 }
 
-static void keep_line(const char *text, void *context)
+void check_keep_line(const char *text, void *context)
 {
     struct check_run *run = context;
     if (run->line_count < CHECK_LINES)
@@ -68,9 +68,18 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
                                    driver);
     if (!NT_SUCCESS(run->load_status))
         fltsim_violate("load-failed", "DriverEntry answered 0x%08X.", (unsigned)run->load_status);
-    else
-        fltsim_describe(*driver, keep_line, run);
     return run->load_status;
+}
+
+/* An INF may leave attaching to the administrator (Flags 1); then the check does what he would. */
+static void attach_by_hand(struct check_run *run, struct fltsim_driver *driver, struct fltsim_volume *volume)
+{
+    if (fltsim_instances(driver, volume))
+        return;
+    NTSTATUS status = fltsim_attach(driver, volume, NULL, NULL);
+    char *line = tool_format("attached by hand to %s: %s", fltsim_volume_dos_name(volume), fltsim_status_name(status));
+    check_keep_line(line, run);
+    free(line);
 }
 
 void check_describe(struct check_run *run, struct fltsim_driver *driver)
@@ -206,6 +215,9 @@ static void run_body(void *argument)
     check_step(check, run, "loading");
     if (!NT_SUCCESS(check_load(check, run, &driver)))
         return;
+    for (int i = 0; i < 2; i++)
+        attach_by_hand(run, driver, volumes[i]);
+    fltsim_describe(driver, check_keep_line, run);
     for (int i = 0; i < 2; i++) {
         run_steps(check, run, &w[i]);
         detach_and_reattach(check, run, driver, volumes[i], &w[i]);

@@ -122,7 +122,10 @@ static NTSTATUS run_load(struct scenario_state *state, const struct scenario_lin
 {
     if (state->stage->driver)
         return STATUS_IMAGE_ALREADY_LOADED;
-    return check_load(state->stage->check, state->stage->run, &state->stage->driver);
+    NTSTATUS status = check_load(state->stage->check, state->stage->run, &state->stage->driver);
+    if (NT_SUCCESS(status))
+        fltsim_describe(state->stage->driver, check_keep_line, state->stage->run);
+    return status;
 }
 
 static NTSTATUS run_unload(struct scenario_state *state, const struct scenario_line *line)
