@@ -29,7 +29,8 @@ static bool is_exclusive(PERESOURCE resource) { return (resource->Flag & Resourc
 static _Noreturn void misuse(PERESOURCE resource, uint32_t code, const char *what, const void *site)
 {
     struct verify_violation *v = verify_begin_fatal(VERIFY_LOCK_MISUSE, "The resource %p %s.", (void *)resource, what);
-    if (resource->OwnerEntry.OwnerThread && !(resource->OwnerEntry.OwnerThread & 3))
+    if (resource->Reserved2 == RESOURCE_LIVE && resource->OwnerEntry.OwnerThread &&
+        !(resource->OwnerEntry.OwnerThread & 3))
         verify_history(v, "it is held by the thread %p", (void *)(ULONG_PTR)resource->OwnerEntry.OwnerThread);
     verify_site(v, "by", site);
     verify_end_bugcheck(v, code, (uintptr_t)resource, (uintptr_t)KiCurrentThread(), 0, 0);
