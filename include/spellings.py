@@ -85,9 +85,10 @@ def make_driver(source, out):
             for directory in [os.path.dirname(path)] + folders:
                 target = find(directory, parts)
                 if target and os.path.isfile(target):
-                    path_of = os.path.normpath(os.path.join(out, BELOW, name))
-                    if path_of.startswith(os.path.abspath(out) + os.sep):
-                        write(path_of, '#include "%s"\n' % target)
+                    for spelled in {name, name.replace('\\', '/')}:  # clang turns the slashes round, gcc does not
+                        path_of = os.path.normpath(os.path.join(out, BELOW, spelled))
+                        if path_of.startswith(os.path.abspath(out) + os.sep):
+                            write(path_of, '#include "%s"\n' % target)
                     break
 
 
