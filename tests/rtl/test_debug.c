@@ -59,6 +59,23 @@ static void a_breakpoint_with_a_status_is_one_too(void **state)
     assert_false(fltsim_try(break_in, state));
 }
 
+static void assert_with_a_message(void *argument)
+{
+    RtlAssert((PVOID) "count != 0", (PVOID) "filter.c", 12, "no instances");
+}
+
+static void a_failed_assertion_says_what_and_where(void **state)
+{
+    struct fltsim_report *report;
+    assert_false(fltsim_try(assert_with_a_message, NULL));
+    assert_int_equal(fltsim_stop(&report), 1);
+    assert_string_equal(report->violations[0].rule, "assertion-failed");
+    assert_non_null(strstr(report->violations[0].what, "no instances: count != 0"));
+    assert_non_null(strstr(report->violations[0].history, "filter.c, line 12"));
+    assert_int_equal(report->violations[0].parameters[0], (ULONG)STATUS_ASSERTION_FAILURE);
+    fltsim_report_free(report);
+}
+
 static NOINLINE USHORT here(PVOID *frames, PULONG hash)
 {
     USHORT count = RtlCaptureStackBackTrace(0, 1, frames, hash);
@@ -95,6 +112,7 @@ int main(void)
         TEST(no_debugger_is_there),
         QUIET(a_breakpoint_is_an_exception),
         QUIET(a_breakpoint_with_a_status_is_one_too),
+        cmocka_unit_test_setup(a_failed_assertion_says_what_and_where, start_quiet_machine),
         TEST(the_stack_is_walked),
         TEST(memory_is_compared_and_wiped),
     };
