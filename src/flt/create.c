@@ -311,6 +311,32 @@ NTSTATUS FltOpenVolume(PFLT_INSTANCE Instance, PHANDLE VolumeHandle, PFILE_OBJEC
     return CreateFile(Instance->Filter, Instance, VolumeHandle, VolumeFileObject, &r, NULL, "FltOpenVolume", VERIFY_CALLER);
 }
 
+NTSTATUS FltCreateSystemVolumeInformationFolder(PFLT_INSTANCE Instance)
+{
+    API_ENTER(FltCreateSystemVolumeInformationFolder, Instance, SCHED_WRITE);
+    static const char16_t folder[] = u"\\System Volume Information";
+    UNICODE_STRING name = {.MaximumLength = (USHORT)(Instance->Volume->Name.Length + sizeof folder)};
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK iosb;
+    HANDLE handle;
+
+    name.Buffer = sim_alloc(name.MaximumLength);
+    RtlAppendUnicodeStringToString(&name, &Instance->Volume->Name);
+    RtlCopyMemory((UCHAR *)name.Buffer + name.Length, folder, sizeof folder - sizeof(WCHAR));
+    name.Length += (USHORT)(sizeof folder - sizeof(WCHAR));
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, NULL);
+    struct request r = {.Access = SYNCHRONIZE | FILE_READ_ATTRIBUTES, .Attributes = &attributes, .Iosb = &iosb,
+                        .FileAttributes = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM,
+                        .Share = FILE_SHARE_READ | FILE_SHARE_WRITE, .Disposition = FILE_OPEN_IF,
+                        .Options = FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT};
+    NTSTATUS status = CreateFile(Instance->Filter, Instance, &handle, NULL, &r, NULL,
+                                 "FltCreateSystemVolumeInformationFolder", VERIFY_CALLER);
+    FltpFreeString(&name);
+    if (NT_SUCCESS(status))
+        ZwClose(handle);
+    return status;
+}
+
 /* Cleanup and close are sent to those below the instance only: those above never saw the file opened. */
 VOID FltCancelFileOpen(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
 {

@@ -1,6 +1,7 @@
 /* What a volume is called and made of. */
 #include "flt/core.h"
 
+#include "ob/object.h"
 #include "verify/api.h"
 
 NTSTATUS FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, PULONG BufferSizeNeeded)
@@ -9,20 +10,40 @@ NTSTATUS FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, PULONG
     return FltpReturnString(&Volume->Name, VolumeName, BufferSizeNeeded);
 }
 
+/* The mount manager's name: "\??\Volume{...}" is a symbolic link to the volume's device. */
+struct guid_search {
+    PCUNICODE_STRING Device;
+    UNICODE_STRING Name;
+};
+
+static bool IsGuidLink(PCUNICODE_STRING Name, PCUNICODE_STRING Target, void *Context)
+{
+    static const char16_t prefix[] = u"Volume{", folder[] = u"\\??\\";
+    struct guid_search *search = Context;
+    const size_t prefix_bytes = sizeof prefix - sizeof(WCHAR), folder_bytes = sizeof folder - sizeof(WCHAR);
+
+    if (Name->Length <= prefix_bytes || memcmp(Name->Buffer, prefix, prefix_bytes) != 0 ||
+        !FltpSameString(Target, search->Device))
+        return true;
+    search->Name.Length = search->Name.MaximumLength = (USHORT)(folder_bytes + Name->Length);
+    search->Name.Buffer = sim_alloc(search->Name.Length);
+    RtlCopyMemory(search->Name.Buffer, folder, folder_bytes);
+    RtlCopyMemory((UCHAR *)search->Name.Buffer + folder_bytes, Name->Buffer, Name->Length);
+    return false;
+}
+
 NTSTATUS FltGetVolumeGuidName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeGuidName, PULONG BufferSizeNeeded)
 {
     API_ENTER(FltGetVolumeGuidName, Volume, SCHED_READ);
-    UNICODE_STRING path = {0};
+    struct guid_search search = {.Device = &Volume->Name};
 
     if (BufferSizeNeeded)
         *BufferSizeNeeded = 0;
-    if (!Volume->DiskDevice)
+    ObpEachDosLink(IsGuidLink, &search);
+    if (!search.Name.Length)
         return STATUS_FLT_VOLUME_NOT_FOUND;
-    NTSTATUS status = IoVolumeDeviceToGuidPath(Volume->DiskDevice, &path);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = FltpReturnString(&path, VolumeGuidName, BufferSizeNeeded);
-    ExFreePool(path.Buffer);
+    NTSTATUS status = FltpReturnString(&search.Name, VolumeGuidName, BufferSizeNeeded);
+    FltpFreeString(&search.Name);
     return status;
 }
 
