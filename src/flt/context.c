@@ -12,7 +12,7 @@ typedef struct _CONTEXT_SHARD {
     LIST_ENTRY Live;                     /* FLTP_CONTEXT.Live */
     PFLTP_CONTEXT Freed[QUARANTINE];     /* the last ones; still their own memory */
     unsigned NextFreed;
-} __attribute__((aligned(64))) CONTEXT_SHARD;
+} CONTEXT_SHARD;
 
 struct _FLTP_FILTER_CONTEXTS {
     FLT_CONTEXT_REGISTRATION Types[CONTEXT_TYPES][FIXED_SIZES + 1]; /* the last: variable size, or callbacks */

@@ -14,7 +14,7 @@ typedef struct _NAME_SHARD {
     LIST_ENTRY Live; /* FLTP_NAME.Live */
     PFLTP_NAME Freed[QUARANTINE];
     unsigned NextFreed;
-} __attribute__((aligned(64))) NAME_SHARD;
+} NAME_SHARD;
 
 struct flt_name_state {
     NAME_SHARD Shards[FLTP_SHARDS];

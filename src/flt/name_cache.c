@@ -18,7 +18,8 @@ struct _FLTP_NAME_CACHE {
     struct bucket {
         struct sched_lock Lock;
         LIST_ENTRY Entries; /* cached.Link */
-    } __attribute__((aligned(64))) Buckets[BUCKETS];
+        char Apart[64 - sizeof(struct sched_lock) - sizeof(LIST_ENTRY)];
+    } Buckets[BUCKETS];
 };
 
 static struct _FLTP_NAME_CACHE *Cache(PFLT_VOLUME volume, bool create)

@@ -1,7 +1,8 @@
 #include "verify/internal.h"
 
+#include "sim/machine.h"
+
 #include <stdatomic.h>
-#include <stdlib.h>
 
 /* The first events of an object tell where it came from and are kept for ever; of the later ones, the newest. */
 enum { FIRST = 4, LATER = 28 };
@@ -24,12 +25,10 @@ static struct verify_ledger_entries *entries_of(struct verify_ledger *ledger)
     struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
     if (entries)
         return entries;
-    struct verify_ledger_entries *fresh = calloc(1, sizeof *fresh);
-    if (!fresh)
-        return NULL;
+    struct verify_ledger_entries *fresh = sim_alloc(sizeof *fresh); /* a dead machine's go with it */
     if (__atomic_compare_exchange_n(&ledger->entries, &entries, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return fresh;
-    free(fresh);
+    sim_free(fresh);
     return entries;
 }
 
@@ -79,6 +78,6 @@ void verify_ledger_print(struct verify_violation *v, const struct verify_ledger 
 
 void verify_ledger_free(struct verify_ledger *ledger)
 {
-    free(ledger->entries);
+    sim_free(ledger->entries);
     ledger->entries = NULL;
 }

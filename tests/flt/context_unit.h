@@ -30,7 +30,7 @@ struct unit {
     volatile LONG cleanups, allocations, frees;
 };
 
-static struct unit *u;
+static struct unit storage, *u;
 static bool quiet; /* violations are expected: do not print them */
 
 static VOID FLTAPI CountCleanup(PFLT_CONTEXT Context, FLT_CONTEXT_TYPE ContextType)
@@ -87,7 +87,8 @@ static inline int start_unit(void **state)
         return -1;
     if (!FltGlobals.Names)
         FltpStartNames();
-    u = sim_alloc(sizeof *u);
+    memset(&storage, 0, sizeof storage);
+    u = &storage;
     u->filter.Base.Flags = FLT_OBFL_TYPE_FILTER;
     u->filter.Base.PointerCount = 1000;
     u->filter.Name = (UNICODE_STRING)RTL_CONSTANT_STRING(u"unit");
@@ -109,7 +110,6 @@ static inline void end_unit(void)
     FltpUnregisterContexts(&u->filter);
     FltpFreeObjectContexts(&u->instance.Contexts);
     FltpFreeObjectContexts(&u->volume.VolumeContexts);
-    sim_free(u);
 }
 
 static inline int stop_unit(void **state)
