@@ -5,7 +5,7 @@
 
 NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
 {
-    NTSTATUS status = STATUS_INVALID_PARAMETER;
+    NTSTATUS status = ProcessId ? STATUS_INVALID_PARAMETER : STATUS_INVALID_CID;
 
     API_ENTER(PsLookupProcessByProcessId, NULL, SCHED_READ);
     sched_lock(&psp->lock);

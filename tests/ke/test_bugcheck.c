@@ -32,6 +32,17 @@ static void a_bug_check_ends_the_run_with_its_code(void **state)
     fltsim_report_free(report);
 }
 
+static void stop_without_parameters(void *argument) { KeBugCheck(0xE2); }
+
+static void a_bug_check_may_have_no_parameters(void **state)
+{
+    struct fltsim_report *report;
+    assert_false(fltsim_try(stop_without_parameters, NULL));
+    fltsim_stop(&report);
+    assert_int_equal(report->violations[report->count - 1].bugcheck, 0xE2);
+    fltsim_report_free(report);
+}
+
 static void a_removed_callback_is_not_called(void **state)
 {
     called = 0;
@@ -63,6 +74,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_bug_check_ends_the_run_with_its_code, start_machine),
+        cmocka_unit_test_setup(a_bug_check_may_have_no_parameters, start_machine),
         broken_test(a_removed_callback_is_not_called),
         kernel_test(a_device_queue_holds_what_comes_while_it_is_busy),
     };

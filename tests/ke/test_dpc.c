@@ -85,6 +85,23 @@ static void a_dpc_must_keep_the_irql(void **state)
     assert_string_equal(fltsim_last_rule(), "irql-not-restored");
 }
 
+static void removing_can_wait_for_the_end(void **state)
+{
+    KDPC dpc;
+    PROCESSOR_NUMBER number = {0};
+    atomic_store(&runs, 0);
+    KeInitializeDpc(&dpc, note, NULL);
+    KeSetImportanceDpc(&dpc, HighImportance);
+    KeSetTargetProcessorDpc(&dpc, 1);
+    assert_int_equal(KeSetTargetProcessorDpcEx(&dpc, &number), STATUS_SUCCESS);
+    number.Number = 60;
+    assert_int_equal(KeSetTargetProcessorDpcEx(&dpc, &number), STATUS_INVALID_PARAMETER);
+    KeInsertQueueDpc(&dpc, NULL, NULL);
+    BOOLEAN removed = KeRemoveQueueDpcEx(&dpc, TRUE);
+    assert_int_equal(atomic_load(&runs), removed ? 0 : 1);
+    assert_false(KeRemoveQueueDpcEx(&dpc, FALSE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +109,7 @@ int main(void)
         kernel_test(a_threaded_dpc_runs_at_passive_level),
         kernel_test(a_dpc_is_queued_once),
         kernel_test(a_dpc_may_queue_itself),
+        kernel_test(removing_can_wait_for_the_end),
         broken_test(a_dpc_must_keep_the_irql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

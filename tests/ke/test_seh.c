@@ -407,6 +407,45 @@ static void probing_raises(void **state)
     check(probe((char *)good + 1, 4, 4), STATUS_DATATYPE_MISALIGNMENT, "");
 }
 
+static NTSTATUS caught(void (*raiser)(void))
+{
+    __try {
+        raiser();
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        return GetExceptionCode();
+    }
+    return STATUS_SUCCESS;
+}
+
+static void raise_violation(void) { ExRaiseAccessViolation(); }
+static void raise_misalignment(void) { ExRaiseDatatypeMisalignment(); }
+
+static void raise_record(void)
+{
+    EXCEPTION_RECORD record = {.ExceptionCode = FIRST, .NumberParameters = 2, .ExceptionInformation = {7, 8}};
+    RtlRaiseException(&record);
+}
+
+static int information_of(void)
+{
+    __try {
+        raise_record();
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        PEXCEPTION_RECORD record = GetExceptionInformation()->ExceptionRecord;
+        return (int)(record->NumberParameters * 100 + record->ExceptionInformation[0] * 10 +
+                     record->ExceptionInformation[1]);
+    }
+    return 0;
+}
+
+static void the_raising_routines_raise_what_they_say(void **state)
+{
+    check(caught(raise_violation), STATUS_ACCESS_VIOLATION, "");
+    check(caught(raise_misalignment), STATUS_DATATYPE_MISALIGNMENT, "");
+    check(caught(raise_record), FIRST, "");
+    check(information_of(), 278, "");
+}
+
 /* Each thread has its own frames: a switch in a body must not mix them up. */
 static int raise_with_yields(void *argument)
 {
@@ -458,6 +497,7 @@ int main(void)
         seh_test(handlers_see_changed_locals),
         seh_test(faults_are_exceptions),
         seh_test(probing_raises),
+        seh_test(the_raising_routines_raise_what_they_say),
         seh_test(frames_belong_to_their_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

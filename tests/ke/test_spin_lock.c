@@ -28,6 +28,32 @@ static void a_lock_raises_and_restores(void **state)
     KeLowerIrql(old);
 }
 
+static void every_spelling_is_the_same_lock(void **state)
+{
+    KLOCK_QUEUE_HANDLE handle;
+    KIRQL old;
+    KeInitializeSpinLock(&lock);
+    old = KeAcquireSpinLockRaiseToDpc(&lock);
+    KeReleaseSpinLock(&lock, old);
+    old = KeAcquireSpinLockRaiseToSynch(&lock);
+    KfReleaseSpinLock(&lock, old);
+    old = KfAcquireSpinLock(&lock);
+    KfReleaseSpinLock(&lock, old);
+    old = KeAcquireSpinLockForDpc(&lock);
+    assert_int_equal(old, PASSIVE_LEVEL);
+    KeReleaseSpinLockForDpc(&lock, old);
+    KeAcquireInStackQueuedSpinLockForDpc(&lock, &handle);
+    assert_false(KeTestSpinLock(&lock));
+    KeReleaseInStackQueuedSpinLockForDpc(&handle);
+    assert_true(KeTestSpinLock(&lock));
+    assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    old = KeRaiseIrqlToDpcLevel();
+    KefAcquireSpinLockAtDpcLevel(&lock);
+    assert_false(KeTestSpinLock(&lock));
+    KefReleaseSpinLockFromDpcLevel(&lock);
+    KeLowerIrql(old);
+}
+
 static int add(void *argument)
 {
     for (int i = 0; i < 1000; i++) {
@@ -116,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         kernel_test(a_lock_raises_and_restores),
+        kernel_test(every_spelling_is_the_same_lock),
         kernel_test(a_lock_keeps_others_out),
         broken_test(a_lock_is_not_recursive),
         broken_test(a_free_lock_cannot_be_released),

@@ -124,6 +124,30 @@ static void a_poll_loop_lets_time_pass(void **state)
     assert_true(now_ms() >= 1000);
 }
 
+static void a_coalescable_timer_is_punctual(void **state)
+{
+    KeInitializeTimerEx(&timer, SynchronizationTimer);
+    assert_false(KeSetCoalescableTimer(&timer, after_ms(20), 30, 10, NULL));
+    assert_int_equal(wait_for(&timer), STATUS_SUCCESS);
+    assert_int_equal(now_ms(), 20);
+    assert_int_equal(wait_for(&timer), STATUS_SUCCESS);
+    assert_int_equal(now_ms(), 50);
+    KeCancelTimer(&timer);
+}
+
+static void all_clocks_agree(void **state)
+{
+    LARGE_INTEGER system, precise;
+    ULONG64 counter;
+    fltsim_sleep(7);
+    KeQuerySystemTime(&system);
+    KeQuerySystemTimePrecise(&precise);
+    assert_int_equal(system.QuadPart, precise.QuadPart);
+    assert_int_equal(KeQueryInterruptTimePrecise(&counter), 70000);
+    assert_int_equal(counter, 70000);
+    assert_int_equal(KeQueryUnbiasedInterruptTime(), 70000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +160,8 @@ int main(void)
         kernel_test(a_past_due_time_fires_at_once),
         kernel_test(a_delay_takes_virtual_time),
         kernel_test(a_stall_takes_virtual_time_at_any_irql),
+        kernel_test(a_coalescable_timer_is_punctual),
+        kernel_test(all_clocks_agree),
         kernel_test(a_poll_loop_lets_time_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

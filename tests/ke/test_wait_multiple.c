@@ -157,7 +157,13 @@ static void many_objects_need_wait_blocks(void **state)
     }
     assert_int_equal(wait_many(MAXIMUM_WAIT_OBJECTS, objects, WaitAny, 1), STATUS_TIMEOUT);
     KeSetEvent(&events[63], 0, FALSE);
-    assert_int_equal(wait_many(MAXIMUM_WAIT_OBJECTS, objects, WaitAny, -1), STATUS_WAIT_0 + 63);
+    assert_int_equal(wait_many(MAXIMUM_WAIT_OBJECTS, objects, WaitAny, -1), STATUS_WAIT_63);
+    KMUTANT mutant;
+    KeInitializeMutant(&mutant, FALSE);
+    fltsim_thread_join(run(abandon, &mutant));
+    objects[63] = &mutant;
+    assert_int_equal(wait_many(MAXIMUM_WAIT_OBJECTS, objects, WaitAny, -1), STATUS_ABANDONED_WAIT_63);
+    KeReleaseMutex(&mutant, FALSE);
 }
 
 static void without_blocks(void *argument)

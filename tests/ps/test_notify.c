@@ -97,6 +97,36 @@ static void image_routines_see_the_program(void **state)
     assert_int_equal(PsRemoveLoadImageNotifyRoutine(on_image), STATUS_PROCEDURE_NOT_FOUND);
 }
 
+static void the_newer_registrations_do_the_same(void **state)
+{
+    assert_int_equal(PsSetCreateProcessNotifyRoutineEx2(7, (PVOID)on_process_ex, FALSE), STATUS_INVALID_PARAMETER);
+    assert_int_equal(PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, (PVOID)on_process_ex, FALSE),
+                     STATUS_SUCCESS);
+    assert_int_equal(PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifyNonSystem, (PVOID)on_thread), STATUS_SUCCESS);
+    assert_int_equal(PsSetLoadImageNotifyRoutineEx(on_image, PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE), STATUS_SUCCESS);
+    struct fltsim_process *process = fltsim_process_create("C:\\a.exe");
+    fltsim_thread_join(fltsim_thread_create(process, nothing, NULL));
+    fltsim_process_exit(process);
+    assert_int_equal(created + ended, 2);
+    assert_int_equal(threads, 101);
+    assert_int_equal(images, 1);
+    assert_int_equal(PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, (PVOID)on_process_ex, TRUE),
+                     STATUS_SUCCESS);
+    PsRemoveCreateThreadNotifyRoutine(on_thread);
+    PsRemoveLoadImageNotifyRoutine(on_image);
+}
+
+static void there_are_64_places(void **state)
+{
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(PsSetCreateThreadNotifyRoutine(on_thread), STATUS_SUCCESS);
+    assert_int_equal(PsSetCreateThreadNotifyRoutine(on_thread), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(PsSetLoadImageNotifyRoutine(on_image), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(PsSetLoadImageNotifyRoutineEx(on_image, 0), STATUS_INSUFFICIENT_RESOURCES);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(PsRemoveCreateThreadNotifyRoutine(on_thread), STATUS_SUCCESS);
+}
+
 static void a_routine_left_registered_is_reported(void **state)
 {
     struct fltsim_report *report;
@@ -115,6 +145,8 @@ int main(void)
         notify_test(the_ex_routine_can_refuse),
         notify_test(thread_routines_see_birth_and_death),
         notify_test(image_routines_see_the_program),
+        notify_test(the_newer_registrations_do_the_same),
+        notify_test(there_are_64_places),
         cmocka_unit_test_setup(a_routine_left_registered_is_reported, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

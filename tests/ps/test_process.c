@@ -3,6 +3,12 @@
 /* As drivers declare them: no published header does. */
 UCHAR *PsGetProcessImageFileName(PEPROCESS Process);
 BOOLEAN PsGetProcessExitProcessCalled(PEPROCESS Process);
+PVOID PsGetProcessSectionBaseAddress(PEPROCESS Process);
+HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process);
+ULONG PsGetProcessSessionId(PEPROCESS Process);
+BOOLEAN PsIsProcessBeingDebugged(PEPROCESS Process);
+NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process);
+VOID PsReleaseProcessExitSynchronization(PEPROCESS Process);
 
 static void the_test_is_a_process(void **state)
 {
@@ -74,6 +80,75 @@ static void processes_are_found_by_their_number(void **state)
     assert_int_equal(PsLookupProcessByProcessId(id, &found), STATUS_INVALID_PARAMETER);
 }
 
+static void there_is_no_process_zero(void **state)
+{
+    PEPROCESS found;
+    assert_int_equal(PsLookupProcessByProcessId(NULL, &found), STATUS_INVALID_CID);
+}
+
+static void a_process_tells_about_itself(void **state)
+{
+    PEPROCESS self = PsGetCurrentProcess();
+    fltsim_sleep(10);
+    PEPROCESS process = (PEPROCESS)fltsim_process_create("C:\\a.exe");
+    assert_ptr_equal(PsGetProcessInheritedFromUniqueProcessId(process), PsGetCurrentProcessId());
+    assert_int_equal(PsGetProcessCreateTimeQuadPart(process) - PsGetProcessCreateTimeQuadPart(self), 100000);
+    assert_true(PsGetProcessStartKey(process) != PsGetProcessStartKey(self));
+    assert_int_equal(PsGetProcessSessionId(process), 1);
+    assert_int_equal(PsGetProcessSessionId(PsInitialSystemProcess), 0);
+    assert_non_null(PsGetProcessSectionBaseAddress(process));
+    assert_false(PsIsProtectedProcess(process));
+    assert_true(PsIsProtectedProcess(PsInitialSystemProcess));
+    assert_false(PsIsProtectedProcessLight(process));
+    assert_false(PsIsProcessBeingDebugged(process));
+    ObReferenceObject(process);
+    assert_int_equal(PsAcquireProcessExitSynchronization(process), STATUS_SUCCESS);
+    PsReleaseProcessExitSynchronization(process);
+    fltsim_process_exit((struct fltsim_process *)process);
+    assert_int_equal(PsAcquireProcessExitSynchronization(process), STATUS_PROCESS_IS_TERMINATING);
+    ObDereferenceObject(process);
+}
+
+static void a_client_id_must_fit_together(void **state)
+{
+    PEPROCESS process;
+    PETHREAD thread;
+    CLIENT_ID id = {.UniqueProcess = PsGetCurrentProcessId(), .UniqueThread = PsGetCurrentThreadId()};
+    assert_int_equal(PsLookupProcessThreadByCid(&id, &process, &thread), STATUS_SUCCESS);
+    assert_ptr_equal(process, PsGetCurrentProcess());
+    assert_ptr_equal(thread, PsGetCurrentThread());
+    ObDereferenceObject(process);
+    ObDereferenceObject(thread);
+    id.UniqueProcess = PsGetProcessId(PsInitialSystemProcess);
+    assert_int_equal(PsLookupProcessThreadByCid(&id, &process, &thread), STATUS_INVALID_CID);
+    id.UniqueThread = (HANDLE)0x7771;
+    assert_int_equal(PsLookupProcessThreadByCid(&id, &process, &thread), STATUS_INVALID_CID);
+}
+
+static void attaching_without_a_state_is_for_one_level(void **state)
+{
+    PEPROCESS self = PsGetCurrentProcess();
+    assert_false(KeIsAttachedProcess());
+    KeAttachProcess(PsInitialSystemProcess);
+    assert_true(KeIsAttachedProcess());
+    assert_ptr_equal(PsGetCurrentProcess(), PsInitialSystemProcess);
+    assert_ptr_equal(IoThreadToProcess(PsGetCurrentThread()), self);
+    KeDetachProcess();
+    assert_ptr_equal(PsGetCurrentProcess(), self);
+}
+
+static void the_version_is_windows_10(void **state)
+{
+    ULONG major = 0, minor = 1, build = 0;
+    UNICODE_STRING pack = {.Length = 2};
+    assert_false(PsGetVersion(&major, &minor, &build, &pack));
+    assert_int_equal(major, 10);
+    assert_int_equal(minor, 0);
+    assert_int_equal(build, 19045);
+    assert_int_equal(pack.Length, 0);
+    PsGetVersion(NULL, NULL, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +157,11 @@ int main(void)
         kernel_test(impersonating_changes_the_current_process),
         kernel_test(attaching_nests),
         kernel_test(processes_are_found_by_their_number),
+        kernel_test(there_is_no_process_zero),
+        kernel_test(a_process_tells_about_itself),
+        kernel_test(a_client_id_must_fit_together),
+        kernel_test(attaching_without_a_state_is_for_one_level),
+        kernel_test(the_version_is_windows_10),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

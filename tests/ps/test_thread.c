@@ -1,5 +1,8 @@
 #include "../ke/kernel.h"
 
+/* As drivers declare it: no published header does. */
+VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled);
+
 static KEVENT event;
 static _Atomic(PETHREAD) seen;
 static atomic_int steps;
@@ -123,6 +126,16 @@ static void threads_make_threads(void **state)
         fltsim_thread_join(threads[i]);
 }
 
+static void a_thread_tells_about_itself(void **state)
+{
+    PETHREAD self = PsGetCurrentThread();
+    assert_ptr_equal(PsGetThreadProcessId(self), PsGetCurrentProcessId());
+    assert_int_equal(PsGetThreadCreateTime(self), PsGetProcessCreateTimeQuadPart(PsGetCurrentProcess()));
+    assert_int_equal(KeGetPreviousMode(), KernelMode);
+    PsSetThreadHardErrorsAreDisabled(self, TRUE);
+    assert_null(PsGetCurrentThreadTeb());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +147,7 @@ int main(void)
         cmocka_unit_test(a_thread_left_waiting_is_reported),
         cmocka_unit_test(nothing_waits_at_the_stop_for_a_runnable_thread),
         kernel_test(threads_make_threads),
+        kernel_test(a_thread_tells_about_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
