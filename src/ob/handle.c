@@ -347,18 +347,6 @@ struct leak_search {
     struct verify_leaks *leaks;
 };
 
-static void describe(const struct ob_header *header, char *text, size_t size)
-{
-    char name[200] = "";
-    if (header->name)
-        trace_utf8(header->name->text.Buffer, header->name->text.Length, name, sizeof name);
-    else if (!strcmp(header->type->info.name, "File"))
-        trace_utf8(((PFILE_OBJECT)header->body)->FileName.Buffer, ((PFILE_OBJECT)header->body)->FileName.Length, name,
-                   sizeof name);
-    snprintf(text, size, "on the %s object %p%s%s", header->type->info.name, (const void *)header->body,
-             name[0] ? " " : "", name);
-}
-
 static bool by_driver(struct ob_handle *entry, struct ob_header *header, void *context)
 {
     struct leak_search *search = context;
@@ -367,7 +355,8 @@ static bool by_driver(struct ob_handle *entry, struct ob_header *header, void *c
 
     if (!site || !verify_is_driver_code(site, search->driver))
         return false;
-    describe(header, text, sizeof text);
+    memcpy(text, "on ", 4);
+    ObpDescribe(header, text + 3, sizeof text - 3);
     verify_leaks_add(search->leaks, 0, site, 0, header->body, text, NULL);
     return true;
 }

@@ -193,6 +193,19 @@ bool ObpStart(void)
     return ObpStartTypes() && ObpStartNames();
 }
 
+void ObpDescribe(const struct ob_header *header, char *text, size_t size)
+{
+    char name[200] = "";
+    const UNICODE_STRING *path = header->name ? &header->name->text : NULL;
+
+    if (!path && machine->ex && !strcmp(header->type->info.name, "File")) /* the name is in pool */
+        path = &((PFILE_OBJECT)header->body)->FileName;
+    if (path)
+        trace_utf8(path->Buffer, path->Length, name, sizeof name);
+    snprintf(text, size, "the %s object %p%s%s", header->type->info.name, (const void *)header->body, name[0] ? " " : "",
+             name);
+}
+
 static void report_leaks(void)
 {
     for (unsigned i = 0; i < atomic_load(&ob()->type_count); i++) {
@@ -200,13 +213,15 @@ static void report_leaks(void)
         if (type->info.no_leak_check || !atomic_load(&type->objects))
             continue;
         struct verify_leaks *leaks = verify_leaks_begin();
-        char one[64], many[64], detail[96];
+        char one[64], many[64], detail[400];
         snprintf(one, sizeof one, "%s object", type->info.name);
         snprintf(many, sizeof many, "%s objects", type->info.name);
         for (size_t s = 0; s < OB_SHARDS; s++)
             for (struct ob_header *header = ob()->shards[s].objects; header; header = header->next)
                 if (header->type == type) {
-                    snprintf(detail, sizeof detail, "pointer count %ld, handle count %ld",
+                    ObpDescribe(header, detail, sizeof detail);
+                    size_t length = strlen(detail);
+                    snprintf(detail + length, sizeof detail - length, ": pointer count %ld, handle count %ld",
                              atomic_load(&header->pointer_count), atomic_load(&header->handle_count));
                     verify_leaks_add(leaks, 0, header->site, 0, header->body, detail, &header->ledger);
                 }

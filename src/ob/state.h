@@ -76,6 +76,8 @@ void ObpStopTables(void);
 /* Reads and changes a handle's attributes (OBJ_INHERIT, OB_HANDLE_PROTECTED). */
 NTSTATUS ObpQueryHandle(HANDLE handle, CCHAR mode, PULONG attributes, ULONG set, ULONG clear);
 #define OB_HANDLE_PROTECTED 0x80000000u // ob_handle.attributes: ZwClose refuses
+/* "the File object 0x... \\dir\\file". */
+void ObpDescribe(const struct ob_header *header, char *text, size_t size);
 ACCESS_MASK ObpMapAccess(POBJECT_TYPE type, ACCESS_MASK access);
 
 #endif

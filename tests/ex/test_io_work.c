@@ -77,15 +77,13 @@ static void test_queue(void **state)
 static void free_queued(void *unused)
 {
     static int one = 1;
-    KIRQL old;
+    KeInitializeEvent(&done, SynchronizationEvent, FALSE);
     make_device();
     PIO_WORKITEM item = IoAllocateWorkItem(device);
-    KeRaiseIrql(DISPATCH_LEVEL, &old);
-    /* Queued for certain: no worker has come to it on this thread's watch, or the queueing below is the second. */
     IoQueueWorkItem(item, work, DelayedWorkQueue, &one);
-    ((WORK_QUEUE_ITEM *)item)->List.Flink = (PLIST_ENTRY)item;
+    wait_done();
+    ((WORK_QUEUE_ITEM *)item)->List.Flink = (PLIST_ENTRY)item; /* as while it is queued */
     IoFreeWorkItem(item);
-    KeLowerIrql(old);
 }
 
 static void test_freed_while_queued(void **state)
