@@ -295,15 +295,23 @@ void MemfsReleaseScb(struct memfs_scb *scb) { release_scb(scb, false); }
 
 /* -- volume-wide passes ---------------------------------------------------------------------------------------------------- */
 
-static void drop_cache(struct memfs_scb *scb, bool write_back)
+enum drop { DROP_IDLE = 1, DROP_WRITE_BACK = 2, DROP_NO_WAIT = 4 };
+
+/* Nobody reads or writes through the cache meanwhile: each does under the main resource. */
+static void drop_cache(struct memfs_scb *scb, int how)
 {
     IO_STATUS_BLOCK iosb;
     if (!scb->stream || !scb->sections.DataSectionObject)
         return;
-    if (write_back)
-        CcFlushCache(&scb->sections, NULL, 0, &iosb);
-    CcPurgeCacheSection(&scb->sections, NULL, 0, UNINITIALIZE_CACHE_MAPS);
-    MmForceSectionClosed(&scb->sections, FALSE);
+    if (!ExAcquireResourceExclusiveLite(&scb->main, !(how & DROP_NO_WAIT)))
+        return;
+    if (!(how & DROP_IDLE) || scb->handles == 0) {
+        if (how & DROP_WRITE_BACK)
+            CcFlushCache(&scb->sections, NULL, 0, &iosb);
+        CcPurgeCacheSection(&scb->sections, NULL, 0, UNINITIALIZE_CACHE_MAPS);
+        MmForceSectionClosed(&scb->sections, FALSE);
+    }
+    ExReleaseResourceLite(&scb->main);
 }
 
 /* The next control block after `from` (NULL: the first), with a reference. `from` is released. */
@@ -351,20 +359,20 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
         MemfsReferenceScb(idle[i]);
     ExReleaseFastMutex(&node->lock);
     for (unsigned i = 0; i < count; i++) {
-        drop_cache(idle[i], false);
+        drop_cache(idle[i], DROP_IDLE | DROP_NO_WAIT);
         MemfsReleaseScb(idle[i]);
     }
 }
 
-static void trim_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, true); }
+static void trim_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, DROP_IDLE | DROP_WRITE_BACK); }
 static void flush_one(struct memfs_scb *scb, bool flag)
 {
     IO_STATUS_BLOCK iosb;
     if (scb->stream && scb->sections.DataSectionObject)
         CcFlushCache(&scb->sections, NULL, 0, &iosb);
 }
-static void write_back_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, true); }
-static void abandon_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, false); }
+static void write_back_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, DROP_WRITE_BACK); }
+static void abandon_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, 0); }
 
 void MemfsTrimVolume(struct memfs_volume *volume) { MemfsEachScb(volume, true, trim_one, true); }
 

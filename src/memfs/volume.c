@@ -222,7 +222,9 @@ void MemfsEject(PDEVICE_OBJECT device)
     struct memfs_volume *volume = volume_of(device);
     if (!volume)
         return;
+    FsRtlEnterFileSystem();
     MemfsDismountVolume(volume, false);
+    FsRtlExitFileSystem();
     let_go(volume);
 }
 
@@ -231,7 +233,9 @@ void MemfsDismount(PDEVICE_OBJECT device)
     struct memfs_volume *volume = volume_of(device);
     if (!volume)
         return;
+    FsRtlEnterFileSystem();
     MemfsDismountVolume(volume, true);
+    FsRtlExitFileSystem();
     let_go(volume);
 }
 
@@ -240,7 +244,9 @@ void MemfsTrim(PDEVICE_OBJECT device)
     struct memfs_volume *volume = volume_of(device);
     if (!volume)
         return;
+    FsRtlEnterFileSystem();
     MemfsTrimVolume(volume);
+    FsRtlExitFileSystem();
     let_go(volume);
 }
 
