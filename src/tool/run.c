@@ -90,6 +90,8 @@ void check_describe(struct check_run *run, struct fltsim_driver *driver)
 
 /* ---- requests in flight ---- */
 
+enum { SENDERS = 3, ROUNDS = 400 };
+
 struct traffic {
     struct workload w;
     atomic_bool stop;
@@ -106,7 +108,8 @@ static int make_traffic(void *argument)
     char path[64];
     HANDLE file;
 
-    while (!traffic->stop) {
+    /* The end is bounded: an unload that waits for something lost is found when nobody else has anything to do. */
+    while (!traffic->stop && traffic->rounds < ROUNDS) {
         unsigned round = traffic->rounds++;
         snprintf(path, sizeof path, "%s\\work\\traffic %u", traffic->w.root, round % 3);
         if (NT_SUCCESS(fltsim_open(path, &open, &file))) {
@@ -119,8 +122,6 @@ static int make_traffic(void *argument)
     free(block);
     return 0;
 }
-
-enum { SENDERS = 3 };
 
 static void unload_in_flight(struct fltsim_driver *driver, struct workload *w, size_t volumes)
 {
