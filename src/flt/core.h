@@ -32,6 +32,9 @@ const char *FltpObjectKind(PFLT_OBJECT Object);
 /* "filter nullFilter", "instance X of filter Y on \Device\HarddiskVolume1". Returns text. */
 const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size);
 
+/* Shards stand on cache lines of their own: in a block 64 bytes larger. */
+static inline void *FltpAlign(void *Memory) { return (void *)(((uintptr_t)Memory + 63) & ~(uintptr_t)63); }
+
 /* ---- strings (registration.c) ---- */
 
 UNICODE_STRING FltpCopyString(PCUNICODE_STRING Source); /* sim_alloc; Length 0 when Source is NULL */
@@ -192,6 +195,9 @@ static inline struct flt_status_request *FltpTakeStatusRequests(PIRP_CTRL Op)
 }
 /* cancel.c: the IRP of a generated operation is through. False: somebody is cancelling it, and will free it. */
 bool FltpForgetIrp(PIRP_CTRL Op);
+/* redirect.c: a callback sent the operation on below an instance of its own on another volume. */
+void FltpSetRedirect(PIRP_CTRL Op, const CALLBACK_NODE *Node);
+void FltpRunRedirected(PIRP_CTRL Op);
 /* apc-disabled: a synchronous wait of that routine could never end. */
 void FltpCheckApcs(const char *Routine, const void *Site);
 

@@ -66,6 +66,8 @@ enum flt_descent FltpDescend(PIRP_CTRL Op)
         }
         if (TakeAnswer(Op, node, status, context) == FLTP_COMPLETED)
             return FLTP_COMPLETED;
+        if (__builtin_expect(Op->Redirect != NULL, 0))
+            break; /* the rest of the way is on another volume */
     }
     __atomic_store_n(&Op->Table, NULL, __ATOMIC_RELEASE);
     return FLTP_REACHED_BOTTOM;
@@ -142,6 +144,10 @@ static NTSTATUS RunIrp(PIRP_CTRL Op, enum flt_descent Descent)
 {
     if (Descent == FLTP_PENDED)
         return STATUS_PENDING;
+    if (Descent == FLTP_REACHED_BOTTOM && Op->Redirect) {
+        FltpRunRedirected(Op);
+        Descent = FLTP_COMPLETED;
+    }
     if (Descent == FLTP_REACHED_BOTTOM)
         return CallBelow(Op);
     if (Op->StatusRequests)
@@ -154,7 +160,7 @@ static NTSTATUS RunIrp(PIRP_CTRL Op, enum flt_descent Descent)
 void FltpResume(PIRP_CTRL Op)
 {
     enum flt_descent descent = TakeAnswer(Op, Op->Next, (FLT_PREOP_CALLBACK_STATUS)Op->PendResult, Op->PendContext);
-    if (descent == FLTP_REACHED_BOTTOM) {
+    if (descent == FLTP_REACHED_BOTTOM && !Op->Redirect) {
         Op->Next++;
         descent = FltpDescend(Op);
     }
@@ -291,6 +297,8 @@ static void __attribute__((noinline)) Changed(PIRP_CTRL Op, PCOMPLETION_NODE Nod
     }
     Op->Data.Flags &= ~(ULONG)FLTFL_CALLBACK_DATA_DIRTY;
     Op->Flags |= FLTP_OP_DIRTY_BELOW;
+    if (Op->Iopb.TargetInstance != Node->Saved.TargetInstance)
+        FltpSetRedirect(Op, Op->Next);
     Node->Swapped = false;
     Node->SwappedMdl = NULL;
     if (FltpBufferOf(&Op->Iopb, &now) && FltpBufferOf(&Node->Saved, &before)) {

@@ -19,7 +19,17 @@ static PIRP_CTRL Begin(PFLT_VOLUME Volume, UCHAR Major, PFILE_OBJECT FileObject)
 }
 
 /* True: the file system is to be asked. */
-static bool Down(PIRP_CTRL Op) { return FltpDescend(Op) == FLTP_REACHED_BOTTOM; }
+static bool Down(PIRP_CTRL Op)
+{
+    if (FltpDescend(Op) != FLTP_REACHED_BOTTOM)
+        return false;
+    if (!Op->Redirect)
+        return true;
+    FltpDereferencePointer(&Op->Redirect->Base); /* the IRP that follows will go to the other volume */
+    Op->Redirect = NULL;
+    Op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_FLT_DISALLOW_FAST_IO};
+    return false;
+}
 
 /* After the file system's answer, or the callback's that completed it. */
 static BOOLEAN Up(PIRP_CTRL Op, PIO_STATUS_BLOCK IoStatus)

@@ -208,6 +208,7 @@ struct _FLT_INSTANCE {
     KEVENT Torn;                /* set when teardown is complete */
     struct flt_rundown_wait *Rundown; /* of Base, once torn down */
     const void *AttachedBy;     /* call site */
+    void *Memory;               /* the block that this structure is aligned in */
     FLTP_SHARD_COUNT Operations[FLTP_SHARDS] __attribute__((aligned(64)));
 };
 
@@ -272,6 +273,7 @@ struct _FLTP_OP {
     const CALLBACK_NODE *Next;   /* the next pre-operation callback */
     const CALLBACK_NODE *End;
     PFLT_INSTANCE Initiator;     /* generated or targeted: only instances below it see the operation */
+    PFLT_INSTANCE Redirect;      /* Iopb.TargetInstance was changed to this one, on another volume; referenced */
     PFLT_INSTANCE Current;       /* the instance whose callback runs; for reports, and for routines given Data */
     volatile LONG PendState;     /* FLTP_PEND_: a callback that pends against the completion of what it pended */
     KEVENT *Resume;              /* the requestor's thread waits for that completion; NULL: the completer goes on */

@@ -22,7 +22,7 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
     sim_free(Instance->Rundown);
     FltpDereferencePointer(&Instance->Volume->Base);
     FltpDereferencePointer(&Instance->Filter->Base);
-    sim_free(Instance);
+    sim_free(Instance->Memory);
 }
 
 /* ---- attaching ---- */
@@ -30,7 +30,9 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
 static PFLT_INSTANCE NewInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude,
                                  PCUNICODE_STRING Name, const void *Site)
 {
-    PFLT_INSTANCE instance = sim_alloc(sizeof *instance);
+    void *memory = sim_alloc(sizeof(struct _FLT_INSTANCE) + 64);
+    PFLT_INSTANCE instance = FltpAlign(memory);
+    instance->Memory = memory;
     FltpInitializeObject(&instance->Base, FLT_OBFL_TYPE_INSTANCE);
     instance->Filter = Filter;
     instance->Volume = Volume;

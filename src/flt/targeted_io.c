@@ -222,8 +222,10 @@ NTSTATUS FltpRunGenerated(PIRP_CTRL Op, enum flt_descent Descent)
 {
     if (Descent == FLTP_PENDED)
         return STATUS_PENDING;
-    if (Descent == FLTP_REACHED_BOTTOM)
+    if (Descent == FLTP_REACHED_BOTTOM && !Op->Redirect)
         return Send(Op);
+    if (Descent == FLTP_REACHED_BOTTOM)
+        FltpRunRedirected(Op);
     bool own = Op->OwnThread;
     if (FltpAscend(Op, own) == FLTP_ASCENT_PENDED)
         return STATUS_PENDING;

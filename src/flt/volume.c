@@ -72,7 +72,7 @@ static NTSTATUS CreateDevice(PFLT_VOLUME Volume, PDEVICE_OBJECT Below)
 static PFLT_VOLUME NewVolume(PFLTP_FRAME Frame, PDEVICE_OBJECT FileSystemDevice, PDEVICE_OBJECT DiskDevice)
 {
     void *memory = sim_alloc(sizeof(struct _FLT_VOLUME) + 64);
-    PFLT_VOLUME volume = (PFLT_VOLUME)(((uintptr_t)memory + 63) & ~(uintptr_t)63); /* shards on cache lines of their own */
+    PFLT_VOLUME volume = FltpAlign(memory);
     volume->Memory = memory;
     FltpInitializeObject(&volume->Base, FLT_OBFL_TYPE_VOLUME);
     volume->Frame = Frame;

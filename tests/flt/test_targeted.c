@@ -337,6 +337,69 @@ static void leaked_callback_data(void **state)
     FltpFreeGenerated(FltpOpFromData(data));
 }
 
+/* ---- another volume ---- */
+
+static PFLT_INSTANCE here, there;
+static PFILE_OBJECT there_file;
+
+static FLT_PREOP_CALLBACK_STATUS redirect(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                          PVOID *context)
+{
+    if (data->Iopb->MajorFunction != IRP_MJ_READ || objects->Instance != here)
+        return FLT_PREOP_SUCCESS_NO_CALLBACK;
+    data->Iopb->TargetInstance = there;
+    data->Iopb->TargetFileObject = there_file;
+    FltSetCallbackDataDirty(data);
+    return FLT_PREOP_SUCCESS_WITH_CALLBACK;
+}
+
+static FLT_POSTOP_CALLBACK_STATUS redirected(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                             PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    assert_ptr_equal(objects->Instance, here);
+    assert_ptr_not_equal(objects->FileObject, there_file);
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static void redirection(void **state)
+{
+    struct fltsim_volume *second;
+    HANDLE handle;
+    char text[8] = {0};
+    BOOLEAN allowed;
+
+    put("C:\\x", "here");
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'D'}, &second), STATUS_SUCCESS);
+    put("D:\\y", "there");
+    load(A);
+    load(B);
+    PFLT_VOLUME on_c = FltpVolumeFromDevice(fltsim_volume_device(volume));
+    PFLT_VOLUME on_d = FltpVolumeFromDevice(fltsim_volume_device(second));
+    assert_int_equal(FltGetVolumeInstanceFromName(A->filter, on_c, NULL, &here), STATUS_SUCCESS);
+    assert_int_equal(FltGetVolumeInstanceFromName(A->filter, on_d, NULL, &there), STATUS_SUCCESS);
+    assert_int_equal(FltIsIoRedirectionAllowed(here, there, &allowed), STATUS_SUCCESS);
+    assert_true(allowed);
+    assert_int_equal(FltIsIoRedirectionAllowed(here, B->instance, &allowed), STATUS_SUCCESS);
+    assert_false(allowed);
+    assert_int_equal(create_from(A, there, "\\??\\D:\\y", &handle, &there_file), STATUS_SUCCESS);
+    A->pre = redirect;
+    A->post = redirected;
+    HANDLE file = open_file("C:\\x");
+    noted();
+    assert_int_equal(fltsim_read(file, text, sizeof text, 0, NULL), STATUS_SUCCESS);
+    assert_string_equal(text, "there");
+    const char *seen = noted();
+    assert_non_null(strstr(seen, "B>read B<read A<read"));
+    A->pre = NULL;
+    A->post = NULL;
+    assert_int_equal(fltsim_close(file), STATUS_SUCCESS);
+    ObDereferenceObject(there_file);
+    FltClose(handle);
+    FltObjectDereference(here);
+    FltObjectDereference(there);
+    noted();
+}
+
 /* ---- the volume ---- */
 
 static void volume_properties(void **state)
@@ -400,7 +463,7 @@ int main(void)
         CASE(endless_creates), CASE(scanner),
         CASE(reissued_create),
         CASE(performing),      CASE(asynchronous),
-        CASE(leaked_callback_data), CASE(volume_properties),
+        CASE(leaked_callback_data), CASE(volume_properties), CASE(redirection),
         CASE(mapped_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
