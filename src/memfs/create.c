@@ -83,11 +83,7 @@ static NTSTATUS open_by_id(struct memfs_open *open)
     struct memfs_node *node = node_by_id(open);
     if (!node)
         return length >= 16 ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_INVALID_PARAMETER;
-    ExAcquireFastMutex(&node->lock);
-    open->link = node->links;
-    if (open->link)
-        MemfsReferenceLink(open->link);
-    ExReleaseFastMutex(&node->lock);
+    open->link = MemfsFirstLink(node);
     open->ccb_flags |= MEMFS_CCB_BY_ID;
     open->unparsed = 0;
     NTSTATUS status = open->link ? STATUS_SUCCESS : STATUS_DELETE_PENDING;

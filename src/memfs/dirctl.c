@@ -264,7 +264,9 @@ static NTSTATUS query_directory(PIRP irp, struct memfs_scb *scb, struct memfs_cc
         set_position(ccb, NULL);
     }
     ccb->flags |= MEMFS_CCB_STARTED;
+    ExAcquireResourceSharedLite(&scb->volume->tree, TRUE);
     NTSTATUS status = list(&listing, stack->Flags);
+    ExReleaseResourceLite(&scb->volume->tree);
     if (status == STATUS_NO_MORE_FILES && first)
         status = STATUS_NO_SUCH_FILE;
     *done = listing.used;

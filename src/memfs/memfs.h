@@ -262,6 +262,7 @@ struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id); /* refer
 struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id);
 void MemfsReferenceLink(struct memfs_link *link);
 void MemfsReleaseLink(struct memfs_link *link);
+struct memfs_link *MemfsFirstLink(struct memfs_node *node); /* referenced, or NULL */
 /* directory->lock held. The child of that name; *by_short: it is the short name that matched. Not referenced. */
 struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name, bool case_sensitive,
                                bool *by_short);

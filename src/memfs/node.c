@@ -131,6 +131,16 @@ void MemfsReleaseLink(struct memfs_link *link)
     sim_free(link);
 }
 
+struct memfs_link *MemfsFirstLink(struct memfs_node *node)
+{
+    ExAcquireFastMutex(&node->lock);
+    struct memfs_link *link = node->links;
+    if (link)
+        MemfsReferenceLink(link);
+    ExReleaseFastMutex(&node->lock);
+    return link;
+}
+
 static int compare_text(const WCHAR *a, USHORT a_bytes, const WCHAR *b, USHORT b_bytes)
 {
     USHORT units = (a_bytes < b_bytes ? a_bytes : b_bytes) / sizeof(WCHAR);

@@ -292,11 +292,20 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
 
 /* -- something new ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_going(struct memfs_node *folder)
+{
+    struct memfs_link *link = MemfsFirstLink(folder);
+    bool going = !link || link->delete_pending;
+    if (link)
+        MemfsReleaseLink(link);
+    return going;
+}
+
 static NTSTATUS check_new(const struct memfs_open *open)
 {
     if (open->disposition == FILE_OPEN || open->disposition == FILE_OVERWRITE)
         return STATUS_OBJECT_NAME_NOT_FOUND;
-    if (open->parent->link_count == 0 || open->parent->links->delete_pending)
+    if (is_going(open->parent))
         return STATUS_DELETE_PENDING;
     if (open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE))
         return STATUS_OBJECT_NAME_INVALID;
@@ -381,14 +390,9 @@ NTSTATUS MemfsOpenNew(struct memfs_open *open)
 
 /* -- the folder of a rename's target -------------------------------------------------------------------------------------------- */
 
-NTSTATUS MemfsOpenTarget(struct memfs_open *open)
+static NTSTATUS open_folder(struct memfs_open *open, struct memfs_link *folder)
 {
     PUNICODE_STRING name = &open->file->FileName;
-    struct memfs_link *there = open->link, *folder = open->parent->links;
-    if (!open->component.Length)
-        return STATUS_OBJECT_NAME_INVALID;
-    if (!folder || folder->delete_pending)
-        return STATUS_DELETE_PENDING;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, open->parent, NULL);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     NTSTATUS status = take_share(open, 0);
@@ -397,9 +401,20 @@ NTSTATUS MemfsOpenTarget(struct memfs_open *open)
         grant(open);
         memmove(name->Buffer, open->component.Buffer, open->component.Length);
         name->Length = open->component.Length;
-        open->information = there ? FILE_EXISTS : FILE_DOES_NOT_EXIST;
+        open->information = open->link ? FILE_EXISTS : FILE_DOES_NOT_EXIST;
     }
     ExReleaseResourceLite(&scb->main);
+    return status;
+}
+
+NTSTATUS MemfsOpenTarget(struct memfs_open *open)
+{
+    if (!open->component.Length)
+        return STATUS_OBJECT_NAME_INVALID;
+    struct memfs_link *folder = MemfsFirstLink(open->parent);
+    NTSTATUS status = !folder || folder->delete_pending ? STATUS_DELETE_PENDING : open_folder(open, folder);
+    if (folder)
+        MemfsReleaseLink(folder);
     return status;
 }
 

@@ -77,7 +77,7 @@ NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, US
     return STATUS_REPARSE;
 }
 
-/* The child, referenced, or NULL. */
+/* The child, referenced, or NULL. `name` becomes as the folder has it, unless it is the short one. */
 static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *folder, const UNICODE_STRING *name,
                                   bool *by_short)
 {
@@ -85,6 +85,8 @@ static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *fo
     struct memfs_link *link = MemfsLookup(folder, name, open->case_sensitive, by_short);
     if (link)
         MemfsReferenceLink(link);
+    if (link && !*by_short && !open->target_directory)
+        memcpy(name->Buffer, link->name, name->Length);
     ExReleaseFastMutex(&folder->lock);
     return link;
 }
@@ -181,8 +183,6 @@ static NTSTATUS take_last(struct memfs_open *open, struct memfs_link *start)
     open->link = look_up(open, open->parent, &open->last.file, &by_short);
     if (by_short)
         open->ccb_flags |= MEMFS_CCB_SHORT_NAME;
-    else if (open->link) /* the name as the folder has it */
-        memcpy(open->last.file.Buffer, open->link->name, open->last.file.Length);
     open->unparsed = (USHORT)(open->component.Length - open->last.file.Length +
                               (open->trailing_slash ? sizeof(WCHAR) : 0));
     return STATUS_SUCCESS;
