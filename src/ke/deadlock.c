@@ -60,9 +60,9 @@ static void DescribeWait(struct report *report, PKTHREAD thread)
     struct ki_wait *wait = &thread->wait;
     const struct ki_wait_hint *hint = wait->hint;
 
-    verify_history(report->violation, "thread \"%s\" waits for%s since %lld.%03lld ms:", thread->name,
-                   wait->count > 1 ? (wait->type == WaitAll ? " all of" : " one of") : "",
-                   (long long)wait->since / 10000, (long long)wait->since / 10 % 1000);
+    verify_history(report->violation, "thread \"%s\" waits since %lld.%03lld ms for%s", thread->name,
+                   (long long)wait->since / 10000, (long long)wait->since / 10 % 1000,
+                   wait->count > 1 ? (wait->type == WaitAll ? " all of" : " one of") : "");
     if (hint) {
         verify_history(report->violation, "    %s%s", hint->what, hint->object ? ", at" : "");
         if (hint->object)
@@ -94,8 +94,18 @@ static void DescribeThread(struct sched_thread *thread, bool parked, bool daemon
         verify_site(report->violation, "    in", owner->wait.site);
 }
 
+void KiExplainDeadlocks(void (*explain)(void))
+{
+    size_t i = 0;
+    while (ki->explain[i])
+        i++;
+    ki->explain[i] = explain;
+}
+
 void KiReportDeadlock(void)
 {
+    for (size_t i = 0; i < sizeof ki->explain / sizeof *ki->explain && ki->explain[i]; i++)
+        ki->explain[i]();
     struct report report = {.violation = verify_begin_fatal(
                                 VERIFY_DEADLOCK, "Every thread waits, no timer is armed, and nothing can wake them.")};
     sched_each_thread(DescribeThread, &report);

@@ -25,6 +25,7 @@ struct ke_state {
     KEVENT dpc_idle;          /* notification: nothing queued or running */
     struct sched_lock bugcheck_lock;
     LIST_ENTRY bugcheck_callbacks;
+    void (*explain[4])(void); /* KiExplainDeadlocks */
 };
 #define ki (machine->ke)
 

@@ -116,9 +116,8 @@ struct _KTHREAD *KiAdoptThread(void);
 static inline struct _KTHREAD *KiCurrentThread(void)
 {
     struct sched_thread *self = sched_current;
-    if (__builtin_expect(self == NULL, 0))
-        return KiAdoptThread();
-    return sched_owner(self);
+    struct _KTHREAD *thread = __builtin_expect(self != NULL, 1) ? sched_owner(self) : NULL;
+    return __builtin_expect(thread != NULL, 1) ? thread : KiAdoptThread();
 }
 
 static inline void KiUnpark(struct _KTHREAD *thread)
@@ -156,6 +155,8 @@ void KiAlertThread(struct _KTHREAD *thread, KPROCESSOR_MODE mode);
 /* A thread of the machine's own in the System process, for a room's queues. It counts as no work when it waits. When the
  * machine stops, its wait answers STATUS_THREAD_IS_TERMINATING and body must return. */
 struct _KTHREAD *KiCreateDaemon(const char *name, KSTART_ROUTINE *body, void *argument);
+/* Before a deadlock is reported, `explain` records what the room knows of its cause: a request that a driver kept. */
+void KiExplainDeadlocks(void (*explain)(void));
 /* Signals a header that is never reset: a thread or a process that ended. */
 void KiSignalForGood(PDISPATCHER_HEADER header);
 

@@ -5,16 +5,25 @@
 
 #include "ob/object.h"
 
+/* The scheduler's thread stays, with a stand-in for an owner. */
+void PspForgetAdopted(PKTHREAD thread)
+{
+    sched_set_owner(thread->sched, &machine->ke->boot);
+    thread->sched = NULL;
+    PspUnlistThread(thread);
+    ObpDereference(thread);
+}
+
 static void Leave(void)
 {
-    PKTHREAD thread = sched_self() ? sched_owner(sched_self()) : NULL;
-    if (!thread || !machine || !machine->ps)
-        return;
-    KiTerminateThread(thread);
-    thread->sched = NULL;
-    sched_set_owner(sched_self(), &machine->ke->boot);
-    ObpDereference(thread);
-    sched_leave();
+    struct sched_thread *self = sched_self();
+    PKTHREAD thread = self ? sched_owner(self) : NULL;
+    if (thread) {
+        KiTerminateThread(thread);
+        PspForgetAdopted(thread);
+    }
+    if (self)
+        sched_leave();
 }
 
 PKTHREAD KiAdoptThread(void)

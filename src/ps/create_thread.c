@@ -167,6 +167,8 @@ static bool IsLeft(PKTHREAD thread)
     return thread != KiCurrentThread() && !thread->terminated && !thread->adopted && !thread->left;
 }
 
+static bool IsAdopted(PKTHREAD thread) { return thread->adopted; }
+
 static void ReportLeft(PKTHREAD thread)
 {
     struct verify_violation *v = verify_begin(
@@ -197,6 +199,10 @@ void PspStopThreads(void)
             KiForgetWait(thread);
             ObpDereference(thread); /* its own reference: it will not end any more */
         }
+        ObpDereference(thread);
+    }
+    while ((thread = NextThread(IsAdopted)) != NULL) {
+        PspForgetAdopted(thread);
         ObpDereference(thread);
     }
     while (atomic_load(&psp->living) > left)

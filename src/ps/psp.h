@@ -54,6 +54,8 @@ PKTHREAD PspMakeThreadObject(PEPROCESS process, const char *name);
 void PspUnlistThread(PKTHREAD thread);
 void PspDeleteThread(PVOID object);
 void PspStopThreads(void);
+/* adopt.c: what the machine knows of an OS thread of the program's own. */
+void PspForgetAdopted(PKTHREAD thread);
 
 /* notify.c */
 void PspNotifyProcess(PEPROCESS process, PPS_CREATE_NOTIFY_INFO info);

@@ -116,8 +116,10 @@ void sched_stop(void)
     while (sched.threads) {
         struct sched_thread *thread = sched.threads;
         thread_unlist(thread);
-        /* An adopted OS thread may still point at its own. */
-        if (thread != &sched.first && !thread->adopted)
+        /* An adopted OS thread still points at its own: it finds no owner there, and leaves or is adopted again. */
+        if (thread->adopted)
+            thread->owner = NULL;
+        else if (thread != &sched.first)
             sched_thread_free(thread);
     }
     sched.backend->destroy(&sched.first);
@@ -174,6 +176,7 @@ struct sched_thread *sched_adopt(const char *name, void *owner, void (*gone)(voi
     struct sched_thread *thread = sched_thread_new(name, false, owner);
     if (!thread)
         abort();
+    free(sched_current); /* of a machine that stopped */
     thread->adopted = true;
     thread->state = THREAD_RUNNING;
     sched_guard();
@@ -202,16 +205,30 @@ void sched_each_thread(void (*visit)(struct sched_thread *thread, bool parked, b
 void sched_leave(void)
 {
     struct sched_thread *self = sched_current;
+    sched_current = NULL;
+    if (!self->owner) { /* its machine stopped */
+        free(self);
+        return;
+    }
     sched_guard();
     thread_unlist(self);
     sched_unguard();
     sched.backend->leave(self);
-    sched_current = NULL;
 }
 
 void *sched_owner_of(const struct sched_thread *thread) { return thread->owner; }
 void sched_set_owner(struct sched_thread *thread, void *owner) { thread->owner = owner; }
 const char *sched_name(const struct sched_thread *thread) { return thread->name; }
+
+bool sched_stack(char **low, char **high)
+{
+    const struct plat_stack *own = &sched_current->stack;
+    if (!own->base)
+        return plat_thread_stack(low, high);
+    *low = own->base;
+    *high = *low + own->size;
+    return true;
+}
 
 bool sched_park(int64_t deadline)
 {

@@ -50,6 +50,8 @@ static inline void *sched_owner(const struct sched_thread *thread) { return *(vo
 void *sched_owner_of(const struct sched_thread *thread);
 void sched_set_owner(struct sched_thread *thread, void *owner);
 const char *sched_name(const struct sched_thread *thread);
+/* The calling thread's stack: the addresses that it may use. False where the host does not say. */
+bool sched_stack(char **low, char **high);
 void sched_each_thread(void (*visit)(struct sched_thread *thread, bool parked, bool daemon, void *context), void *context);
 
 /* Parking: one permit a thread, as a binary semaphore. sched_park returns true when unparked, false when virtual
