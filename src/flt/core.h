@@ -93,6 +93,9 @@ void FltpFreeTables(PFLT_VOLUME Volume);
 
 /* ---- volume.c, frame.c ---- */
 
+PFLTP_FRAME FltpFrameFor(PCUNICODE_STRING Altitude);
+void FltpFreeFrames(void);
+
 struct flt_device_extension {
     PFLT_VOLUME Volume; /* NULL: the Filter Manager's own control device */
 };
@@ -135,6 +138,8 @@ PCOMPLETION_NODE FltpNextNode(PIRP_CTRL Op);
 void FltpDrainInstance(PFLT_INSTANCE Instance);
 /* What keeps the instance from going, for a report. */
 void FltpReportOperations(PFLT_INSTANCE Instance);
+/* The operations that a callback pended, for a deadlock's report. */
+void FltpExplainDeadlock(void);
 /* Cancels what the instance still waits for. True: there was something. Only when nothing else goes on. */
 bool FltpCancelOperations(PFLT_INSTANCE Instance);
 
@@ -150,6 +155,7 @@ void FltpFinishPendedIrp(PIRP_CTRL Op);
 /* An operation goes on after its pre-operation callback pended it. */
 void FltpResume(PIRP_CTRL Op);
 /* completion.c */
+void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before);
 enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread);
 NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
 void FltpFinishIrp(PIRP_CTRL Op); /* after the last post: the IRP gets its own buffers and the status */

@@ -1,6 +1,8 @@
 /* The Filter Manager as a driver of the machine: \FileSystem\FltMgr. */
 #include "flt/core.h"
 
+#include "ke/thread.h"
+
 #include "io/iop.h"
 
 struct flt_state FltGlobals;
@@ -72,6 +74,7 @@ bool FltpStart(void)
     InitializeListHead(&FltGlobals.FrameZero.Volumes);
     InsertHeadList(&FltGlobals.Frames, &FltGlobals.FrameZero.Link);
     machine->flt = &FltGlobals;
+    KiExplainDeadlocks(FltpExplainDeadlock);
     if (!NT_SUCCESS(IoCreateDriver(&name, DriverEntry)))
         return false;
     CreateControlDevice();

@@ -243,6 +243,38 @@ void FltpReportOperations(PFLT_INSTANCE Instance)
     }
 }
 
+static void ExplainVolume(PFLT_VOLUME Volume)
+{
+    char text[200];
+
+    for (ULONG i = 0; i < FLTP_SHARDS; i++) {
+        FLTP_VOLUME_SHARD *shard = &Volume->Shards[i];
+        for (PLIST_ENTRY link = shard->Owed.Flink; link != &shard->Owed; link = link->Flink) {
+            PIRP_CTRL op = CONTAINING_RECORD(link, IRP_CTRL, OwedLink);
+            if (op->PendState != FLTP_PEND_RETURNED || !op->Current)
+                continue;
+            bool post = op->Flags & FLTP_OP_IN_POST;
+            struct verify_violation *v =
+                verify_begin(VERIFY_PENDED_NOT_COMPLETED, "%s pended %s and never completed it.",
+                             FltpDescribe(&op->Current->Base, text, sizeof text), trace_major(op->Iopb.MajorFunction));
+            verify_site(v, post ? "pended by the post-operation callback" : "pended by the pre-operation callback",
+                        post ? (const void *)(uintptr_t)op->CurrentNode->PostOperation
+                             : (const void *)(uintptr_t)op->Next->PreOperation);
+            verify_end(v);
+        }
+    }
+}
+
+/* Every thread waits: nobody changes the lists. */
+void FltpExplainDeadlock(void)
+{
+    for (PLIST_ENTRY frame = FltGlobals.Frames.Flink; frame != &FltGlobals.Frames; frame = frame->Flink) {
+        PFLTP_FRAME at = CONTAINING_RECORD(frame, FLTP_FRAME, Link);
+        for (PLIST_ENTRY link = at->Volumes.Flink; link != &at->Volumes; link = link->Flink)
+            ExplainVolume(CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink));
+    }
+}
+
 /* Cancels what cannot be drained. True: there was something. */
 bool FltpCancelOperations(PFLT_INSTANCE Instance)
 {

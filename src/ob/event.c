@@ -12,7 +12,7 @@ static NTSTATUS create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES at
     PVOID event;
 
     if (type != NotificationEvent && type != SynchronizationEvent)
-        return STATUS_INVALID_PARAMETER;
+        return STATUS_INVALID_PARAMETER_4;
     ObpCreateObject(ObpEventType, sizeof(KEVENT), &event);
     ObpHeader(event)->site = site;
     KeInitializeEvent(event, type, state);

@@ -84,7 +84,6 @@ static PVOID start_of(UNICODE_STRING *rest)
 static NTSTATUS walk(struct lookup *lookup, PVOID directory, UNICODE_STRING *rest, PVOID *found)
 {
     struct ob_parse *parse = &lookup->parse;
-    bool fold_case = (parse->attributes & OBJ_CASE_INSENSITIVE) != 0;
     PVOID at = directory;
     NTSTATUS status = STATUS_SUCCESS;
     unsigned lock = ObpLockNames();
@@ -98,7 +97,7 @@ static NTSTATUS walk(struct lookup *lookup, PVOID directory, UNICODE_STRING *res
             status = last && at == directory ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
             break;
         }
-        struct ob_name *name = ObpFindName(at, rest->Buffer, length, fold_case);
+        struct ob_name *name = ObpFindName(at, rest->Buffer, length);
         if (!name) {
             status = last ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_OBJECT_PATH_NOT_FOUND;
             break;

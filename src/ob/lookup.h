@@ -5,7 +5,7 @@
 #include "ob/state.h"
 
 /* With the names locked. */
-struct ob_name *ObpFindName(PVOID directory, const WCHAR *text, size_t length, bool fold_case);
+struct ob_name *ObpFindName(PVOID directory, const WCHAR *text, size_t length);
 /* The directory that a new name goes into, referenced, and its last component (part of `path`). root: a directory
  * object or NULL. */
 NTSTATUS ObpLookupParent(PVOID root, PCUNICODE_STRING path, ULONG attributes, PVOID *directory, UNICODE_STRING *last);

@@ -47,21 +47,22 @@ static unsigned hash_of(const WCHAR *text, size_t length)
     return hash;
 }
 
-static bool same(const UNICODE_STRING *a, const WCHAR *text, size_t length, bool fold_case)
+/* Whatever OBJ_CASE_INSENSITIVE says: Windows folds case in its namespace by default (obcaseinsensitive). */
+static bool same(const UNICODE_STRING *a, const WCHAR *text, size_t length)
 {
     if (a->Length != length * sizeof(WCHAR))
         return false;
     for (size_t i = 0; i < length; i++)
-        if (a->Buffer[i] != text[i] && !(fold_case && fold(a->Buffer[i]) == fold(text[i])))
+        if (a->Buffer[i] != text[i] && fold(a->Buffer[i]) != fold(text[i]))
             return false;
     return true;
 }
 
-struct ob_name *ObpFindName(PVOID directory, const WCHAR *text, size_t length, bool fold_case)
+struct ob_name *ObpFindName(PVOID directory, const WCHAR *text, size_t length)
 {
     unsigned hash = hash_of(text, length);
     struct ob_name *name = ((struct ob_directory *)directory)->buckets[hash % OB_BUCKETS];
-    while (name && (name->hash != hash || !same(&name->text, text, length, fold_case)))
+    while (name && (name->hash != hash || !same(&name->text, text, length)))
         name = name->next;
     return name;
 }
@@ -146,7 +147,7 @@ NTSTATUS ObpInsertName(PVOID object, PVOID root, PCUNICODE_STRING path, ULONG at
     struct ob_name *name = make_name(last.Buffer, length);
     struct ob_header *header = ObpHeader(object);
     ObpLockNamesExclusive();
-    if (ObpFindName(directory, last.Buffer, length, (attributes & OBJ_CASE_INSENSITIVE) != 0)) {
+    if (ObpFindName(directory, last.Buffer, length)) {
         status = STATUS_OBJECT_NAME_COLLISION;
     } else {
         ObpReference(object);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICES "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\"
+#define SERVICES "\\REGISTRY\\MACHINE\\SYSTEM\\CurrentControlSet\\Services\\"
 
 static unsigned decode(const unsigned char **at)
 {

@@ -1,0 +1,302 @@
+"""`fltsim check` and `fltsim build` on small drivers: what they find, what they say, how they exit. Prints TAP.
+
+usage: test_check.py FLTSIM
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+FLTSIM = sys.argv[1]
+
+DRIVER = r'''
+#include <fltKernel.h>
+PFLT_FILTER Filter;
+%(globals)s
+static FLT_PREOP_CALLBACK_STATUS Pre(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects, PVOID *Context)
+{
+    %(pre)s
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+static NTSTATUS Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    FltUnregisterFilter(Filter);
+    %(unload)s
+    return STATUS_SUCCESS;
+}
+static const FLT_CONTEXT_REGISTRATION Contexts[] = {
+    { FLT_STREAM_CONTEXT, 0, NULL, 64, 'tset' },
+    { FLT_CONTEXT_END }
+};
+static const FLT_OPERATION_REGISTRATION Operations[] = {
+    { %(major)s, 0, Pre, NULL },
+    { IRP_MJ_OPERATION_END }
+};
+static const FLT_REGISTRATION Registration = {
+    sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload
+};
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    NTSTATUS status;
+    %(entry)s
+    status = FltRegisterFilter(DriverObject, &Registration, &Filter);
+    return NT_SUCCESS(status) ? FltStartFiltering(Filter) : status;
+}
+'''
+
+
+def driver(**parts):
+    return DRIVER % {**dict(globals='', pre='', unload='', entry='', major='IRP_MJ_CREATE'), **parts}
+
+
+def write(folder, name, content):
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as out:
+        out.write(content if isinstance(content, bytes) else content.encode())
+
+
+def fltsim(*arguments):
+    return subprocess.run([FLTSIM, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def check(files, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            write(folder, name, content)
+        return fltsim('check', *options, folder)
+
+
+def rules_of(files, *options):
+    result = check(files, '--json', '--timeout', '3', *options)
+    try:
+        return result.returncode, [v['rule'] for v in json.loads(result.stdout)['violations']], result
+    except (ValueError, KeyError):
+        return result.returncode, None, result
+
+
+ONCE = 'static LONG done; if (InterlockedIncrement(&done) == 20) '
+
+WRONG = [
+    ('pool-leak', dict(pre=ONCE + "ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');")),
+    ('double-free', dict(pre=ONCE + "{ PVOID p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');"
+                             "ExFreePoolWithTag(p, 'kael'); ExFreePoolWithTag(p, 'kael'); }")),
+    ('pool-use-after-free', dict(pre=ONCE + "{ PULONG p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');"
+                                     "ExFreePoolWithTag(p, 'kael'); *p = 1; }")),
+    ('pool-corruption', dict(pre=ONCE + "{ PUCHAR p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); p[32] = 1;"
+                                 "ExFreePoolWithTag(p, 'kael'); }")),
+    ('pool-wrong-tag', dict(pre=ONCE + "{ PVOID p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');"
+                                "ExFreePoolWithTag(p, 'laek'); }")),
+    ('context-leak', dict(pre=ONCE + "{ PFLT_CONTEXT c; FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c); }")),
+    ('context-over-release', dict(pre=ONCE + "{ PFLT_CONTEXT c; if (NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT,"
+                                      "64, NonPagedPool, &c))) { FltReleaseContext(c); FltReleaseContext(c); } }")),
+    ('name-info-leak', dict(pre=ONCE + "{ PFLT_FILE_NAME_INFORMATION n; FltGetFileNameInformation(Data,"
+                                "FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &n); }")),
+    ('handle-leak', dict(entry="{ HANDLE h; OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, RegistryPath,"
+                               "OBJ_KERNEL_HANDLE, NULL, NULL); ZwOpenKey(&h, KEY_READ, &a); }")),
+    ('bad-callback-status', dict(pre='return (FLT_PREOP_CALLBACK_STATUS)77;')),
+    ('missing-post-callback', dict(pre='return FLT_PREOP_SUCCESS_WITH_CALLBACK;')),
+    ('callback-data-not-dirty', dict(pre='Data->Iopb->Parameters.Create.Options |= FILE_WRITE_THROUGH;')),
+    ('pended-not-completed', dict(pre='return FLT_PREOP_PENDING;')),
+    ('irql-too-high', dict(pre=ONCE + "{ KIRQL old; PFLT_FILE_NAME_INFORMATION n; KeRaiseIrql(DISPATCH_LEVEL, &old);"
+                               "if (NT_SUCCESS(FltGetFileNameInformation(Data, FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &n)))"
+                               "FltReleaseFileNameInformation(n); KeLowerIrql(old); }")),
+    ('deadlock', dict(globals='KEVENT Event;', entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
+                      pre='KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);')),
+    ('unhandled-exception', dict(pre=ONCE + 'ExRaiseStatus(STATUS_ACCESS_DENIED);')),
+    ('crash', dict(pre=ONCE + '*(volatile ULONG *)16 = 1;')),
+    ('bugcheck', dict(pre=ONCE + 'KeBugCheckEx(0xE2, 1, 2, 3, 4);')),
+    ('endless-loop', dict(pre=ONCE + 'for (;;) { }')),
+    ('load-failed', dict(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')),
+]
+
+tests = []
+
+
+def test(function):
+    tests.append((function.__name__.replace('_', ' '), function))
+    return function
+
+
+def wrong_driver(rule, parts):
+    def run():
+        code, rules, result = rules_of({'wrong.c': driver(**parts)})
+        assert code == 1 and rules and rule in rules, '%s, exit %d\n%s%s' % (rules, code, result.stdout, result.stderr)
+        return result
+    tests.append(('a driver that breaks %s is told so' % rule, run))
+
+
+for rule, parts in WRONG:
+    wrong_driver(rule, parts)
+
+
+@test
+def a_driver_that_breaks_nothing_is_clean():
+    code, rules, result = rules_of({'right.c': driver()})
+    assert code == 0 and rules == [], result.stdout + result.stderr
+
+
+@test
+def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
+    result = check({'right.c': driver()})
+    assert result.returncode == 0 and 'altitude 370000 by default' in result.stdout, result.stdout
+
+
+@test
+def the_same_seed_is_the_same_report():
+    files = {'right.c': driver(pre=ONCE + "ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');")}
+    one, two = (rules_of(files, '--seed', '7')[1] for _ in range(2))
+    assert one == two and one
+
+
+@test
+def a_crash_shows_the_line_of_the_driver():
+    result = check({'wrong.c': driver(pre=ONCE + '*(volatile ULONG *)16 = 1;')}, '--timeout', '3')
+    assert 'Pre (' in result.stdout and 'wrong.c:' in result.stdout, result.stdout
+
+
+@test
+def headers_in_the_wrong_letter_case_and_with_backslashes_are_found():
+    source = driver(globals='#include "..\\Inc\\COMMON.H"\n#include "Sub/other.h"\nLONG Both = COMMON + OTHER;')
+    files = {'Driver/Main.c': source.replace('<fltKernel.h>', '<FltKernel.h>'), 'inc/common.h': '#define COMMON 1\n',
+             'Driver/sub/Other.h': '#define OTHER 2\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def sources_in_utf16_and_the_ansi_code_page_are_built():
+    files = {'main.c': driver(globals='#include "text.h"\nWCHAR Name[] = NAME;').encode('utf-16'),
+             'text.h': '/* J\xfcrgen */\n#define NAME L"\xe9t\xe9"\n'.encode('latin-1')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def user_mode_programs_in_the_same_tree_are_left_out():
+    files = {'filter/main.c': driver(), 'user/tool.c': '#include <windows.h>\nint main(void) { return 0; }\n',
+             'user/helper.c': '#include "tool.h"\nint x = MAX_PATH_IN_TOOL;\n', 'user/tool.h': '#include <windows.h>\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def a_missing_routine_is_named_with_the_line_that_needs_it():
+    result = check({'main.c': driver(globals='NTSTATUS NTAPI ZwNoSuchRoutine(ULONG x);', entry='ZwNoSuchRoutine(1);')})
+    assert result.returncode == 2 and 'ZwNoSuchRoutine' in result.stderr and 'main.c:' in result.stderr, result.stderr
+
+
+@test
+def a_syntax_error_is_shown_by_file_and_line():
+    result = check({'main.c': driver(entry='this is no C;')})
+    assert result.returncode == 2 and 'main.c:' in result.stderr and 'error' in result.stderr, result.stderr
+
+
+@test
+def a_malformed_inf_is_shown_by_file_and_line():
+    result = check({'main.c': driver(), 'main.inf': '[Version]\n[DefaultInstall.Services]\nAddService = x\n'})
+    assert result.returncode == 2 and 'main.inf:3:' in result.stderr, result.stderr
+
+
+@test
+def an_inf_that_is_named_and_missing_is_an_error():
+    result = check({'main.c': driver()}, '--inf', '/nowhere.inf')
+    assert result.returncode == 2 and '/nowhere.inf' in result.stderr, result.stderr
+
+
+@test
+def a_bad_altitude_is_an_error():
+    result = check({'main.c': driver()}, '--altitude', 'high')
+    assert result.returncode == 2 and 'decimal number' in result.stderr, result.stderr
+
+
+@test
+def usage_errors_exit_2_and_say_what_is_wrong():
+    for arguments, text in [((), 'usage'), (('fly',), 'no command fly'), (('check',), 'needs the path'),
+                            (('check', '--seed', 'x', '.'), '--seed takes a number'),
+                            (('check', '--backend', 'green', '.'), 'coop or native'),
+                            (('check', '--what', '.'), 'no option --what'), (('check', '--inf'), '--inf needs'),
+                            (('check', '/no/such/folder'), 'no such file or folder'),
+                            (('build', '.'), 'build needs -o')]:
+        result = fltsim(*arguments)
+        assert result.returncode == 2 and text in result.stderr, (arguments, result.returncode, result.stderr)
+
+
+@test
+def a_folder_without_a_driver_is_an_error():
+    result = check({'main.c': 'int main(void) { return 0; }\n'})
+    assert result.returncode == 2 and 'DriverEntry' in result.stderr, result.stderr
+
+
+@test
+def of_two_drivers_below_one_folder_none_is_guessed():
+    result = check({'a/a.c': driver(), 'b/b.c': driver()})
+    assert result.returncode == 2 and 'several drivers' in result.stderr, result.stderr
+
+
+@test
+def build_makes_a_module_that_check_takes():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        module = os.path.join(folder, 'main.so')
+        built = fltsim('build', '-o', module, os.path.join(folder, 'main.c'))
+        assert built.returncode == 0, built.stderr
+        result = fltsim('check', module)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
+def build_with_v_prints_the_command_lines_and_passes_options_through():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver(globals='LONG Level = LEVEL;'))
+        built = fltsim('build', '-v', '-DLEVEL=3', '-std=gnu17', '-o', os.path.join(folder, 'main.so'), folder)
+        assert built.returncode == 0 and '-DLEVEL=3' in built.stderr and '-std=gnu17' in built.stderr, built.stderr
+
+
+def scenario(text, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        write(folder, 'test.scenario', text)
+        return fltsim('check', '--scenario', os.path.join(folder, 'test.scenario'), *options, folder)
+
+
+@test
+def a_scenario_runs_and_its_expectations_hold():
+    result = scenario('mount C: ntfs dispatch\nload\nopen f C:\\a.txt read write create\nwrite f 0 "some text"\n'
+                      'threads 3\n  open g C:\\a.txt read\n  read g 0 9 "some text"\n  close g\nend\n'
+                      'open x C:\\b.txt expect STATUS_OBJECT_NAME_NOT_FOUND\nclose f\nunload\n')
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
+def an_expectation_that_does_not_hold_is_a_violation_with_its_line():
+    result = scenario('mount C: ntfs\nload\nopen f C:\\a.txt read\n')
+    assert result.returncode == 1 and 'test.scenario:3:' in result.stdout, result.stdout + result.stderr
+
+
+@test
+def a_bad_line_of_a_scenario_is_shown_and_nothing_runs():
+    for line, text in [('fly C:', 'no command "fly"'), ('mount 7 ntfs', 'no drive letter'), ('mount C: zfs', 'none of'),
+                       ('read f zero 1', 'no number'), ('open f', 'open takes'), ('close f now', 'no more than'),
+                       ('mkdir C:\\x expect STATUS_MAYBE', 'name of a status'), ('threads 2\nclose f', 'has no end'),
+                       ('end', 'end without'), ('write f 0 "text', 'not closed')]:
+        result = scenario('mount C: ntfs\n' + line + '\n')
+        assert result.returncode == 2 and 'test.scenario:2: ' in result.stderr and text in result.stderr, (line, result.stderr)
+
+
+def main():
+    print('1..%d' % len(tests), flush=True)
+    failed = 0
+    for number, (name, function) in enumerate(tests, 1):
+        try:
+            function()
+            print('ok %d - %s' % (number, name), flush=True)
+        except Exception as error:
+            failed += 1
+            print('not ok %d - %s' % (number, name))
+            print(''.join('# %s\n' % line for line in str(error).splitlines()), flush=True)
+    return failed != 0
+
+
+sys.exit(main())
