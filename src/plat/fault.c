@@ -88,56 +88,76 @@ static atomic_bool installed;
 static bool (*_Atomic fault_is_mine)(const struct plat_fault *);
 static void (*_Atomic fault_raise)(const struct plat_fault *);
 
+/* All registers of the interrupted code, as the system's signal frame has them. */
+#if defined(__linux__) && defined(__x86_64__)
+struct registers {
+    gregset_t general;
+    size_t float_size;
+    _Alignas(16) unsigned char floats[4096]; /* with the vector registers, as long as they fit */
+};
+
+/* The kernel says behind the classic state how much there is. */
+static size_t float_size(const ucontext_t *context)
+{
+    const uint32_t *words = (const void *)context->uc_mcontext.fpregs;
+    const size_t classic = 512, magic = 464 / 4;
+    if (!words)
+        return 0;
+    if (words[magic] == 0x46505853 && words[magic + 1] <= sizeof ((struct registers *)0)->floats)
+        return words[magic + 1];
+    return classic;
+}
+
+static void save_registers(struct registers *registers, const ucontext_t *context)
+{
+    memcpy(registers->general, context->uc_mcontext.gregs, sizeof registers->general);
+    registers->float_size = float_size(context);
+    memcpy(registers->floats, context->uc_mcontext.fpregs, registers->float_size);
+}
+
+static void restore_registers(ucontext_t *context, const struct registers *registers)
+{
+    memcpy(context->uc_mcontext.gregs, registers->general, sizeof registers->general);
+    if (float_size(context) >= registers->float_size)
+        memcpy(context->uc_mcontext.fpregs, registers->floats, registers->float_size);
+}
+#else
+#ifdef __APPLE__
+#define MACHINE(context) (*(context)->uc_mcontext)
+#else
+#define MACHINE(context) ((context)->uc_mcontext)
+#endif
+struct registers {
+    __typeof__(MACHINE((ucontext_t *)0)) machine;
+};
+
+static void save_registers(struct registers *registers, const ucontext_t *context)
+{
+    memcpy(&registers->machine, &MACHINE(context), sizeof registers->machine);
+}
+
+static void restore_registers(ucontext_t *context, const struct registers *registers)
+{
+    memcpy(&MACHINE(context), &registers->machine, sizeof registers->machine);
+}
+#endif
+
+struct saved {
+    struct plat_fault fault; /* first: plat_fault_resume is given its address */
+    struct registers registers;
+};
+
 /* What the handler hands to the routine it diverts to, and that one back to the handler when it resumes. */
 static _Thread_local struct {
-    struct plat_fault fault;
-    ucontext_t context;
-#if defined(__linux__) && defined(__x86_64__)
-    struct _libc_fpstate floats;
-#endif
+    struct saved saved;
     const struct plat_fault *resume;
     unsigned char *alternate, *reserve;
 } here;
 
-struct saved {
-    struct plat_fault fault; /* first: plat_fault_resume is given its address */
-    ucontext_t context;
-#if defined(__linux__) && defined(__x86_64__)
-    struct _libc_fpstate floats;
-#endif
-};
-
-static void save_context(const ucontext_t *context)
-{
-    memcpy(&here.context, context, sizeof here.context);
-#if defined(__linux__) && defined(__x86_64__)
-    if (context->uc_mcontext.fpregs)
-        here.floats = *context->uc_mcontext.fpregs;
-#endif
-}
-
-static void restore_context(ucontext_t *context, const struct saved *saved)
-{
-#if defined(__linux__) && defined(__x86_64__)
-    memcpy(context->uc_mcontext.gregs, saved->context.uc_mcontext.gregs,
-           sizeof context->uc_mcontext.gregs);
-    if (context->uc_mcontext.fpregs)
-        *context->uc_mcontext.fpregs = saved->floats;
-#elif defined(__linux__)
-    memcpy(&context->uc_mcontext, &saved->context.uc_mcontext, sizeof context->uc_mcontext);
-#else
-    *context->uc_mcontext = *saved->context.uc_mcontext;
-#endif
-}
-
 __attribute__((noinline)) static void raise_here(void)
 {
     struct saved saved;
-    saved.fault = here.fault;
-    saved.context = here.context;
-#if defined(__linux__) && defined(__x86_64__)
-    saved.floats = here.floats;
-#endif
+    memcpy(&saved, &here.saved, sizeof saved);
     fault_raise(&saved.fault);
     abort();
 }
@@ -201,7 +221,7 @@ static void on_fault(int signal, siginfo_t *info, void *context_)
     struct plat_fault fault;
 
     if (here.resume && (signal == SIGILL || signal == SIGTRAP)) {
-        restore_context(context, (const struct saved *)(const void *)here.resume);
+        restore_registers(context, &((const struct saved *)(const void *)here.resume)->registers);
         here.resume = NULL;
         return;
     }
@@ -211,8 +231,8 @@ static void on_fault(int signal, siginfo_t *info, void *context_)
         pass_on(signal, info, context_);
         return;
     }
-    here.fault = fault;
-    save_context(context);
+    here.saved.fault = fault;
+    save_registers(&here.saved.registers, context);
     if (fault.kind == PLAT_FAULT_STACK)
         divert(context, (uintptr_t)here.reserve + RESERVE_SIZE, raise_here);
     else
