@@ -275,6 +275,8 @@ void sched_point_slow(const char *operation, const void *object, enum sched_acce
 
 bool sched_is_dead(void) { return atomic_load_explicit(&sched.dead, memory_order_relaxed); }
 
+bool sched_is_caught(void) { return sched.catching; }
+
 bool sched_catch(void (*body)(void *), void *argument)
 {
     if (sched_current != &sched.first || sched.catching || sched_is_dead()) {

@@ -102,6 +102,8 @@ _Noreturn void sched_fatal(void);
 /* Runs body on the first thread; false when sched_fatal ended it. */
 bool sched_catch(void (*body)(void *), void *argument);
 bool sched_is_dead(void);
+/* Is there a catcher for sched_fatal? */
+bool sched_is_caught(void);
 /* From the first thread: the machine is dead from here on, and no other thread of it runs any more. */
 void sched_kill(void);
 

@@ -309,6 +309,8 @@ _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, ui
             show_one(v), verify_print(&v->shown, stderr);
         abort();
     }
+    if (v && machine->options.quiet && !sched_is_caught())
+        show_one(v), verify_print(&v->shown, stderr); /* the process ends: not even a quiet machine keeps that to itself */
     if (v)
         record(v);
     sched_fatal();
