@@ -573,6 +573,14 @@ BOOLEAN SeTokenIsAdmin(PACCESS_TOKEN Token);
 BOOLEAN SeTokenIsRestricted(PACCESS_TOKEN Token);
 TOKEN_TYPE SeTokenType(PACCESS_TOKEN Token);
 SECURITY_IMPERSONATION_LEVEL SeTokenImpersonationLevel(PACCESS_TOKEN Token);
+#define DISABLE_MAX_PRIVILEGE 0x1
+#define SANDBOX_INERT 0x2
+#define LUA_TOKEN 0x4
+#define WRITE_RESTRICTED 0x8
+#define DISABLE_MAX_PRIVILEGE 0x1
+#define SANDBOX_INERT 0x2
+#define LUA_TOKEN 0x4
+#define WRITE_RESTRICTED 0x8
 NTSTATUS SeFilterToken(PACCESS_TOKEN ExistingToken, ULONG Flags, PTOKEN_GROUPS SidsToDisable,
                        PTOKEN_PRIVILEGES PrivilegesToDelete, PTOKEN_GROUPS RestrictedSids,
                        PACCESS_TOKEN *FilteredToken);

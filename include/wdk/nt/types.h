@@ -562,14 +562,17 @@ extern "C++" {
 template <class T> struct fltsim_unconst { typedef T type; };
 template <class T> struct fltsim_unconst<const T *> { typedef T *type; };
 template <class T> using fltsim_unconst_t = typename fltsim_unconst<T>::type;
+template <class T> struct fltsim_plain { typedef T type; };
+template <class T> struct fltsim_plain<T &> { typedef T type; };
+template <class T> using fltsim_plain_t = typename fltsim_plain<T>::type;
 
 /* Functions, so that the standard library's own min and max survive a later #include. */
 #if !defined(NOMINMAX) && !defined(FLTSIM_LIBRARY)
-template <class A, class B> constexpr auto min(A a, B b) -> decltype(a < b ? a : b)
+template <class A, class B> constexpr auto min(A a, B b) -> fltsim_plain_t<decltype(a < b ? a : b)>
 {
     return a < b ? a : b;
 }
-template <class A, class B> constexpr auto max(A a, B b) -> decltype(a < b ? a : b)
+template <class A, class B> constexpr auto max(A a, B b) -> fltsim_plain_t<decltype(a < b ? a : b)>
 {
     return a > b ? a : b;
 }

@@ -1,0 +1,2 @@
+/* Driver code in C++. */
+#include "driver_language.inc"
