@@ -154,8 +154,19 @@ static void test_events(void **state)
     LARGE_INTEGER zero = {.QuadPart = 0};
     HANDLE event, same;
     LONG previous;
+    UNICODE_STRING bad_name = text(u"\\BaseNamedObjects\\"), no_path = text(u"Ready"), lost = text(u"\\None\\Ready");
+    attributes.ObjectName = &bad_name;
+    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE),
+                     STATUS_OBJECT_NAME_INVALID);
+    attributes.ObjectName = &no_path;
+    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE),
+                     STATUS_OBJECT_PATH_SYNTAX_BAD);
+    attributes.ObjectName = &lost;
+    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE),
+                     STATUS_OBJECT_PATH_NOT_FOUND);
+    attributes.ObjectName = &name;
     assert_int_equal(ZwOpenEvent(&same, EVENT_ALL_ACCESS, &attributes), STATUS_OBJECT_NAME_NOT_FOUND);
-    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, 7, FALSE), STATUS_INVALID_PARAMETER);
+    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, 7, FALSE), STATUS_INVALID_PARAMETER_4);
     assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE), STATUS_SUCCESS);
     assert_int_equal(ZwCreateEvent(&same, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE),
                      STATUS_OBJECT_NAME_COLLISION);
