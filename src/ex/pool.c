@@ -1,5 +1,6 @@
 #include "ex/state.h"
 
+#include "fault/fault.h"
 #include "verify/api.h"
 #include "verify/verify.h"
 
@@ -18,7 +19,7 @@ static unsigned flags_of_type(POOL_TYPE type)
 
 static void *allocate(POOL_TYPE type, unsigned extra, SIZE_T size, ULONG tag, bool raises, const void *site)
 {
-    void *body = ExpAllocate(flags_of_type(type) | extra, size, tag, site);
+    void *body = fault_allocation() ? NULL : ExpAllocate(flags_of_type(type) | extra, size, tag, site);
     if (!body && (raises || (type & POOL_RAISE_IF_ALLOCATION_FAILURE)))
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     return body;

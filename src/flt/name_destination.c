@@ -1,6 +1,8 @@
 /* The names of what a rename or a link is about to make, and of what tunneling made of a create. */
 #include "name.h"
 
+#include "fault/fault.h"
+
 /* "\??\C:\dir\x" -> "\Device\HarddiskVolume1\dir\x": the drive letter's link is followed once. */
 static NTSTATUS ResolveDrive(PCUNICODE_STRING full, PFLTP_TEXT resolved)
 {
@@ -111,7 +113,9 @@ NTSTATUS FltGetDestinationFileNameInformation(PFLT_INSTANCE Instance, PFILE_OBJE
     UNICODE_STRING name = {.Buffer = FileName, .Length = (USHORT)FileNameLength, .MaximumLength = (USHORT)FileNameLength};
     FLTP_TEXT path = {0};
     NTSTATUS status;
-    if (RootDirectory)
+    if (fault_allocation())
+        status = STATUS_INSUFFICIENT_RESOURCES;
+    else if (RootDirectory)
         status = BelowDirectory(&request, RootDirectory, &name, &path);
     else if (name.Length && name.Buffer[0] == u'\\')
         status = FullPath(&request, &name, &path);

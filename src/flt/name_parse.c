@@ -1,6 +1,8 @@
 /* Taking file names apart. */
 #include "name.h"
 
+#include "fault/fault.h"
+
 static UNICODE_STRING Part(PCUNICODE_STRING name, size_t from, size_t to)
 {
     if (from >= to)
@@ -69,6 +71,8 @@ NTSTATUS FltCheckAndGrowNameControl(PFLT_NAME_CONTROL NameCtrl, USHORT NewSize)
     API_IRQL(FltCheckAndGrowNameControl);
     if (NewSize <= NameCtrl->Name.MaximumLength)
         return STATUS_SUCCESS;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     NameCtrl->Name.Buffer = sim_realloc(NameCtrl->Name.Buffer, NewSize);
     NameCtrl->Name.MaximumLength = NewSize;
     return STATUS_SUCCESS;

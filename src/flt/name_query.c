@@ -1,6 +1,8 @@
 /* FltGetFileNameInformation: when a name may be asked for, from where, and what becomes of it. */
 #include "name.h"
 
+#include "fault/fault.h"
+
 struct _FLTP_OP_NAMES {
     struct _FLTP_OP_NAMES *Next;
     PFLT_INSTANCE Instance;
@@ -115,7 +117,7 @@ static NTSTATUS Query(PFLTP_NAME_REQUEST request, bool safe, PFLTP_NAME *name, c
         return method == FLT_FILE_NAME_QUERY_ALWAYS_ALLOW_CACHE_LOOKUP ? STATUS_FLT_NAME_CACHE_MISS
                                                                        : STATUS_FLT_INVALID_NAME_REQUEST;
     FLTP_TEXT text = {0};
-    NTSTATUS status = FltpBuildName(request, &text);
+    NTSTATUS status = fault_allocation() ? STATUS_INSUFFICIENT_RESOURCES : FltpBuildName(request, &text);
     if (NT_SUCCESS(status) && text.Count * sizeof(WCHAR) > MAXUSHORT)
         status = STATUS_OBJECT_NAME_INVALID;
     if (NT_SUCCESS(status)) {

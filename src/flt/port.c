@@ -1,6 +1,8 @@
 /* Communication ports: server ports, connections, and their ends. */
 #include "port_private.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 #include "trace/trace.h"
@@ -112,6 +114,8 @@ NTSTATUS FltCreateCommunicationPort(PFLT_FILTER Filter, PFLT_PORT *ServerPort, P
         return STATUS_INVALID_PARAMETER;
     if (Filter->Base.Flags & FLT_OBFL_DRAINING)
         return STATUS_FLT_DELETING_OBJECT;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PFLT_PORT port;
     NTSTATUS status = ObpCreateObject(FltGlobals.Ports->ServerType, sizeof *port, (PVOID *)&port);
     if (!NT_SUCCESS(status))

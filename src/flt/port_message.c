@@ -1,6 +1,8 @@
 /* Messages over a connection, in both directions. */
 #include "port_private.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 static void DereferenceMessage(struct flt_message *message)
@@ -80,6 +82,8 @@ NTSTATUS FltSendMessage(PFLT_FILTER Filter, PFLT_PORT *ClientPort, PVOID SenderB
     API_ENTER(FltSendMessage, ClientPort, SCHED_WRITE);
     if (ReplyBuffer && !ReplyLength)
         return STATUS_INVALID_PARAMETER;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PFLT_PORT client = ReferenceClient(Filter, ClientPort);
     if (!client)
         return STATUS_PORT_DISCONNECTED;

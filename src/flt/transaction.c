@@ -1,6 +1,8 @@
 /* Transaction contexts and enlistments of instances. */
 #include "ktm.h"
 
+#include "fault/fault.h"
+
 #define VALID_NOTIFICATIONS                                                                                            \
     (TRANSACTION_NOTIFY_PREPREPARE | TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |                          \
      TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_COMMIT_FINALIZE)
@@ -55,6 +57,8 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
     PFLTP_CONTEXT context = FltpCheckContext(TransactionContext, "FltEnlistInTransaction", VERIFY_CALLER);
     if (Instance->Base.Flags & FLT_OBFL_DRAINING)
         return STATUS_FLT_DELETING_OBJECT;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     FltpReferencePointer(&Instance->Base);
     struct flt_enlistment *fresh = sim_alloc(sizeof *fresh);
     *fresh = (struct flt_enlistment){.Instance = Instance, .Context = TransactionContext, .Mask = NotificationMask};

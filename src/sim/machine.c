@@ -2,6 +2,7 @@
 #include "sim/heap.h"
 
 #include "ob/object.h"
+#include "fault/fault.h"
 #include "ke/thread.h"
 #include "sched/sched.h"
 #include "trace/trace.h"
@@ -81,6 +82,7 @@ bool fltsim_start(const struct fltsim_options *given)
     if (!machine)
         return complain("no memory");
     machine->options = options;
+    fault_reset();
     verify_start();
     trace_start();
     sched_start(&(struct sched_options){
