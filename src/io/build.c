@@ -1,26 +1,42 @@
 /* IRPs that a driver has built for it. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
-static void Transfer(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length, bool input)
+/* What an IRP that never was sent holds. */
+static PIRP GiveUp(PIRP irp)
+{
+    IopFreeMdls(irp);
+    if (irp->AssociatedIrp.SystemBuffer)
+        ExFreePoolWithTag(irp->AssociatedIrp.SystemBuffer, IOP_TAG);
+    IopFreeIrp(irp);
+    return NULL;
+}
+
+static bool Transfer(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length, bool input)
 {
     irp->UserBuffer = buffer;
     if (!length)
-        return;
+        return true;
     if (device->Flags & DO_BUFFERED_IO) {
-        IopSystemBuffer(irp, input ? NULL : buffer, input ? 0 : length, length);
         if (input)
             irp->Flags |= IRP_INPUT_OPERATION;
-    } else if (device->Flags & DO_DIRECT_IO) {
-        IopLockBuffer(irp, buffer, length, input ? IoWriteAccess : IoReadAccess);
-        irp->UserBuffer = NULL;
+        return IopSystemBuffer(irp, input ? NULL : buffer, input ? 0 : length, length);
     }
+    if (device->Flags & DO_DIRECT_IO) {
+        irp->UserBuffer = NULL;
+        return IopLockBuffer(irp, buffer, length, input ? IoWriteAccess : IoReadAccess);
+    }
+    return true;
 }
 
 static PIRP BuildFsd(ULONG major, PDEVICE_OBJECT device, PVOID buffer, ULONG length, PLARGE_INTEGER offset,
                      PIO_STATUS_BLOCK iosb, const void *caller)
 {
+    if (fault_allocation())
+        return NULL;
     PIRP irp = IopAllocateIrp(device->StackSize, IOP_OWNER_DRIVER, caller);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
     irp->Tail.Overlay.Thread = PsGetCurrentThread();
@@ -28,7 +44,8 @@ static PIRP BuildFsd(ULONG major, PDEVICE_OBJECT device, PVOID buffer, ULONG len
     stack->MajorFunction = (UCHAR)major;
     if (major != IRP_MJ_READ && major != IRP_MJ_WRITE)
         return irp;
-    Transfer(irp, device, buffer, length, major == IRP_MJ_READ);
+    if (!Transfer(irp, device, buffer, length, major == IRP_MJ_READ))
+        return GiveUp(irp);
     if (major == IRP_MJ_READ) {
         irp->Flags |= IRP_READ_OPERATION;
         stack->Parameters.Read.Length = length;
@@ -54,33 +71,32 @@ PIRP IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObje
 {
     API_IRQL(IoBuildSynchronousFsdRequest);
     PIRP irp = BuildFsd(MajorFunction, DeviceObject, Buffer, Length, StartingOffset, IoStatusBlock, VERIFY_CALLER);
+    if (!irp)
+        return NULL;
     irp->UserEvent = Event;
     IopQueueThreadIrp(irp);
     return irp;
 }
 
-static void ControlBuffers(PIRP irp, PIO_STACK_LOCATION stack, ULONG method, PVOID in, ULONG in_length, PVOID out,
+static bool ControlBuffers(PIRP irp, PIO_STACK_LOCATION stack, ULONG method, PVOID in, ULONG in_length, PVOID out,
                            ULONG out_length)
 {
     switch (method) {
     case METHOD_BUFFERED:
-        if (in_length || out_length) {
-            IopSystemBuffer(irp, in, in_length, in_length > out_length ? in_length : out_length);
-            if (out)
-                irp->Flags |= IRP_INPUT_OPERATION;
-        }
         irp->UserBuffer = out;
-        break;
+        if (out)
+            irp->Flags |= IRP_INPUT_OPERATION;
+        return IopSystemBuffer(irp, in, in_length, in_length > out_length ? in_length : out_length);
     case METHOD_IN_DIRECT:
     case METHOD_OUT_DIRECT:
-        if (in)
-            IopSystemBuffer(irp, in, in_length, in_length);
-        if (out)
-            IopLockBuffer(irp, out, out_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
-        break;
+        if (in && !IopSystemBuffer(irp, in, in_length, in_length))
+            return false;
+        return !out ||
+               IopLockBuffer(irp, out, out_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
     default:
         irp->UserBuffer = out;
         stack->Parameters.DeviceIoControl.Type3InputBuffer = in;
+        return true;
     }
 }
 
@@ -89,14 +105,17 @@ PIRP IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObj
                                    BOOLEAN InternalDeviceIoControl, PKEVENT Event, PIO_STATUS_BLOCK IoStatusBlock)
 {
     API_IRQL(IoBuildDeviceIoControlRequest);
+    if (fault_allocation())
+        return NULL;
     PIRP irp = IopAllocateIrp(DeviceObject->StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
     stack->MajorFunction = InternalDeviceIoControl ? IRP_MJ_INTERNAL_DEVICE_CONTROL : IRP_MJ_DEVICE_CONTROL;
     stack->Parameters.DeviceIoControl.OutputBufferLength = OutputBufferLength;
     stack->Parameters.DeviceIoControl.InputBufferLength = InputBufferLength;
     stack->Parameters.DeviceIoControl.IoControlCode = IoControlCode;
-    ControlBuffers(irp, stack, METHOD_FROM_CTL_CODE(IoControlCode), InputBuffer, InputBufferLength, OutputBuffer,
-                   OutputBufferLength);
+    if (!ControlBuffers(irp, stack, METHOD_FROM_CTL_CODE(IoControlCode), InputBuffer, InputBufferLength, OutputBuffer,
+                        OutputBufferLength))
+        return GiveUp(irp);
     irp->UserEvent = Event;
     irp->UserIosb = IoStatusBlock;
     irp->Tail.Overlay.Thread = PsGetCurrentThread();

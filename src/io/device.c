@@ -1,6 +1,8 @@
 /* Device objects: creation and deletion. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@ PVPB IopCreateVpb(PDEVICE_OBJECT device)
 {
     /* From pool: a file system that dismounts puts one of its own in its place, and frees this one. */
     PVPB vpb = ExAllocatePoolWithTag(NonPagedPool, sizeof *vpb, ' bpV');
+    if (!vpb)
+        return NULL;
     memset(vpb, 0, sizeof *vpb);
     vpb->Type = IO_TYPE_VPB;
     vpb->Size = sizeof *vpb;
@@ -48,8 +52,6 @@ static void InitializeDevice(PDEVICE_OBJECT device, PDRIVER_OBJECT driver, ULONG
     doe->creator = creator;
     KeInitializeEvent(&device->DeviceLock, SynchronizationEvent, TRUE);
     InitializeListHead(&device->Queue.ListEntry);
-    if (HasVpb(type))
-        device->Vpb = IopCreateVpb(device);
 }
 
 static NTSTATUS NameDevice(PDEVICE_OBJECT device, PUNICODE_STRING given, ULONG characteristics)
@@ -80,6 +82,8 @@ static NTSTATUS CreateDevice(PDRIVER_OBJECT driver, ULONG extension, PUNICODE_ST
                              ULONG characteristics, BOOLEAN exclusive, PDEVICE_OBJECT *made, const void *caller)
 {
     *made = NULL;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PDEVICE_OBJECT device;
     size_t size =
         ((sizeof *device + 15) & ~(size_t)15) + ((extension + 15) & ~15u) + sizeof(struct _DEVOBJ_EXTENSION);
@@ -88,7 +92,12 @@ static NTSTATUS CreateDevice(PDRIVER_OBJECT driver, ULONG extension, PUNICODE_ST
         return status;
     InitializeDevice(device, driver, extension, type, characteristics, exclusive, caller);
     ObpReference(driver);
-    status = NameDevice(device, name, characteristics);
+    if (HasVpb(type))
+        device->Vpb = IopCreateVpb(device);
+    if (HasVpb(type) && !device->Vpb)
+        status = STATUS_INSUFFICIENT_RESOURCES;
+    else
+        status = NameDevice(device, name, characteristics);
     if (!NT_SUCCESS(status)) {
         ObpDereference(device);
         return status;

@@ -5,6 +5,8 @@
  * named: Type is 0 while the block is free. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 #define SMALL_STACK 6
@@ -153,7 +155,7 @@ void IopFreeIrp(PIRP irp)
 PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     API_IRQL(IoAllocateIrp);
-    if (StackSize <= 0)
+    if (StackSize <= 0 || fault_allocation())
         return NULL;
     return IopAllocateIrp(StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
 }
@@ -161,7 +163,7 @@ PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 PIRP IoAllocateIrpEx(PDEVICE_OBJECT DeviceObject, CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     API_IRQL(IoAllocateIrp);
-    if (StackSize <= 0)
+    if (StackSize <= 0 || fault_allocation())
         return NULL;
     return IopAllocateIrp(StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
 }
@@ -223,6 +225,8 @@ VOID IoFreeIrp(PIRP Irp)
 
 PIRP IoMakeAssociatedIrp(PIRP Irp, CCHAR StackSize)
 {
+    if (StackSize <= 0 || fault_allocation())
+        return NULL;
     PIRP irp = IopAllocateIrp(StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
     irp->Flags |= IRP_ASSOCIATED_IRP;
     irp->Tail.Overlay.Thread = Irp->Tail.Overlay.Thread;

@@ -92,12 +92,17 @@ static PIRP BuildTransfer(struct transfer *t)
     if (file->Flags & FO_NO_INTERMEDIATE_BUFFERING)
         irp->Flags |= IRP_NOCACHE;
     irp->UserBuffer = t->buffer;
+    bool ready = true;
     if (t->length && (flags & DO_BUFFERED_IO)) {
-        IopSystemBuffer(irp, t->write ? t->buffer : NULL, t->write ? t->length : 0, t->length);
+        ready = IopSystemBuffer(irp, t->write ? t->buffer : NULL, t->write ? t->length : 0, t->length);
         if (!t->write)
             irp->Flags |= IRP_INPUT_OPERATION;
     } else if (t->length && (flags & DO_DIRECT_IO)) {
-        IopLockBuffer(irp, t->buffer, t->length, t->write ? IoReadAccess : IoWriteAccess);
+        ready = IopLockBuffer(irp, t->buffer, t->length, t->write ? IoReadAccess : IoWriteAccess);
+    }
+    if (!ready) {
+        IopFreeIrp(irp);
+        return NULL;
     }
     /* Read and Write are laid out alike. */
     stack->Parameters.Write.Length = t->length;
@@ -134,7 +139,8 @@ static NTSTATUS Transfer(struct transfer *t, HANDLE handle, HANDLE event, PIO_AP
     IO_STATUS_BLOCK result;
     if (t->s.synchronous && TryFastIo(t, &result))
         return IopEndFastIo(&t->s, &result);
-    return IopRunService(&t->s, BuildTransfer(t), false);
+    PIRP irp = BuildTransfer(t);
+    return irp ? IopRunService(&t->s, irp, false) : IopEndService(&t->s, STATUS_INSUFFICIENT_RESOURCES);
 }
 
 NTSTATUS NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,

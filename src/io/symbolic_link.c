@@ -24,6 +24,8 @@ NTSTATUS IoDeleteSymbolicLink(PUNICODE_STRING SymbolicLinkName)
 struct dos_search {
     UNICODE_STRING device;
     WCHAR letter;
+    WCHAR volume[64];
+    USHORT volume_length;
 };
 
 static bool MatchesDevice(PCUNICODE_STRING name, PCUNICODE_STRING target, void *context)
@@ -74,6 +76,65 @@ NTSTATUS IoVolumeDeviceToDosName(PVOID VolumeDeviceObject, PUNICODE_STRING DosNa
     buffer[2] = 0;
     *DosName = (UNICODE_STRING){2 * sizeof(WCHAR), 3 * sizeof(WCHAR), buffer};
     return STATUS_SUCCESS;
+}
+
+/* The name that the mount manager gave: "\??\Volume{guid}". */
+static bool MatchesVolume(PCUNICODE_STRING name, PCUNICODE_STRING target, void *context)
+{
+    static const WCHAR prefix[] = {'V', 'o', 'l', 'u', 'm', 'e', '{'};
+    struct dos_search *search = context;
+    if (name->Length < sizeof prefix || memcmp(name->Buffer, prefix, sizeof prefix) != 0 ||
+        name->Length > sizeof search->volume || !RtlEqualUnicodeString(target, &search->device, TRUE))
+        return true;
+    memcpy(search->volume, name->Buffer, name->Length);
+    search->volume_length = name->Length;
+    return false;
+}
+
+static NTSTATUS FindVolumeName(PDEVICE_OBJECT device, struct dos_search *search)
+{
+    union {
+        OBJECT_NAME_INFORMATION info;
+        UCHAR bytes[512];
+    } name;
+    ULONG length;
+    PDEVICE_OBJECT disk = StorageDevice(device);
+    NTSTATUS status = ObQueryNameString(disk, &name.info, sizeof name, &length);
+    ObpDereference(disk);
+    if (!NT_SUCCESS(status))
+        return status;
+    search->device = name.info.Name;
+    ObpEachDosLink(MatchesVolume, search);
+    return search->volume_length ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+NTSTATUS IoVolumeDeviceToGuidPath(PDEVICE_OBJECT VolumeDeviceObject, PUNICODE_STRING GuidPath)
+{
+    static const WCHAR prefix[] = {'\\', '?', '?', '\\'};
+    struct dos_search search = {0};
+    NTSTATUS status = FindVolumeName(VolumeDeviceObject, &search);
+    if (!NT_SUCCESS(status))
+        return status;
+    USHORT length = (USHORT)(sizeof prefix + search.volume_length);
+    PWCHAR buffer = ExAllocatePoolWithTag(PagedPool, length + sizeof(WCHAR), IOP_TAG);
+    if (!buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    memcpy(buffer, prefix, sizeof prefix);
+    memcpy(buffer + 4, search.volume, search.volume_length);
+    buffer[length / sizeof(WCHAR)] = 0;
+    *GuidPath = (UNICODE_STRING){length, (USHORT)(length + sizeof(WCHAR)), buffer};
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS IoVolumeDeviceToGuid(PDEVICE_OBJECT VolumeDeviceObject, GUID *Guid)
+{
+    struct dos_search search = {0};
+    NTSTATUS status = FindVolumeName(VolumeDeviceObject, &search);
+    if (!NT_SUCCESS(status))
+        return status;
+    UNICODE_STRING text = {(USHORT)(search.volume_length - 6 * sizeof(WCHAR)),
+                           (USHORT)(search.volume_length - 6 * sizeof(WCHAR)), search.volume + 6};
+    return RtlGUIDFromString(&text, Guid);
 }
 
 /* "C:\dir\file" of an open file; the structure is the caller's to free with ExFreePool. */

@@ -58,6 +58,47 @@ BOOLEAN IoIsOperationSynchronous(PIRP Irp)
     return file && (file->Flags & FO_SYNCHRONOUS_IO);
 }
 
+/* -- the stack ---------------------------------------------------------------------------------------------- */
+
+static ULONG_PTR StackBounds(ULONG_PTR *low)
+{
+    char *from, *to;
+    if (!sched_stack(&from, &to)) {
+        /* What a kernel stack has, around here. */
+        to = (char *)__builtin_frame_address(0) + PAGE_SIZE;
+        from = to - 6 * PAGE_SIZE;
+    }
+    *low = (ULONG_PTR)from;
+    return (ULONG_PTR)to;
+}
+
+VOID IoGetStackLimits(PULONG_PTR LowLimit, PULONG_PTR HighLimit)
+{
+    *HighLimit = StackBounds(LowLimit);
+}
+
+ULONG_PTR IoGetRemainingStackSize(VOID)
+{
+    ULONG_PTR low;
+    StackBounds(&low);
+    return (ULONG_PTR)__builtin_frame_address(0) - low;
+}
+
+PVOID IoGetInitialStack(VOID)
+{
+    API_IRQL(IoGetInitialStack);
+    ULONG_PTR low;
+    return (PVOID)StackBounds(&low);
+}
+
+BOOLEAN IoWithinStackLimits(ULONG_PTR RegionStart, SIZE_T RegionSize)
+{
+    ULONG_PTR low, high = StackBounds(&low);
+    return RegionStart >= low && RegionStart + RegionSize <= high && RegionStart + RegionSize >= RegionStart;
+}
+
+/* -- hard errors, priorities, versions ------------------------------------------------------------------------ */
+
 BOOLEAN IoSetThreadHardErrorMode(BOOLEAN EnableHardErrors)
 {
     API_IRQL(IoSetThreadHardErrorMode);
@@ -76,7 +117,27 @@ BOOLEAN IoIsWdmVersionAvailable(UCHAR MajorVersion, UCHAR MinorVersion)
     return MajorVersion < 6 || (MajorVersion == 6 && MinorVersion == 0);
 }
 
-IO_PRIORITY_HINT IoGetIoPriorityHint(PIRP Irp) { return IoPriorityNormal; }
+/* FltsimPrivate[3]: the hint, one more than its value; 0: none was set. */
+IO_PRIORITY_HINT IoGetIoPriorityHint(PIRP Irp)
+{
+    ULONG_PTR stored = (ULONG_PTR)Irp->FltsimPrivate[3];
+    return stored ? (IO_PRIORITY_HINT)(stored - 1) : IoPriorityNormal;
+}
+
+NTSTATUS IoSetIoPriorityHint(PIRP Irp, IO_PRIORITY_HINT PriorityHint)
+{
+    if (PriorityHint > IoPriorityCritical)
+        return STATUS_INVALID_PARAMETER;
+    Irp->FltsimPrivate[3] = (PVOID)((ULONG_PTR)PriorityHint + 1);
+    return STATUS_SUCCESS;
+}
+
+VOID IoRetrievePriorityInfo(PIRP Irp, PFILE_OBJECT FileObject, PETHREAD Thread, PIO_PRIORITY_INFO PriorityInfo)
+{
+    PriorityInfo->ThreadPriority = Thread ? (ULONG)KeQueryPriorityThread((PKTHREAD)Thread) : 0xffff;
+    PriorityInfo->IoPriority = Irp ? IoGetIoPriorityHint(Irp) : IoPriorityNormal;
+    PriorityInfo->PagePriority = 0;
+}
 
 static PKEVENT NamedEvent(PUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
 {

@@ -2,15 +2,21 @@
 #include "plat/thread.h"
 
 #include "plat/fault.h"
+#include "plat/sanitizer.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <mach/mach.h>
+#endif
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct plat_mutex), "plat_mutex is too small");
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(struct plat_cond), "plat_cond is too small");
@@ -107,6 +113,7 @@ enum { STACK_SIZE = 1024 * 1024, IDLE_LIMIT = 64 };
 static pthread_mutex_t pool = PTHREAD_MUTEX_INITIALIZER;
 static struct worker *idle;
 static unsigned idle_count;
+static atomic_uint workers;
 
 static bool wait_for_work(struct worker *worker)
 {
@@ -133,6 +140,7 @@ static void *work(void *argument)
     while (wait_for_work(worker));
     pthread_cond_destroy(&worker->wake);
     free(worker);
+    atomic_fetch_sub(&workers, 1);
     return NULL;
 }
 
@@ -157,6 +165,7 @@ static void forget_pool(void)
     pthread_mutex_init(&pool, NULL);
     idle = NULL;
     idle_count = 0;
+    atomic_store(&workers, 0);
 }
 
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
@@ -183,7 +192,41 @@ bool plat_thread_create(void (*body)(void *), void *argument)
     pthread_attr_destroy(&attributes);
     if (error)
         free(worker);
+    else
+        atomic_fetch_add(&workers, 1);
     return error == 0;
+}
+
+static unsigned all_threads(void)
+{
+    unsigned count = 0;
+#ifdef __APPLE__
+    thread_act_array_t list;
+    mach_msg_type_number_t length;
+    if (task_threads(mach_task_self(), &list, &length) == KERN_SUCCESS) {
+        count = length;
+        for (mach_msg_type_number_t i = 0; i < length; i++)
+            mach_port_deallocate(mach_task_self(), list[i]);
+        vm_deallocate(mach_task_self(), (vm_address_t)list, length * sizeof *list);
+    }
+#else
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *entry;
+    while (tasks && (entry = readdir(tasks)) != NULL)
+        count += entry->d_name[0] != '.';
+    if (tasks)
+        closedir(tasks);
+#endif
+    return count;
+}
+
+unsigned plat_thread_strangers(void)
+{
+    unsigned known = 1 + atomic_load(&workers), all = all_threads();
+#ifdef PLAT_TSAN
+    known++; /* its own */
+#endif
+    return all > known ? all - known : 0;
 }
 
 void plat_thread_exit(void) { pthread_exit(NULL); }
@@ -219,4 +262,26 @@ unsigned plat_thread_processors(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? (unsigned)count : 1;
+}
+
+bool plat_thread_stack(char **low, char **high)
+{
+#if defined(__APPLE__)
+    *high = pthread_get_stackaddr_np(pthread_self());
+    *low = *high - pthread_get_stacksize_np(pthread_self());
+    return true;
+#elif defined(__GLIBC__)
+    pthread_attr_t attributes;
+    void *base;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return false;
+    bool known = pthread_attr_getstack(&attributes, &base, &size) == 0;
+    pthread_attr_destroy(&attributes);
+    *low = base;
+    *high = *low + size;
+    return known;
+#else
+    return false;
+#endif
 }

@@ -30,10 +30,14 @@ void plat_cond_broadcast(struct plat_cond *cond);
 bool plat_thread_create(void (*body)(void *), void *argument);
 /* Ends the calling OS thread, one that plat_thread_create did not make. */
 _Noreturn void plat_thread_exit(void);
+/* OS threads of this process besides the calling one and the pool's. */
+unsigned plat_thread_strangers(void);
 /* Runs `routine` on this OS thread when it ends. One routine for the process. */
 void plat_thread_at_exit(void (*routine)(void));
 void plat_thread_yield(void);
 unsigned plat_thread_processors(void);
+/* The calling OS thread's stack. Slow; false where the host does not say. */
+bool plat_thread_stack(char **low, char **high);
 
 static inline void plat_thread_relax(void)
 {

@@ -1,0 +1,48 @@
+/* Tokens with less in them, and signing levels. */
+#include "sep.h"
+
+static void DisableSids(struct sep_token *token, PTOKEN_GROUPS sids)
+{
+    for (ULONG i = 0; sids && i < sids->GroupCount; i++) {
+        for (ULONG g = 0; g < token->group_count; g++) {
+            if (RtlEqualSid(sids->Groups[i].Sid, &token->groups[g]))
+                token->group_attributes[g] =
+                    (token->group_attributes[g] & ~(ULONG)(SE_GROUP_ENABLED | SE_GROUP_ENABLED_BY_DEFAULT)) |
+                    SE_GROUP_USE_FOR_DENY_ONLY;
+        }
+    }
+}
+
+static void RemovePrivileges(struct sep_token *token, ULONG flags, PTOKEN_PRIVILEGES privileges)
+{
+    uint64_t keep = ~0ull;
+    if (flags & DISABLE_MAX_PRIVILEGE)
+        keep = 1ull << SE_CHANGE_NOTIFY_PRIVILEGE;
+    for (ULONG i = 0; privileges && i < privileges->PrivilegeCount; i++)
+        if (privileges->Privileges[i].Luid.LowPart < 64)
+            keep &= ~(1ull << privileges->Privileges[i].Luid.LowPart);
+    token->privileges &= keep;
+    token->enabled &= keep;
+}
+
+NTSTATUS SeFilterToken(PACCESS_TOKEN ExistingToken, ULONG Flags, PTOKEN_GROUPS SidsToDisable,
+                       PTOKEN_PRIVILEGES PrivilegesToDelete, PTOKEN_GROUPS RestrictedSids,
+                       PACCESS_TOKEN *FilteredToken)
+{
+    API_IRQL(SeFilterToken);
+    const struct sep_token *existing = ExistingToken;
+    struct sep_token *token = SepCreateToken(existing->type, existing);
+    DisableSids(token, SidsToDisable);
+    RemovePrivileges(token, Flags, PrivilegesToDelete);
+    if (RestrictedSids && RestrictedSids->GroupCount)
+        token->restricted = true;
+    *FilteredToken = token;
+    return STATUS_SUCCESS;
+}
+
+/* No file of a simulated volume was ever checked. */
+NTSTATUS SeGetCachedSigningLevel(PFILE_OBJECT File, PULONG Flags, PSE_SIGNING_LEVEL SigningLevel, PUCHAR Thumbprint,
+                                 PULONG ThumbprintSize, PULONG ThumbprintAlgorithm)
+{
+    return STATUS_NOT_FOUND;
+}
