@@ -237,12 +237,14 @@ typedef struct _KLOCK_QUEUE_HANDLE {
     KIRQL OldIrql;
 } KLOCK_QUEUE_HANDLE, *PKLOCK_QUEUE_HANDLE;
 
+#if __SIZEOF_WCHAR_T__ != 2 /* in no published header: drivers that use it define it */
 typedef enum _KAPC_ENVIRONMENT {
     OriginalApcEnvironment,
     AttachedApcEnvironment,
     CurrentApcEnvironment,
     InsertApcEnvironment
 } KAPC_ENVIRONMENT;
+#endif
 
 typedef struct _KAPC *PKAPC, *PRKAPC;
 typedef VOID (*PKNORMAL_ROUTINE)(PVOID NormalContext, PVOID SystemArgument1, PVOID SystemArgument2);
