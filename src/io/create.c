@@ -83,7 +83,11 @@ static NTSTATUS OpenFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, P
     SepInitializeAccessState(state, data, open->access, open->mode);
     open->type = IO_TYPE_OPEN_PACKET;
     open->access_state = state;
+    if (open->ecps)
+        FsRtlpBeginCreate(open->ecps);
     NTSTATUS status = ObpLookup(attributes, io->file_type, open->mode, open->access, open, (PVOID *)file);
+    if (open->ecps)
+        FsRtlpEndCreate(open->ecps);
     SepFinishAccessState(state);
     return status;
 }

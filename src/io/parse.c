@@ -211,15 +211,6 @@ static void FreeAuxiliary(PIRP irp)
     irp->Tail.Overlay.AuxiliaryBuffer = NULL;
 }
 
-/* A list that a driver put on an IRP that had none lives as long as that create; the caller's is the caller's. */
-static void EndEcps(struct iop_open *open, PIRP irp)
-{
-    PECP_LIST list = irp->FltsimPrivate[0];
-    if (list && list != open->ecps)
-        FsRtlFreeExtraCreateParameterList(list);
-    irp->FltsimPrivate[0] = NULL;
-}
-
 static NTSTATUS Reparse(struct iop_open *open, struct ob_parse *parse, PFILE_OBJECT file, PIRP irp,
                         const IO_STATUS_BLOCK *result)
 {
@@ -278,7 +269,7 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
     if (status == STATUS_REPARSE)
         status = Reparse(open, parse, file, irp, &result);
     FreeAuxiliary(irp);
-    EndEcps(open, irp);
+    FsRtlpEndCreateTry(irp, open->ecps);
     IopFreeIrp(irp);
     if (fast && NT_SUCCESS(status) && status != STATUS_REPARSE) {
         open->answered = true;
