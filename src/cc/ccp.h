@@ -1,7 +1,9 @@
-/* Private to the cache manager. The pages belong to the stream's control area (mm/mmp.h), which mapped views share.
+/* Private to the cache manager. The pages belong to the stream's control area (mm/mmp.h), which
+ * mapped views share.
  *
- * A cache map is made by the first CcInitializeCacheMap of a stream and goes with the control area. Each file object
- * that initialized caching has a private map (FILE_OBJECT.PrivateCacheMap), which holds one reference on the area. */
+ * A cache map is made by the first CcInitializeCacheMap of a stream and goes with the control area.
+ * Each file object that initialized caching has a private map (FILE_OBJECT.PrivateCacheMap), which
+ * holds one reference on the area. */
 #ifndef FLTSIM_CC_CCP_H
 #define FLTSIM_CC_CCP_H
 
@@ -58,7 +60,8 @@ static inline struct cc_map *CcpMapOf(PFILE_OBJECT file)
     struct cc_private *private = __atomic_load_n(&file->PrivateCacheMap, __ATOMIC_ACQUIRE);
     return private ? private->map : NULL;
 }
-/* The stream's control area, referenced, however it came to be: for calls with a file object that does not cache. */
+/* The stream's control area, referenced, however it came to be: for calls with a file object that
+ * does not cache. */
 static inline struct mi_control_area *CcpAreaOf(PFILE_OBJECT file)
 {
     return MiFindControlArea(file->SectionObjectPointer, false);

@@ -2,9 +2,12 @@
 
 #include <string.h>
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
-/* -- reading --------------------------------------------------------------------------------------------------------- */
+/* -- reading ----------------------------------------------------------------------------------- */
 
 static bool all_valid(struct mi_control_area *area, size_t first, size_t end)
 {
@@ -24,8 +27,8 @@ static struct mi_control_area *cached_area(PFILE_OBJECT file)
     return map->area;
 }
 
-static BOOLEAN copy_read(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOLEAN wait, PVOID buffer,
-                         PIO_STATUS_BLOCK iosb)
+static BOOLEAN copy_read(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOLEAN wait,
+                         PVOID buffer, PIO_STATUS_BLOCK iosb)
 {
     struct mi_control_area *area = cached_area(file);
     size_t first = MiPageOf(offset), end = MiPageAfter(offset + length);
@@ -42,28 +45,28 @@ static BOOLEAN copy_read(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOLE
     return TRUE;
 }
 
-BOOLEAN CcCopyRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer,
-                   PIO_STATUS_BLOCK IoStatus)
+BOOLEAN CcCopyRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+                   PVOID Buffer, PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(CcCopyRead, FileObject, SCHED_READ);
     return copy_read(FileObject, FileOffset->QuadPart, Length, Wait, Buffer, IoStatus);
 }
 
-BOOLEAN CcCopyReadEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer,
-                     PIO_STATUS_BLOCK IoStatus, PETHREAD IoIssuerThread)
+BOOLEAN CcCopyReadEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+                     PVOID Buffer, PIO_STATUS_BLOCK IoStatus, PETHREAD IoIssuerThread)
 {
     API_ENTER(CcCopyReadEx, FileObject, SCHED_READ);
     return copy_read(FileObject, FileOffset->QuadPart, Length, Wait, Buffer, IoStatus);
 }
 
-VOID CcFastCopyRead(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, ULONG PageCount, PVOID Buffer,
-                    PIO_STATUS_BLOCK IoStatus)
+VOID CcFastCopyRead(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, ULONG PageCount,
+                    PVOID Buffer, PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(CcFastCopyRead, FileObject, SCHED_READ);
     copy_read(FileObject, FileOffset, Length, TRUE, Buffer, IoStatus);
 }
 
-/* -- writing ---------------------------------------------------------------------------------------------------------- */
+/* -- writing ----------------------------------------------------------------------------------- */
 
 /* What the file system holds: beyond it a page is zeros and need not be read. */
 static LONGLONG valid_data(PFILE_OBJECT file)
@@ -73,8 +76,8 @@ static LONGLONG valid_data(PFILE_OBJECT file)
 }
 
 /* Puts bytes (NULL: zeros) into one page. STATUS_CANT_WAIT: it must be read first, and !wait. */
-static NTSTATUS put(PFILE_OBJECT file, struct mi_control_area *area, LONGLONG offset, const UCHAR *bytes, size_t count,
-                    bool wait)
+static NTSTATUS put(PFILE_OBJECT file, struct mi_control_area *area, LONGLONG offset,
+                    const UCHAR *bytes, size_t count, bool wait)
 {
     size_t page = MiPageOf(offset);
     UCHAR *to = area->base + offset, *start = area->base + page * MI_PAGE;
@@ -103,8 +106,8 @@ static NTSTATUS put(PFILE_OBJECT file, struct mi_control_area *area, LONGLONG of
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS put_all(PFILE_OBJECT file, struct mi_control_area *area, LONGLONG offset, const UCHAR *bytes,
-                        ULONGLONG length, bool wait)
+static NTSTATUS put_all(PFILE_OBJECT file, struct mi_control_area *area, LONGLONG offset,
+                        const UCHAR *bytes, ULONGLONG length, bool wait)
 {
     if (MiPageAfter(offset + (LONGLONG)length) > area->pages)
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -132,7 +135,8 @@ static void write_through(PFILE_OBJECT file, LONGLONG offset, ULONG length)
         ExRaiseStatus(iosb.Status);
 }
 
-static BOOLEAN copy_write(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOLEAN wait, PVOID buffer)
+static BOOLEAN copy_write(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOLEAN wait,
+                          PVOID buffer)
 {
     if (!wait && file->Flags & FO_WRITE_THROUGH)
         return FALSE;
@@ -145,14 +149,15 @@ static BOOLEAN copy_write(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOL
     return TRUE;
 }
 
-BOOLEAN CcCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer)
+BOOLEAN CcCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+                    PVOID Buffer)
 {
     API_ENTER(CcCopyWrite, FileObject, SCHED_WRITE);
     return copy_write(FileObject, FileOffset->QuadPart, Length, Wait, Buffer);
 }
 
-BOOLEAN CcCopyWriteEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer,
-                      PETHREAD IoIssuerThread)
+BOOLEAN CcCopyWriteEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+                      BOOLEAN Wait, PVOID Buffer, PETHREAD IoIssuerThread)
 {
     API_ENTER(CcCopyWriteEx, FileObject, SCHED_WRITE);
     return copy_write(FileObject, FileOffset->QuadPart, Length, Wait, Buffer);
@@ -164,9 +169,10 @@ VOID CcFastCopyWrite(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, PV
     copy_write(FileObject, FileOffset, Length, TRUE, Buffer);
 }
 
-/* -- zeroing ------------------------------------------------------------------------------------------------------------- */
+/* -- zeroing ----------------------------------------------------------------------------------- */
 
-/* A file object that does not cache, on a stream that nobody caches: straight to the file system. */
+/* A file object that does not cache, on a stream that nobody caches: straight to the file system.
+ */
 static NTSTATUS zero_on_disk(PFILE_OBJECT file, LONGLONG offset, LONGLONG end)
 {
     enum { CHUNK = 64 * 1024 };
@@ -199,7 +205,8 @@ static NTSTATUS zero_on_disk(PFILE_OBJECT file, LONGLONG offset, LONGLONG end)
     return status;
 }
 
-BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_INTEGER EndOffset, BOOLEAN Wait)
+BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_INTEGER EndOffset,
+                   BOOLEAN Wait)
 {
     API_ENTER(CcZeroData, FileObject, SCHED_WRITE);
     if (EndOffset->QuadPart <= StartOffset->QuadPart)
@@ -211,7 +218,8 @@ BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_I
                          (ULONGLONG)(EndOffset->QuadPart - StartOffset->QuadPart), Wait);
         MiDereference(area);
     } else {
-        status = Wait ? zero_on_disk(FileObject, StartOffset->QuadPart, EndOffset->QuadPart) : STATUS_CANT_WAIT;
+        status = Wait ? zero_on_disk(FileObject, StartOffset->QuadPart, EndOffset->QuadPart)
+                      : STATUS_CANT_WAIT;
     }
     if (status == STATUS_CANT_WAIT)
         return FALSE;
@@ -220,7 +228,7 @@ BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_I
     return TRUE;
 }
 
-/* -- throttling: there is always room -------------------------------------------------------------------------------------- */
+/* -- throttling: there is always room ---------------------------------------------------------- */
 
 BOOLEAN CcCanIWrite(PFILE_OBJECT FileObject, ULONG BytesToWrite, BOOLEAN Wait, UCHAR Retrying)
 {
@@ -234,8 +242,8 @@ BOOLEAN CcCopyWriteWontFlush(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset,
     return Length <= 0x10000;
 }
 
-VOID CcDeferWrite(PFILE_OBJECT FileObject, PCC_POST_DEFERRED_WRITE PostRoutine, PVOID Context1, PVOID Context2,
-                  ULONG BytesToWrite, BOOLEAN Retrying)
+VOID CcDeferWrite(PFILE_OBJECT FileObject, PCC_POST_DEFERRED_WRITE PostRoutine, PVOID Context1,
+                  PVOID Context2, ULONG BytesToWrite, BOOLEAN Retrying)
 {
     API_IRQL(CcDeferWrite);
     PostRoutine(Context1, Context2);

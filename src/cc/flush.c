@@ -1,6 +1,7 @@
 #include "cc/ccp.h"
 
-static void range_of(struct mi_control_area *area, PLARGE_INTEGER offset, ULONGLONG length, size_t *first, size_t *end)
+static void range_of(struct mi_control_area *area, PLARGE_INTEGER offset, ULONGLONG length,
+                     size_t *first, size_t *end)
 {
     *first = offset ? MiPageOf(offset->QuadPart) : 0;
     *end = area->pages;
@@ -8,7 +9,7 @@ static void range_of(struct mi_control_area *area, PLARGE_INTEGER offset, ULONGL
         *end = MiPageAfter(offset->QuadPart + (LONGLONG)length);
 }
 
-/* -- flush ------------------------------------------------------------------------------------------------------------- */
+/* -- flush ------------------------------------------------------------------------------------- */
 
 static NTSTATUS flush(struct mi_control_area *area, size_t first, size_t end, ULONG_PTR *written)
 {
@@ -23,8 +24,8 @@ static NTSTATUS flush(struct mi_control_area *area, size_t first, size_t end, UL
     return status;
 }
 
-VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset, ULONG Length,
-                  PIO_STATUS_BLOCK IoStatus)
+VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset,
+                  ULONG Length, PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(CcFlushCache, SectionObjectPointer, SCHED_WRITE);
     IO_STATUS_BLOCK result = {.Status = STATUS_SUCCESS};
@@ -39,7 +40,7 @@ VOID CcFlushCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER 
         *IoStatus = result;
 }
 
-/* -- purge --------------------------------------------------------------------------------------------------------------- */
+/* -- purge ------------------------------------------------------------------------------------- */
 
 /* Every file object stops caching, as if each had called CcUninitializeCacheMap. */
 static void close_all(struct mi_control_area *area)
@@ -57,8 +58,8 @@ static void close_all(struct mi_control_area *area)
     }
 }
 
-BOOLEAN CcPurgeCacheSection(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset, ULONG Length,
-                            ULONG Flags)
+BOOLEAN CcPurgeCacheSection(PSECTION_OBJECT_POINTERS SectionObjectPointer,
+                            PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags)
 {
     API_ENTER(CcPurgeCacheSection, SectionObjectPointer, SCHED_WRITE);
     struct mi_control_area *area = MiFindControlArea(SectionObjectPointer, false);
@@ -73,8 +74,9 @@ BOOLEAN CcPurgeCacheSection(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARG
     return purged;
 }
 
-VOID CcCoherencyFlushAndPurgeCache(PSECTION_OBJECT_POINTERS SectionObjectPointer, PLARGE_INTEGER FileOffset,
-                                   ULONG Length, PIO_STATUS_BLOCK IoStatus, ULONG Flags)
+VOID CcCoherencyFlushAndPurgeCache(PSECTION_OBJECT_POINTERS SectionObjectPointer,
+                                   PLARGE_INTEGER FileOffset, ULONG Length,
+                                   PIO_STATUS_BLOCK IoStatus, ULONG Flags)
 {
     API_ENTER(CcCoherencyFlushAndPurgeCache, SectionObjectPointer, SCHED_WRITE);
     IO_STATUS_BLOCK result = {.Status = STATUS_SUCCESS};
@@ -84,7 +86,8 @@ VOID CcCoherencyFlushAndPurgeCache(PSECTION_OBJECT_POINTERS SectionObjectPointer
         range_of(area, FileOffset, Length, &first, &end);
         if (!(Flags & CC_FLUSH_AND_PURGE_NO_PURGE) || atomic_load(&area->dirty) > 0)
             result.Status = flush(area, first, end, &result.Information);
-        if (NT_SUCCESS(result.Status) && !(Flags & CC_FLUSH_AND_PURGE_NO_PURGE) && !MiPurge(area, first, end))
+        if (NT_SUCCESS(result.Status) && !(Flags & CC_FLUSH_AND_PURGE_NO_PURGE) &&
+            !MiPurge(area, first, end))
             result.Status = STATUS_CACHE_PAGE_LOCKED;
         MiDereference(area);
     }

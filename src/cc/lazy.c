@@ -1,5 +1,5 @@
-/* The lazy writer: a second (of virtual time) after there is something to do, a worker thread writes dirty pages back
- * and lets go of streams that nobody uses. */
+/* The lazy writer: a second (of virtual time) after there is something to do, a worker thread
+ * writes dirty pages back and lets go of streams that nobody uses. */
 #include "cc/ccp.h"
 
 #include "trace/trace.h"
@@ -9,7 +9,7 @@ static const LONGLONG one_second = 10 * 1000 * 1000;
 
 struct cc_state *cc;
 
-/* -- writing one stream back ------------------------------------------------------------------------------------------ */
+/* -- writing one stream back ------------------------------------------------------------------- */
 
 static NTSTATUS write_lazily(struct mi_control_area *area)
 {
@@ -72,7 +72,7 @@ void CcpLazyPass(void)
     }
 }
 
-/* -- when --------------------------------------------------------------------------------------------------------------- */
+/* -- when -------------------------------------------------------------------------------------- */
 
 static void arm(void)
 {

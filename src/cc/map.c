@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* -- opening ------------------------------------------------------------------------------------------------------ */
+/* -- opening ----------------------------------------------------------------------------------- */
 
 static void set_sizes(struct cc_map *map, const CC_FILE_SIZES *sizes)
 {
@@ -11,8 +11,9 @@ static void set_sizes(struct cc_map *map, const CC_FILE_SIZES *sizes)
     map->ValidDataLength = sizes->ValidDataLength;
 }
 
-static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT file, const CC_FILE_SIZES *sizes,
-                                  BOOLEAN pin, PCACHE_MANAGER_CALLBACKS callbacks, PVOID context)
+static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT file,
+                                  const CC_FILE_SIZES *sizes, BOOLEAN pin,
+                                  PCACHE_MANAGER_CALLBACKS callbacks, PVOID context)
 {
     if (__atomic_load_n(&area->cache, __ATOMIC_ACQUIRE))
         return area->cache;
@@ -30,7 +31,7 @@ static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT fil
         __atomic_store_n(&area->cache, fresh, __ATOMIC_RELEASE);
     sched_unlock(&area->lock);
     if (!map) {
-        file->SectionObjectPointer->SharedCacheMap = fresh;
+        __atomic_store_n(&file->SectionObjectPointer->SharedCacheMap, fresh, __ATOMIC_RELEASE);
         return fresh;
     }
     sim_free(fresh);
@@ -73,15 +74,16 @@ VOID CcInitializeCacheMap(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes, BOO
     struct mi_control_area *area = MiGetControlArea(FileObject, false, size);
     if (!area)
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
-    struct cc_map *map = map_of_area(area, FileObject, FileSizes, PinAccess, Callbacks, LazyWriteContext);
-    if (!FileObject->SectionObjectPointer->SharedCacheMap)
-        FileObject->SectionObjectPointer->SharedCacheMap = map;
+    struct cc_map *map =
+        map_of_area(area, FileObject, FileSizes, PinAccess, Callbacks, LazyWriteContext);
+    if (!__atomic_load_n(&FileObject->SectionObjectPointer->SharedCacheMap, __ATOMIC_RELAXED))
+        __atomic_store_n(&FileObject->SectionObjectPointer->SharedCacheMap, map, __ATOMIC_RELEASE);
     if (FileSizes->FileSize.QuadPart != map->FileSize.QuadPart)
         set_sizes(map, FileSizes);
     open_cache(map, FileObject);
 }
 
-/* -- closing ------------------------------------------------------------------------------------------------------- */
+/* -- closing ----------------------------------------------------------------------------------- */
 
 bool CcpCloseCache(PFILE_OBJECT file)
 {
@@ -96,7 +98,7 @@ bool CcpCloseCache(PFILE_OBJECT file)
     bool last = IsListEmpty(&map->opens);
     bool allocated = private->allocated;
     if (!allocated)
-        private->map = NULL;
+    private->map = NULL;
     sched_unlock(&area->lock);
     if (allocated)
         sim_free(private);
@@ -159,7 +161,7 @@ void CcpForget(struct mi_control_area *area)
     sim_free(map);
 }
 
-/* -- sizes and attributes ---------------------------------------------------------------------------------------------- */
+/* -- sizes and attributes ---------------------------------------------------------------------- */
 
 VOID CcSetFileSizes(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes)
 {
@@ -211,7 +213,8 @@ VOID CcSetReadAheadGranularity(PFILE_OBJECT FileObject, ULONG Granularity)
         map->read_ahead = Granularity;
 }
 
-VOID CcSetAdditionalCacheAttributes(PFILE_OBJECT FileObject, BOOLEAN DisableReadAhead, BOOLEAN DisableWriteBehind)
+VOID CcSetAdditionalCacheAttributes(PFILE_OBJECT FileObject, BOOLEAN DisableReadAhead,
+                                    BOOLEAN DisableWriteBehind)
 {
     API_IRQL(CcSetAdditionalCacheAttributes);
     struct cc_map *map = CcpMapOf(FileObject);
@@ -221,7 +224,8 @@ VOID CcSetAdditionalCacheAttributes(PFILE_OBJECT FileObject, BOOLEAN DisableRead
     map->no_write_behind = DisableWriteBehind;
 }
 
-VOID CcSetLogHandleForFile(PFILE_OBJECT FileObject, PVOID LogHandle, PFLUSH_TO_LSN FlushToLsnRoutine)
+VOID CcSetLogHandleForFile(PFILE_OBJECT FileObject, PVOID LogHandle,
+                           PFLUSH_TO_LSN FlushToLsnRoutine)
 {
     API_IRQL(CcSetLogHandleForFile);
     struct cc_map *map = CcpMapOf(FileObject);

@@ -62,8 +62,8 @@ VOID CcMdlReadComplete(PFILE_OBJECT FileObject, PMDL MdlChain)
     take_back(FileObject, MdlChain);
 }
 
-VOID CcPrepareMdlWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, PMDL *MdlChain,
-                       PIO_STATUS_BLOCK IoStatus)
+VOID CcPrepareMdlWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+                       PMDL *MdlChain, PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(CcPrepareMdlWrite, FileObject, SCHED_WRITE);
     struct mi_control_area *area = fault_in(FileObject, FileOffset->QuadPart, Length);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static NTSTATUS lend(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, bool wait, bool zero, struct cc_bcb **bcb,
-                     PVOID *buffer)
+static NTSTATUS lend(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, bool wait, bool zero,
+                     struct cc_bcb **bcb, PVOID *buffer)
 {
     struct cc_map *map = CcpMapOf(file);
     if (!map)
@@ -37,8 +37,8 @@ static NTSTATUS lend(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, boo
     return STATUS_SUCCESS;
 }
 
-static BOOLEAN lend_or_raise(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, ULONG flags, bool zero,
-                             bool pinned, PVOID *bcb, PVOID *buffer)
+static BOOLEAN lend_or_raise(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, ULONG flags,
+                             bool zero, bool pinned, PVOID *bcb, PVOID *buffer)
 {
     struct cc_bcb *fresh;
     NTSTATUS status = lend(file, offset, length, (flags & MAP_WAIT) != 0, zero, &fresh, buffer);
@@ -51,29 +51,30 @@ static BOOLEAN lend_or_raise(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG len
     return TRUE;
 }
 
-BOOLEAN CcMapData(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags, PVOID *Bcb,
-                  PVOID *Buffer)
+BOOLEAN CcMapData(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags,
+                  PVOID *Bcb, PVOID *Buffer)
 {
     API_ENTER(CcMapData, FileObject, SCHED_READ);
     return lend_or_raise(FileObject, FileOffset, Length, Flags, false, false, Bcb, Buffer);
 }
 
-BOOLEAN CcPinRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags, PVOID *Bcb,
-                  PVOID *Buffer)
+BOOLEAN CcPinRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags,
+                  PVOID *Bcb, PVOID *Buffer)
 {
     API_ENTER(CcPinRead, FileObject, SCHED_READ);
     return lend_or_raise(FileObject, FileOffset, Length, Flags, false, true, Bcb, Buffer);
 }
 
-BOOLEAN CcPinMappedData(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags, PVOID *Bcb)
+BOOLEAN CcPinMappedData(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+                        ULONG Flags, PVOID *Bcb)
 {
     API_ENTER(CcPinMappedData, FileObject, SCHED_READ);
     ((struct cc_bcb *)*Bcb)->pinned = true;
     return TRUE;
 }
 
-BOOLEAN CcPreparePinWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Zero, ULONG Flags,
-                          PVOID *Bcb, PVOID *Buffer)
+BOOLEAN CcPreparePinWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+                          BOOLEAN Zero, ULONG Flags, PVOID *Bcb, PVOID *Buffer)
 {
     API_ENTER(CcPreparePinWrite, FileObject, SCHED_WRITE);
     if (!lend_or_raise(FileObject, FileOffset, Length, Flags, Zero, true, Bcb, Buffer))
@@ -138,8 +139,8 @@ VOID CcUnpinRepinnedBcb(PVOID Bcb, BOOLEAN WriteThrough, PIO_STATUS_BLOCK IoStat
     IoStatus->Status = STATUS_SUCCESS;
     IoStatus->Information = 0;
     if (WriteThrough)
-        IoStatus->Status = MiFlush(bcb->area, MiPageOf(bcb->offset), MiPageAfter(bcb->offset + bcb->length),
-                                   &IoStatus->Information);
+        IoStatus->Status = MiFlush(bcb->area, MiPageOf(bcb->offset),
+                                   MiPageAfter(bcb->offset + bcb->length), &IoStatus->Information);
     release(bcb);
 }
 

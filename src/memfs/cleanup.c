@@ -1,4 +1,5 @@
-/* IRP_MJ_CLEANUP: the last handle of a file object goes. Its deletion happens here, its end later (close.c). */
+/* IRP_MJ_CLEANUP: the last handle of a file object goes. Its deletion happens here, its end later
+ * (close.c). */
 #include "memfs/memfs.h"
 
 /* Delete-on-close becomes a delete disposition, if the file may still go. */
@@ -7,22 +8,23 @@ static void apply_delete_on_close(PFILE_OBJECT file, struct memfs_scb *scb, stru
     if (!(ccb->flags & MEMFS_CCB_DELETE_ON_CLOSE))
         return;
     if (scb->stream && scb->stream->name_length) {
-        scb->stream->delete_pending = true;
+        MemfsSetIs(&scb->stream->delete_pending, true);
         return;
     }
     if (!scb->stream && scb->node->child_count)
         return;
-    ccb->link->delete_pending = true;
+    MemfsSetIs(&ccb->link->delete_pending, true);
 }
 
 static void drop_stream(struct memfs_volume *volume, struct memfs_scb *scb, struct memfs_ccb *ccb)
 {
     struct memfs_node *node = scb->node;
     ExAcquireFastMutex(&node->lock);
-    scb->stream->removed = true;
+    MemfsSetIs(&scb->stream->removed, true);
     MemfsSetTime(&node->changed, MemfsNow());
     ExReleaseFastMutex(&node->lock);
-    MemfsNotify(volume, ccb->link, scb->stream, FILE_NOTIFY_CHANGE_STREAM_NAME, FILE_ACTION_REMOVED_STREAM);
+    MemfsNotify(volume, ccb->link, scb->stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
+                FILE_ACTION_REMOVED_STREAM);
 }
 
 /* Takes the name away; false when the folder filled meanwhile. */
@@ -30,18 +32,20 @@ static bool drop_link(struct memfs_volume *volume, struct memfs_link *link)
 {
     struct memfs_node *node = link->node, *parent = link->parent;
     bool directory = MemfsIsDirectory(node), gone = false;
-    if (!parent || link->removed)
+    if (!parent || MemfsIs(&link->removed))
         return false;
-    MemfsNotify(volume, link, NULL, directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
+    MemfsNotify(volume, link, NULL,
+                directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
                 FILE_ACTION_REMOVED);
-    struct memfs_node *first = parent < node ? parent : node, *second = parent < node ? node : parent;
+    struct memfs_node *first = parent < node ? parent : node,
+                      *second = parent < node ? node : parent;
     ExAcquireFastMutex(&first->lock);
     ExAcquireFastMutex(&second->lock);
-    if (!link->removed && !(directory && node->child_count)) {
+    if (!MemfsIs(&link->removed) && !(directory && node->child_count)) {
         MemfsRemoveLink(link);
         gone = true;
     } else {
-        link->delete_pending = false;
+        MemfsSetIs(&link->delete_pending, false);
     }
     ExReleaseFastMutex(&second->lock);
     ExReleaseFastMutex(&first->lock);
@@ -49,33 +53,35 @@ static bool drop_link(struct memfs_volume *volume, struct memfs_link *link)
 }
 
 /* The name went with its last handle (or, POSIX style, with this one). */
-static void finish_delete(struct memfs_volume *volume, PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb,
-                          bool last_of_link)
+static void finish_delete(struct memfs_volume *volume, PFILE_OBJECT file, struct memfs_scb *scb,
+                          struct memfs_ccb *ccb, bool last_of_link)
 {
     struct memfs_link *link = ccb->link;
-    if (scb->stream && scb->stream->delete_pending && !scb->stream->removed && scb->handles == 0)
+    if (scb->stream && MemfsIs(&scb->stream->delete_pending) && !MemfsIs(&scb->stream->removed) &&
+        MemfsCount(&scb->handles) == 0)
         drop_stream(volume, scb, ccb);
     bool now = last_of_link || ccb->flags & MEMFS_CCB_POSIX_DELETE;
-    if (!link->delete_pending || !now)
+    if (!MemfsIs(&link->delete_pending) || !now)
         return;
     ExAcquireResourceExclusiveLite(&volume->tree, TRUE);
     MemfsReferenceLink(link);
     drop_link(volume, link);
     MemfsReleaseLink(link);
     ExReleaseResourceLite(&volume->tree);
-    if (scb->node->link_count == 0)
+    if (MemfsCount(&scb->node->link_count) == 0)
         MemfsDropDead(scb->node, scb);
 }
 
 static bool is_deleted(const struct memfs_scb *scb)
 {
-    return scb->node->link_count == 0 || (scb->stream && scb->stream->removed);
+    return MemfsCount(&scb->node->link_count) == 0 ||
+           (scb->stream && MemfsIs(&scb->stream->removed));
 }
 
 static void end_caching(PFILE_OBJECT file, struct memfs_scb *scb)
 {
     LARGE_INTEGER zero = {.QuadPart = 0};
-    bool empty = scb->handles == 0 && is_deleted(scb);
+    bool empty = MemfsCount(&scb->handles) == 0 && is_deleted(scb);
     if (empty && scb->stream) {
         ExAcquireResourceExclusiveLite(&scb->paging, TRUE);
         MemfsStore(&scb->header.FileSize, 0);
@@ -85,9 +91,9 @@ static void end_caching(PFILE_OBJECT file, struct memfs_scb *scb)
         ExReleaseResourceLite(&scb->paging);
     }
     CcUninitializeCacheMap(file, empty ? &zero : NULL, NULL);
-    /* Nobody will look for the data of a deleted file again: its section, and the file object that the section
-     * holds, need not wait for the lazy writer. */
-    if (empty && scb->sections.DataSectionObject)
+    /* Nobody will look for the data of a deleted file again: its section, and the file object that
+     * the section holds, need not wait for the lazy writer. */
+    if (empty && MemfsHasPages(scb))
         MmForceSectionClosed(&scb->sections, FALSE);
 }
 
@@ -100,8 +106,10 @@ static void note_times(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_cc
     MemfsSetTime(&scb->node->written, now);
     MemfsSetTime(&scb->node->changed, now);
     MemfsNotify(scb->volume, ccb->link, scb->stream,
-                FILE_NOTIFY_CHANGE_LAST_WRITE | (file->Flags & FO_FILE_SIZE_CHANGED ? FILE_NOTIFY_CHANGE_SIZE : 0),
-                scb->stream && scb->stream->name_length ? FILE_ACTION_MODIFIED_STREAM : FILE_ACTION_MODIFIED);
+                FILE_NOTIFY_CHANGE_LAST_WRITE |
+                    (file->Flags & FO_FILE_SIZE_CHANGED ? FILE_NOTIFY_CHANGE_SIZE : 0),
+                scb->stream && scb->stream->name_length ? FILE_ACTION_MODIFIED_STREAM
+                                                        : FILE_ACTION_MODIFIED);
 }
 
 static void clean_up_file(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb)
@@ -117,7 +125,8 @@ static void clean_up_file(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
     bool last_of_link = InterlockedDecrement(&ccb->link->handles) == 0;
-    if (!volume->dismounted && (ccb->link->delete_pending || (scb->stream && scb->stream->delete_pending)))
+    if (!MemfsIs(&volume->dismounted) && (MemfsIs(&ccb->link->delete_pending) ||
+                                          (scb->stream && MemfsIs(&scb->stream->delete_pending))))
         finish_delete(volume, file, scb, ccb, last_of_link);
     if (scb->stream)
         end_caching(file, scb);

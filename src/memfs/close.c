@@ -1,4 +1,5 @@
-/* IRP_MJ_CLOSE: the last reference on a file object is gone. It may come while the caller holds anything of ours. */
+/* IRP_MJ_CLOSE: the last reference on a file object is gone. It may come while the caller holds
+ * anything of ours. */
 #include "memfs/memfs.h"
 
 static void free_ccb(struct memfs_ccb *ccb)

@@ -6,7 +6,8 @@
 static void read_parameters(struct memfs_open *open, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
-    static GENERIC_MAPPING mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS};
+    static GENERIC_MAPPING mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE,
+                                      FILE_ALL_ACCESS};
     open->irp = irp;
     open->file = stack->FileObject;
     open->security = stack->Parameters.Create.SecurityContext;
@@ -30,7 +31,8 @@ static void resolve_maximum(struct memfs_open *open)
     bool read_only = open->link && MemfsBits(open->link->node) & FILE_ATTRIBUTE_READONLY &&
                      !MemfsIsDirectory(open->link->node);
     open->access &= ~MAXIMUM_ALLOWED;
-    open->access |= read_only ? FILE_ALL_ACCESS & ~(ACCESS_MASK)(FILE_WRITE_DATA | FILE_APPEND_DATA) : FILE_ALL_ACCESS;
+    open->access |= read_only ? FILE_ALL_ACCESS & ~(ACCESS_MASK)(FILE_WRITE_DATA | FILE_APPEND_DATA)
+                              : FILE_ALL_ACCESS;
 }
 
 static NTSTATUS check_parameters(const struct memfs_open *open)
@@ -46,7 +48,7 @@ static NTSTATUS check_parameters(const struct memfs_open *open)
     return STATUS_SUCCESS;
 }
 
-/* -- by number ---------------------------------------------------------------------------------------------------------- */
+/* -- by number --------------------------------------------------------------------------------- */
 
 static struct memfs_node *node_by_id(struct memfs_open *open)
 {
@@ -54,7 +56,8 @@ static struct memfs_node *node_by_id(struct memfs_open *open)
     const UCHAR *bytes = (const UCHAR *)name->Buffer;
     USHORT length = name->Length;
     LONGLONG id;
-    if (length == sizeof id + sizeof(WCHAR) || length == 16 + sizeof(WCHAR)) { /* "\" and the number */
+    if (length == sizeof id + sizeof(WCHAR) ||
+        length == 16 + sizeof(WCHAR)) { /* "\" and the number */
         bytes += sizeof(WCHAR);
         length -= sizeof(WCHAR);
     }
@@ -94,7 +97,7 @@ static NTSTATUS open_by_id(struct memfs_open *open)
     return status;
 }
 
-/* -- by name ------------------------------------------------------------------------------------------------------------- */
+/* -- by name ----------------------------------------------------------------------------------- */
 
 static NTSTATUS open_by_name(struct memfs_open *open)
 {
@@ -118,7 +121,8 @@ static NTSTATUS open_by_name(struct memfs_open *open)
 static bool is_volume_open(const struct memfs_open *open)
 {
     PFILE_OBJECT related = open->file->RelatedFileObject;
-    return open->file->FileName.Length == 0 && (!related || !MemfsScbOf(related) || !MemfsScbOf(related)->node);
+    return open->file->FileName.Length == 0 &&
+           (!related || !MemfsScbOf(related) || !MemfsScbOf(related)->node);
 }
 
 static NTSTATUS open_file(struct memfs_open *open)
@@ -156,5 +160,6 @@ NTSTATUS MemfsCreate(PDEVICE_OBJECT device, PIRP irp)
         MemfsReleaseNode(open.parent);
     TRACE("memfs", "create %p: %s", (void *)open.file, trace_status(status));
     FsRtlExitFileSystem();
-    return MemfsComplete(irp, status, status == STATUS_REPARSE || NT_SUCCESS(status) ? open.information : 0);
+    return MemfsComplete(irp, status,
+                         status == STATUS_REPARSE || NT_SUCCESS(status) ? open.information : 0);
 }

@@ -12,10 +12,11 @@ struct layout {
 #define AT(type, member) (ULONG) FIELD_OFFSET(type, member)
 static const struct layout layouts[] = {
     {FileDirectoryInformation, AT(FILE_DIRECTORY_INFORMATION, FileName), 0, 0, 0, 0, 0},
-    {FileFullDirectoryInformation, AT(FILE_FULL_DIR_INFORMATION, FileName), AT(FILE_FULL_DIR_INFORMATION, EaSize), 0,
-     0, 0, 0},
-    {FileBothDirectoryInformation, AT(FILE_BOTH_DIR_INFORMATION, FileName), AT(FILE_BOTH_DIR_INFORMATION, EaSize),
-     AT(FILE_BOTH_DIR_INFORMATION, ShortNameLength), 0, 0, 0},
+    {FileFullDirectoryInformation, AT(FILE_FULL_DIR_INFORMATION, FileName),
+     AT(FILE_FULL_DIR_INFORMATION, EaSize), 0, 0, 0, 0},
+    {FileBothDirectoryInformation, AT(FILE_BOTH_DIR_INFORMATION, FileName),
+     AT(FILE_BOTH_DIR_INFORMATION, EaSize), AT(FILE_BOTH_DIR_INFORMATION, ShortNameLength), 0, 0,
+     0},
     {FileIdFullDirectoryInformation, AT(FILE_ID_FULL_DIR_INFORMATION, FileName),
      AT(FILE_ID_FULL_DIR_INFORMATION, EaSize), 0, AT(FILE_ID_FULL_DIR_INFORMATION, FileId), 0, 0},
     {FileIdBothDirectoryInformation, AT(FILE_ID_BOTH_DIR_INFORMATION, FileName),
@@ -25,8 +26,10 @@ static const struct layout layouts[] = {
      AT(FILE_ID_EXTD_DIR_INFORMATION, EaSize), 0, 0, AT(FILE_ID_EXTD_DIR_INFORMATION, FileId),
      AT(FILE_ID_EXTD_DIR_INFORMATION, ReparsePointTag)},
     {FileIdExtdBothDirectoryInformation, AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, FileName),
-     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, EaSize), AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ShortNameLength), 0,
-     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, FileId), AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ReparsePointTag)},
+     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, EaSize),
+     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ShortNameLength), 0,
+     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, FileId),
+     AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ReparsePointTag)},
     {FileNamesInformation, AT(FILE_NAMES_INFORMATION, FileName), 0, 0, 0, 0, 0},
 };
 
@@ -46,7 +49,7 @@ static const struct layout *layout_of(FILE_INFORMATION_CLASS kind, bool ntfs)
     return NULL;
 }
 
-/* -- where the enumeration stands ------------------------------------------------------------------------------------------- */
+/* -- where the enumeration stands -------------------------------------------------------------- */
 
 static struct memfs_link *next_by_sequence(struct memfs_node *folder, ULONG after)
 {
@@ -65,7 +68,8 @@ static struct memfs_link *after_position(struct listing *listing)
     struct memfs_ccb *ccb = listing->ccb;
     if (!folder->store->ntfs)
         return next_by_sequence(folder, ccb->last_sequence);
-    ULONG index = ccb->last ? MemfsChildAfter(folder, ccb->last, ccb->last_length, ccb->last_exact) : 0;
+    ULONG index =
+        ccb->last ? MemfsChildAfter(folder, ccb->last, ccb->last_length, ccb->last_exact) : 0;
     return index < folder->child_count ? folder->children[index] : NULL;
 }
 
@@ -79,7 +83,7 @@ static void set_position(struct memfs_ccb *ccb, const struct memfs_link *link)
     ccb->last_sequence = link ? link->sequence : 0;
 }
 
-/* -- what matches ------------------------------------------------------------------------------------------------------------ */
+/* -- what matches ------------------------------------------------------------------------------ */
 
 static bool is_everything(const UNICODE_STRING *pattern)
 {
@@ -89,7 +93,8 @@ static bool is_everything(const UNICODE_STRING *pattern)
 static bool matches(struct memfs_ccb *ccb, const WCHAR *name, USHORT bytes)
 {
     UNICODE_STRING text = {bytes, bytes, (PWCH)name};
-    return is_everything(&ccb->pattern) || FsRtlIsNameInExpression(&ccb->pattern, &text, TRUE, NULL);
+    return is_everything(&ccb->pattern) ||
+           FsRtlIsNameInExpression(&ccb->pattern, &text, TRUE, NULL);
 }
 
 static bool link_matches(struct memfs_ccb *ccb, const struct memfs_link *link)
@@ -109,7 +114,7 @@ static void keep_pattern(struct memfs_ccb *ccb, const UNICODE_STRING *pattern)
         ccb->pattern.Buffer[i] = MemfsUpcase(ccb->pattern.Buffer[i]);
 }
 
-/* -- entries ----------------------------------------------------------------------------------------------------------------- */
+/* -- entries ----------------------------------------------------------------------------------- */
 
 static void fill_sizes(struct memfs_node *node, PFILE_DIRECTORY_INFORMATION info)
 {
@@ -126,7 +131,8 @@ static void fill_sizes(struct memfs_node *node, PFILE_DIRECTORY_INFORMATION info
     ExReleaseFastMutex(&node->lock);
 }
 
-static void fill(struct listing *listing, UCHAR *entry, struct memfs_node *node, const struct memfs_link *link)
+static void fill(struct listing *listing, UCHAR *entry, struct memfs_node *node,
+                 const struct memfs_link *link)
 {
     const struct layout *layout = listing->layout;
     if (layout->kind == FileNamesInformation)
@@ -138,7 +144,8 @@ static void fill(struct listing *listing, UCHAR *entry, struct memfs_node *node,
     info->ChangeTime.QuadPart = node->store->ntfs ? MemfsTime(&node->changed) : 0;
     fill_sizes(node, info);
     if (layout->ea)
-        *(ULONG *)(entry + layout->ea) = MemfsReparseTag(node) && !layout->tag ? MemfsReparseTag(node) : node->ea_length;
+        *(ULONG *)(entry + layout->ea) =
+            MemfsReparseTag(node) && !layout->tag ? MemfsReparseTag(node) : node->ea_length;
     if (layout->tag)
         *(ULONG *)(entry + layout->tag) = MemfsReparseTag(node);
     if (layout->id)
@@ -152,8 +159,8 @@ static void fill(struct listing *listing, UCHAR *entry, struct memfs_node *node,
 }
 
 /* STATUS_BUFFER_OVERFLOW: the first entry, cut. STATUS_BUFFER_TOO_SMALL: no room for one more. */
-static NTSTATUS put(struct listing *listing, struct memfs_node *node, const struct memfs_link *link, const WCHAR *name,
-                    USHORT bytes)
+static NTSTATUS put(struct listing *listing, struct memfs_node *node, const struct memfs_link *link,
+                    const WCHAR *name, USHORT bytes)
 {
     const struct layout *layout = listing->layout;
     ULONG at = (listing->used + 7) & ~7u, left = at < listing->room ? listing->room - at : 0;
@@ -188,7 +195,8 @@ static NTSTATUS put_dots(struct listing *listing, bool single)
     for (; ccb->position < 2; ccb->position++) {
         USHORT bytes = (USHORT)((ccb->position + 1) * (LONG)sizeof(WCHAR));
         struct memfs_link *own = folder->links;
-        struct memfs_node *shown = ccb->position == 0 || !own || !own->parent ? folder : own->parent;
+        struct memfs_node *shown =
+            ccb->position == 0 || !own || !own->parent ? folder : own->parent;
         if (!matches(ccb, dots, bytes))
             continue;
         NTSTATUS status = put(listing, shown, NULL, dots, bytes);
@@ -241,7 +249,8 @@ static NTSTATUS list(struct listing *listing, UCHAR flags)
     return status == STATUS_SUCCESS ? STATUS_NO_MORE_FILES : STATUS_BUFFER_OVERFLOW;
 }
 
-static NTSTATUS query_directory(PIRP irp, struct memfs_scb *scb, struct memfs_ccb *ccb, ULONG_PTR *done)
+static NTSTATUS query_directory(PIRP irp, struct memfs_scb *scb, struct memfs_ccb *ccb,
+                                ULONG_PTR *done)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     struct listing listing = {.scb = scb,
@@ -249,12 +258,13 @@ static NTSTATUS query_directory(PIRP irp, struct memfs_scb *scb, struct memfs_cc
                               .buffer = MemfsBuffer(irp),
                               .room = stack->Parameters.QueryDirectory.Length,
                               .last = MAXULONG};
-    listing.layout = layout_of(stack->Parameters.QueryDirectory.FileInformationClass, scb->volume->store->ntfs);
+    listing.layout =
+        layout_of(stack->Parameters.QueryDirectory.FileInformationClass, scb->volume->store->ntfs);
     if (!listing.layout)
         return STATUS_INVALID_INFO_CLASS;
     if (!listing.buffer)
         return STATUS_INVALID_USER_BUFFER;
-    if (scb->node->link_count == 0 || ccb->link->delete_pending)
+    if (MemfsCount(&scb->node->link_count) == 0 || MemfsIs(&ccb->link->delete_pending))
         return STATUS_DELETE_PENDING;
     bool first = !(ccb->flags & MEMFS_CCB_STARTED);
     if (first)
@@ -273,13 +283,13 @@ static NTSTATUS query_directory(PIRP irp, struct memfs_scb *scb, struct memfs_cc
     return status;
 }
 
-/* -- notification ------------------------------------------------------------------------------------------------------------ */
+/* -- notification ------------------------------------------------------------------------------ */
 
 static NTSTATUS watch(PIRP irp, struct memfs_scb *scb, struct memfs_ccb *ccb)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     struct memfs_volume *volume = scb->volume;
-    if (scb->node->link_count == 0 || ccb->link->delete_pending)
+    if (MemfsCount(&scb->node->link_count) == 0 || MemfsIs(&ccb->link->delete_pending))
         return STATUS_DELETE_PENDING;
     if (!ccb->watched.Buffer) {
         ExAcquireResourceSharedLite(&volume->tree, TRUE);
@@ -290,15 +300,17 @@ static NTSTATUS watch(PIRP irp, struct memfs_scb *scb, struct memfs_ccb *ccb)
     }
     FsRtlNotifyFullChangeDirectory(volume->notify, &volume->watchers, ccb, (PSTRING)&ccb->watched,
                                    (stack->Flags & SL_WATCH_TREE) != 0, FALSE,
-                                   stack->Parameters.NotifyDirectory.CompletionFilter, irp, NULL, NULL);
+                                   stack->Parameters.NotifyDirectory.CompletionFilter, irp, NULL,
+                                   NULL);
     return STATUS_PENDING;
 }
 
-void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link, const struct memfs_stream *stream, ULONG filter,
-                 ULONG action)
+void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
+                 const struct memfs_stream *stream, ULONG filter, ULONG action)
 {
     UNICODE_STRING path;
-    if (__atomic_load_n(&volume->watchers.Flink, __ATOMIC_RELAXED) == &volume->watchers || !link || !link->parent)
+    if (__atomic_load_n(&volume->watchers.Flink, __ATOMIC_RELAXED) == &volume->watchers || !link ||
+        !link->parent)
         return;
     bool named = stream && stream->name_length;
     ExAcquireResourceSharedLite(&volume->tree, TRUE);
@@ -307,13 +319,15 @@ void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link, const str
     ExReleaseResourceLite(&volume->tree);
     if (!NT_SUCCESS(status))
         return;
-    UNICODE_STRING name = {named ? stream->name_length : 0, named ? stream->name_length : 0, named ? stream->name : NULL};
-    FsRtlNotifyFullReportChange(volume->notify, &volume->watchers, (PSTRING)&path, (USHORT)(path.Length - length),
-                                named ? (PSTRING)&name : NULL, NULL, filter, action, NULL);
+    UNICODE_STRING name = {named ? stream->name_length : 0, named ? stream->name_length : 0,
+                           named ? stream->name : NULL};
+    FsRtlNotifyFullReportChange(volume->notify, &volume->watchers, (PSTRING)&path,
+                                (USHORT)(path.Length - length), named ? (PSTRING)&name : NULL, NULL,
+                                filter, action, NULL);
     ExFreePoolWithTag(path.Buffer, MEMFS_TAG);
 }
 
-/* -- the request ------------------------------------------------------------------------------------------------------------- */
+/* -- the request ------------------------------------------------------------------------------- */
 
 NTSTATUS MemfsDirectoryControl(PDEVICE_OBJECT device, PIRP irp)
 {
@@ -323,7 +337,7 @@ NTSTATUS MemfsDirectoryControl(PDEVICE_OBJECT device, PIRP irp)
     ULONG_PTR done = 0;
     if (!scb || !scb->node || scb->stream || !file->FsContext2)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
     FsRtlEnterFileSystem();
@@ -334,5 +348,6 @@ NTSTATUS MemfsDirectoryControl(PDEVICE_OBJECT device, PIRP irp)
         status = watch(irp, scb, MemfsCcbOf(file));
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();
-    return status == STATUS_PENDING ? status : MemfsComplete(irp, status, NT_ERROR(status) ? 0 : done);
+    return status == STATUS_PENDING ? status
+                                    : MemfsComplete(irp, status, NT_ERROR(status) ? 0 : done);
 }

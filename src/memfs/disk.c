@@ -17,7 +17,7 @@ struct memfs_completions {
 
 enum { DEFAULT_SIZE = 1 << 30 };
 
-/* -- stores ------------------------------------------------------------------------------------------------------- */
+/* -- stores ------------------------------------------------------------------------------------ */
 
 static void set_label(struct memfs_store *store, const char *label)
 {
@@ -40,7 +40,8 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     set_label(store, options->label);
     store->options.label = NULL;
     ExInitializeFastMutex(&store->ids_lock);
-    store->root = MemfsCreateNode(store, FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM);
+    store->root = MemfsCreateNode(store, FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_HIDDEN |
+                                             FILE_ATTRIBUTE_SYSTEM);
     struct memfs_link *link = sim_alloc(sizeof *link);
     link->references = 1;
     link->node = store->root;
@@ -52,9 +53,13 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     return store;
 }
 
-void MemfsReferenceStore(struct memfs_store *store) { InterlockedIncrement(&store->references); }
+void MemfsReferenceStore(struct memfs_store *store)
+{
+    InterlockedIncrement(&store->references);
+}
 
-/* Children before their directory, without recursion: a leaf goes, then its parent is looked at again. */
+/* Children before their directory, without recursion: a leaf goes, then its parent is looked at
+ * again. */
 static void delete_tree(struct memfs_node *root)
 {
     struct memfs_node *at = root;
@@ -96,7 +101,7 @@ struct memfs_store *MemfsStoreOf(PDEVICE_OBJECT disk)
     return store;
 }
 
-/* -- completion ------------------------------------------------------------------------------------------------------ */
+/* -- completion -------------------------------------------------------------------------------- */
 
 static PIRP take_irp(struct memfs_completions *completions)
 {
@@ -138,12 +143,14 @@ static NTSTATUS start_completions(struct memfs_store *store)
     KeInitializeSpinLock(&completions->lock);
     InitializeListHead(&completions->irps);
     KeInitializeSemaphore(&completions->count, 0, MAXLONG);
-    NTSTATUS status = PsCreateSystemThread(&thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, complete_later, completions);
+    NTSTATUS status = PsCreateSystemThread(&thread, THREAD_ALL_ACCESS, NULL, NULL, NULL,
+                                           complete_later, completions);
     if (!NT_SUCCESS(status)) {
         sim_free(completions);
         return status;
     }
-    status = ObReferenceObjectByHandle(thread, THREAD_ALL_ACCESS, NULL, KernelMode, &completions->thread, NULL);
+    status = ObReferenceObjectByHandle(thread, THREAD_ALL_ACCESS, NULL, KernelMode,
+                                       &completions->thread, NULL);
     ZwClose(thread);
     store->completions = completions;
     return status;
@@ -162,7 +169,8 @@ static void stop_completions(struct memfs_store *store)
     sim_free(completions);
 }
 
-NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS status, ULONG_PTR information)
+NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS status,
+                               ULONG_PTR information)
 {
     enum fltsim_completion how = store->options.completion;
     if (how == FLTSIM_COMPLETE_CHOICE)
@@ -182,7 +190,7 @@ NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS sta
     return STATUS_PENDING;
 }
 
-/* -- the device ------------------------------------------------------------------------------------------------------------ */
+/* -- the device -------------------------------------------------------------------------------- */
 
 static void name_of(LONG number, WCHAR *buffer, PUNICODE_STRING name)
 {
@@ -205,8 +213,8 @@ NTSTATUS MemfsCreateDisk(const struct fltsim_volume_options *options, PDEVICE_OB
         options = &defaults;
     ULONG traits = FILE_DEVICE_SECURE_OPEN | (options->removable ? FILE_REMOVABLE_MEDIA : 0) |
                    (options->read_only ? FILE_READ_ONLY_DEVICE : 0);
-    NTSTATUS status = IoCreateDevice(memfs->disk_driver, sizeof(struct memfs_control), &name, FILE_DEVICE_DISK, traits,
-                                     FALSE, disk);
+    NTSTATUS status = IoCreateDevice(memfs->disk_driver, sizeof(struct memfs_control), &name,
+                                     FILE_DEVICE_DISK, traits, FALSE, disk);
     if (!NT_SUCCESS(status))
         return status;
     struct memfs_control *extension = (*disk)->DeviceExtension;
@@ -239,7 +247,7 @@ const struct fltsim_volume_options *MemfsDiskOptions(PDEVICE_OBJECT disk)
     return store ? &store->options : NULL;
 }
 
-/* -- what a disk is asked ------------------------------------------------------------------------------------------------------ */
+/* -- what a disk is asked ---------------------------------------------------------------------- */
 
 static NTSTATUS device_name(PDEVICE_OBJECT device, PVOID buffer, ULONG room, ULONG_PTR *done)
 {

@@ -1,19 +1,22 @@
-/* The seam between the simulated machine and the bottom of a volume's stack: the disk and what it holds. */
+/* The seam between the simulated machine and the bottom of a volume's stack: the disk and what it
+ * holds. */
 #ifndef FLTSIM_MEMFS_DISK_H
 #define FLTSIM_MEMFS_DISK_H
 
 #include <fltsim/fltsim.h>
 
-/* A disk device "\Device\HarddiskVolume<N>" with an empty file system of that kind on it; nothing is mounted yet. The
- * options are copied. N counts from 1 in each machine. The caller's device lives until MemfsDeleteDisk. */
+/* A disk device "\Device\HarddiskVolume<N>" with an empty file system of that kind on it; nothing
+ * is mounted yet. The options are copied. N counts from 1 in each machine. The caller's device
+ * lives until MemfsDeleteDisk. */
 NTSTATUS MemfsCreateDisk(const struct fltsim_volume_options *options, PDEVICE_OBJECT *disk);
-/* After the volume on it was dismounted: deletes the device and frees what it held (when the last file object of a
- * forced dismount is gone, at the latest). */
+/* After the volume on it was dismounted: deletes the device and frees what it held (when the last
+ * file object of a forced dismount is gone, at the latest). */
 void MemfsDeleteDisk(PDEVICE_OBJECT disk);
 
-/* What ejecting does: flushes nothing, forgets every file that nobody has open, and fails every later request on files
- * that are open with STATUS_VOLUME_DISMOUNTED; their clean-ups and closes still succeed. The volume's device goes with
- * the last of them. `device`: the disk, or any device of the volume's stack. Nothing mounted: does nothing. */
+/* What ejecting does: flushes nothing, forgets every file that nobody has open, and fails every
+ * later request on files that are open with STATUS_VOLUME_DISMOUNTED; their clean-ups and closes
+ * still succeed. The volume's device goes with the last of them. `device`: the disk, or any device
+ * of the volume's stack. Nothing mounted: does nothing. */
 void MemfsEject(PDEVICE_OBJECT device);
 /* An orderly dismount, as at shutdown: writes cached data back first, then as MemfsEject. */
 void MemfsDismount(PDEVICE_OBJECT device);
@@ -21,7 +24,8 @@ void MemfsDismount(PDEVICE_OBJECT device);
 /* Drops the stream control blocks and cached data that nobody has open, as memory pressure does. */
 void MemfsTrim(PDEVICE_OBJECT device);
 
-/* What to put before a file's path for programs: the drive letter and label that the options asked for. */
+/* What to put before a file's path for programs: the drive letter and label that the options asked
+ * for. */
 const struct fltsim_volume_options *MemfsDiskOptions(PDEVICE_OBJECT disk);
 
 #endif

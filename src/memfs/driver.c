@@ -54,14 +54,14 @@ static UNICODE_STRING text(const WCHAR *units)
     return string;
 }
 
-/* -- entries of the three drivers -------------------------------------------------------------------------------------- */
+/* -- entries of the three drivers -------------------------------------------------------------- */
 
 static NTSTATUS file_system_entry(PDRIVER_OBJECT driver, const WCHAR *device_name, bool ntfs)
 {
     UNICODE_STRING name = text(device_name);
     PDEVICE_OBJECT device;
-    NTSTATUS status = IoCreateDevice(driver, sizeof(struct memfs_control), &name, FILE_DEVICE_DISK_FILE_SYSTEM, 0,
-                                     FALSE, &device);
+    NTSTATUS status = IoCreateDevice(driver, sizeof(struct memfs_control), &name,
+                                     FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &device);
     if (!NT_SUCCESS(status))
         return status;
     struct memfs_control *control = device->DeviceExtension;
@@ -93,9 +93,10 @@ static NTSTATUS disk_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     return STATUS_SUCCESS;
 }
 
-/* -- the room -------------------------------------------------------------------------------------------------------------- */
+/* -- the room ---------------------------------------------------------------------------------- */
 
-static bool load(const WCHAR *name, const WCHAR *service, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *driver)
+static bool load(const WCHAR *name, const WCHAR *service, PDRIVER_INITIALIZE entry,
+                 PDRIVER_OBJECT *driver)
 {
     UNICODE_STRING driver_name = text(name), service_name = text(service);
     NTSTATUS status = IopCreateDriverObject(&driver_name, &service_name, entry, driver);
@@ -110,12 +111,12 @@ bool MemfspStart(void)
     ExInitializeFastMutex(&memfs->lock);
     InitializeListHead(&memfs->volumes);
     MemfsFillFastIo(&memfs->fast_io, true);
-    return load((const WCHAR *)u"\\Driver\\volmgr", (const WCHAR *)MEMFS_SERVICES u"volmgr", disk_entry,
-                &memfs->disk_driver) &&
-           load((const WCHAR *)u"\\FileSystem\\fastfat", (const WCHAR *)MEMFS_SERVICES u"fastfat", fat_entry,
-                &memfs->drivers[1]) &&
-           load((const WCHAR *)u"\\FileSystem\\Ntfs", (const WCHAR *)MEMFS_SERVICES u"Ntfs", ntfs_entry,
-                &memfs->drivers[0]);
+    return load((const WCHAR *)u"\\Driver\\volmgr", (const WCHAR *)MEMFS_SERVICES u"volmgr",
+                disk_entry, &memfs->disk_driver) &&
+           load((const WCHAR *)u"\\FileSystem\\fastfat", (const WCHAR *)MEMFS_SERVICES u"fastfat",
+                fat_entry, &memfs->drivers[1]) &&
+           load((const WCHAR *)u"\\FileSystem\\Ntfs", (const WCHAR *)MEMFS_SERVICES u"Ntfs",
+                ntfs_entry, &memfs->drivers[0]);
 }
 
 /* No unload routine: file system drivers do not unload. Their objects go with the machine. */

@@ -5,12 +5,19 @@
 
 static ULONG size_of(const FILE_FULL_EA_INFORMATION *ea)
 {
-    return (ULONG)FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u + ea->EaValueLength;
+    return (ULONG)FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u +
+           ea->EaValueLength;
 }
 
-static ULONG round4(ULONG size) { return (size + 3) & ~3u; }
+static ULONG round4(ULONG size)
+{
+    return (size + 3) & ~3u;
+}
 
-static CHAR upper(CHAR c) { return c >= 'a' && c <= 'z' ? (CHAR)(c - 32) : c; }
+static CHAR upper(CHAR c)
+{
+    return c >= 'a' && c <= 'z' ? (CHAR)(c - 32) : c;
+}
 
 static bool same_name(const FILE_FULL_EA_INFORMATION *ea, const CHAR *name, UCHAR length)
 {
@@ -91,7 +98,7 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
     return status;
 }
 
-/* -- asking --------------------------------------------------------------------------------------------------------------- */
+/* -- asking ------------------------------------------------------------------------------------ */
 
 struct query {
     UCHAR *buffer;
@@ -113,10 +120,12 @@ static NTSTATUS put(struct query *query, const FILE_FULL_EA_INFORMATION *ea, ULO
 }
 
 /* Those asked for by name; one that is not there comes with an empty value. */
-static NTSTATUS query_named(struct memfs_node *node, struct query *query, const FILE_GET_EA_INFORMATION *names)
+static NTSTATUS query_named(struct memfs_node *node, struct query *query,
+                            const FILE_GET_EA_INFORMATION *names)
 {
     NTSTATUS status = STATUS_SUCCESS;
-    for (; NT_SUCCESS(status); names = (const VOID *)((const UCHAR *)names + names->NextEntryOffset)) {
+    for (; NT_SUCCESS(status);
+         names = (const VOID *)((const UCHAR *)names + names->NextEntryOffset)) {
         const FILE_FULL_EA_INFORMATION *ea = find(node, names->EaName, names->EaNameLength);
         UCHAR empty[sizeof(FILE_FULL_EA_INFORMATION) + 256] = {0};
         FILE_FULL_EA_INFORMATION *absent = (PVOID)empty;
@@ -129,7 +138,8 @@ static NTSTATUS query_named(struct memfs_node *node, struct query *query, const 
     return status;
 }
 
-static NTSTATUS query_rest(struct memfs_node *node, struct query *query, struct memfs_ccb *ccb, bool single)
+static NTSTATUS query_rest(struct memfs_node *node, struct query *query, struct memfs_ccb *ccb,
+                           bool single)
 {
     NTSTATUS status = STATUS_SUCCESS;
     ULONG index = 0;
@@ -154,12 +164,13 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     PFILE_OBJECT file = stack->FileObject;
     struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
-    struct query query = {.buffer = MemfsBuffer(irp), .room = stack->Parameters.QueryEa.Length, .last = MAXULONG};
+    struct query query = {
+        .buffer = MemfsBuffer(irp), .room = stack->Parameters.QueryEa.Length, .last = MAXULONG};
     if (!scb || !scb->node || !file->FsContext2)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (!scb->volume->store->ntfs)
         return MemfsComplete(irp, STATUS_EAS_NOT_SUPPORTED, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     if (!query.buffer && query.room)
         return MemfsComplete(irp, STATUS_INVALID_USER_BUFFER, 0);
@@ -174,7 +185,8 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
         if (stack->Flags & SL_RESTART_SCAN)
             ccb->ea_index = 0;
         if (stack->Flags & SL_INDEX_SPECIFIED)
-            ccb->ea_index = stack->Parameters.QueryEa.EaIndex ? stack->Parameters.QueryEa.EaIndex - 1 : 0;
+            ccb->ea_index =
+                stack->Parameters.QueryEa.EaIndex ? stack->Parameters.QueryEa.EaIndex - 1 : 0;
         status = query_rest(scb->node, &query, ccb, (stack->Flags & SL_RETURN_SINGLE_ENTRY) != 0);
     }
     ExReleaseFastMutex(&scb->node->lock);
@@ -194,7 +206,7 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (!scb->volume->store->ntfs)
         return MemfsComplete(irp, STATUS_EAS_NOT_SUPPORTED, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     if (MemfsIsReadOnly(scb->volume))
         return MemfsComplete(irp, STATUS_MEDIA_WRITE_PROTECTED, 0);
@@ -203,7 +215,8 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
     NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length, &bad);
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status))
-        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA, FILE_ACTION_MODIFIED);
+        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA,
+                    FILE_ACTION_MODIFIED);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_SUCCESS(status) ? 0 : bad);
 }

@@ -1,9 +1,12 @@
 /* Fast I/O, and what the cache manager calls back. */
 #include "memfs/memfs.h"
 
-NTSTATUS MemfsExceptionStatus(NTSTATUS code) { return FsRtlIsNtstatusExpected(code) ? code : STATUS_UNEXPECTED_IO_ERROR; }
+NTSTATUS MemfsExceptionStatus(NTSTATUS code)
+{
+    return FsRtlIsNtstatusExpected(code) ? code : STATUS_UNEXPECTED_IO_ERROR;
+}
 
-/* -- the cache manager's locks ------------------------------------------------------------------------------------ */
+/* -- the cache manager's locks ----------------------------------------------------------------- */
 
 static BOOLEAN acquire_for_lazy_write(PVOID context, BOOLEAN wait)
 {
@@ -39,45 +42,52 @@ void MemfsStartCaching(struct memfs_scb *scb, PFILE_OBJECT file)
     CcInitializeCacheMap(file, &sizes, FALSE, &MemfsCacheCallbacks, scb);
 }
 
-/* -- reading and writing --------------------------------------------------------------------------------------------- */
+/* -- reading and writing ----------------------------------------------------------------------- */
 
-static bool may_read(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG offset, ULONG length, ULONG key)
+static bool may_read(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG offset, ULONG length,
+                     ULONG key)
 {
     LARGE_INTEGER at = {.QuadPart = offset}, count = {.QuadPart = length};
-    return !scb->locks || FsRtlFastCheckLockForRead(scb->locks, &at, &count, key, file, IoGetCurrentProcess());
+    return !scb->locks ||
+           FsRtlFastCheckLockForRead(scb->locks, &at, &count, key, file, IoGetCurrentProcess());
 }
 
-static BOOLEAN check_if_possible(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, BOOLEAN wait, ULONG key,
-                                 BOOLEAN reading, PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
+static BOOLEAN check_if_possible(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
+                                 BOOLEAN wait, ULONG key, BOOLEAN reading, PIO_STATUS_BLOCK iosb,
+                                 PDEVICE_OBJECT device)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     LARGE_INTEGER count = {.QuadPart = length};
-    if (!scb->stream || scb->volume->dismounted)
+    if (!scb->stream || MemfsIs(&scb->volume->dismounted))
         return FALSE;
     if (!scb->locks)
         return reading || !MemfsIsReadOnly(scb->volume);
     if (reading)
-        return FsRtlFastCheckLockForRead(scb->locks, offset, &count, key, file, IoGetCurrentProcess());
+        return FsRtlFastCheckLockForRead(scb->locks, offset, &count, key, file,
+                                         IoGetCurrentProcess());
     return !MemfsIsReadOnly(scb->volume) &&
            FsRtlFastCheckLockForWrite(scb->locks, offset, &count, key, file, IoGetCurrentProcess());
 }
 
-/* Pages that are there are copied without more ado; for others the cache manager raises what paging them in says. */
-static BOOLEAN copy(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, PVOID buffer, PIO_STATUS_BLOCK iosb)
+/* Pages that are there are copied without more ado; for others the cache manager raises what paging
+ * them in says. */
+static BOOLEAN copy(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, PVOID buffer,
+                    PIO_STATUS_BLOCK iosb)
 {
     if (CcCopyRead(file, offset, length, FALSE, buffer, iosb))
         return TRUE;
     volatile BOOLEAN done = FALSE;
     __try {
         done = CcCopyRead(file, offset, length, TRUE, buffer, iosb);
-    } __except (FsRtlIsNtstatusExpected(GetExceptionCode()) ? EXCEPTION_EXECUTE_HANDLER : EXCEPTION_CONTINUE_SEARCH) {
+    } __except (FsRtlIsNtstatusExpected(GetExceptionCode()) ? EXCEPTION_EXECUTE_HANDLER
+                                                            : EXCEPTION_CONTINUE_SEARCH) {
         done = FALSE;
     }
     return done;
 }
 
-static BOOLEAN fast_read(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, BOOLEAN wait, ULONG key, PVOID buffer,
-                         PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
+static BOOLEAN fast_read(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, BOOLEAN wait,
+                         ULONG key, PVOID buffer, PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     BOOLEAN done = FALSE;
@@ -90,7 +100,8 @@ static BOOLEAN fast_read(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);
     LONGLONG size = MemfsLoad(&scb->header.FileSize);
-    if (!file->PrivateCacheMap || scb->volume->dismounted || !may_read(scb, file, offset->QuadPart, length, key)) {
+    if (!file->PrivateCacheMap || MemfsIs(&scb->volume->dismounted) ||
+        !may_read(scb, file, offset->QuadPart, length, key)) {
         done = FALSE;
     } else if (offset->QuadPart >= size) {
         iosb->Status = STATUS_END_OF_FILE;
@@ -112,17 +123,20 @@ static BOOLEAN fast_read(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
     return done;
 }
 
-static bool can_write_here(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG offset, ULONG length, ULONG key)
+static bool can_write_here(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG offset, ULONG length,
+                           ULONG key)
 {
     LARGE_INTEGER at = {.QuadPart = offset}, count = {.QuadPart = length};
-    return file->PrivateCacheMap && !scb->volume->dismounted && !MemfsIsReadOnly(scb->volume) &&
+    return file->PrivateCacheMap && !MemfsIs(&scb->volume->dismounted) &&
+           !MemfsIsReadOnly(scb->volume) &&
            offset + (LONGLONG)length <= MemfsLoad(&scb->header.ValidDataLength) &&
-           (!scb->locks || FsRtlFastCheckLockForWrite(scb->locks, &at, &count, key, file, IoGetCurrentProcess()));
+           (!scb->locks ||
+            FsRtlFastCheckLockForWrite(scb->locks, &at, &count, key, file, IoGetCurrentProcess()));
 }
 
 /* Only what stays inside of the valid data; everything else is the IRP's business. */
-static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, BOOLEAN wait, ULONG key,
-                          PVOID buffer, PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
+static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, BOOLEAN wait,
+                          ULONG key, PVOID buffer, PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     BOOLEAN done = FALSE;
@@ -151,12 +165,12 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
     return done;
 }
 
-/* -- asking ------------------------------------------------------------------------------------------------------------- */
+/* -- asking ------------------------------------------------------------------------------------ */
 
 static struct memfs_scb *lock_for_query(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = file->FsContext2 ? MemfsScbOf(file) : NULL;
-    if (!scb || !scb->node || scb->volume->dismounted)
+    if (!scb || !scb->node || MemfsIs(&scb->volume->dismounted))
         return NULL;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);
@@ -172,8 +186,8 @@ static BOOLEAN answer(struct memfs_scb *scb, PIO_STATUS_BLOCK iosb, ULONG_PTR si
     return TRUE;
 }
 
-static BOOLEAN query_basic(PFILE_OBJECT file, BOOLEAN wait, PFILE_BASIC_INFORMATION buffer, PIO_STATUS_BLOCK iosb,
-                           PDEVICE_OBJECT device)
+static BOOLEAN query_basic(PFILE_OBJECT file, BOOLEAN wait, PFILE_BASIC_INFORMATION buffer,
+                           PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
 {
     struct memfs_scb *scb = lock_for_query(file);
     if (!scb)
@@ -203,7 +217,7 @@ static BOOLEAN query_network(PFILE_OBJECT file, BOOLEAN wait, PFILE_NETWORK_OPEN
     return answer(scb, iosb, sizeof *buffer);
 }
 
-/* -- locks of sections, flushes and the modified page writer --------------------------------------------------------------- */
+/* -- locks of sections, flushes and the modified page writer ----------------------------------- */
 
 static VOID acquire_for_section(PFILE_OBJECT file)
 {
@@ -211,7 +225,10 @@ static VOID acquire_for_section(PFILE_OBJECT file)
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
 }
 
-static VOID release_for_section(PFILE_OBJECT file) { ExReleaseResourceLite(&MemfsScbOf(file)->main); }
+static VOID release_for_section(PFILE_OBJECT file)
+{
+    ExReleaseResourceLite(&MemfsScbOf(file)->main);
+}
 
 static NTSTATUS acquire_for_mod_write(PFILE_OBJECT file, PLARGE_INTEGER end, PERESOURCE *resource,
                                       PDEVICE_OBJECT device)

@@ -11,7 +11,7 @@ struct query {
     ULONG room, used;
 };
 
-/* -- pieces -------------------------------------------------------------------------------------------------------------- */
+/* -- pieces ------------------------------------------------------------------------------------ */
 
 ULONG MemfsAttributes(const struct memfs_node *node, const struct memfs_stream *stream)
 {
@@ -25,7 +25,10 @@ ULONG MemfsAttributes(const struct memfs_node *node, const struct memfs_stream *
     return attributes ? attributes : FILE_ATTRIBUTE_NORMAL;
 }
 
-ULONG MemfsReparseTag(const struct memfs_node *node) { return node->reparse ? node->reparse->ReparseTag : 0; }
+ULONG MemfsReparseTag(const struct memfs_node *node)
+{
+    return node->reparse ? node->reparse->ReparseTag : 0;
+}
 
 void MemfsFillBasic(struct memfs_node *node, PFILE_BASIC_INFORMATION info)
 {
@@ -39,8 +42,8 @@ void MemfsFillBasic(struct memfs_node *node, PFILE_BASIC_INFORMATION info)
 static bool is_deleting(const struct memfs_scb *scb, const struct memfs_ccb *ccb)
 {
     if (scb->stream && scb->stream->name_length)
-        return scb->stream->delete_pending;
-    return ccb->link->delete_pending || ccb->link->removed;
+        return MemfsIs(&scb->stream->delete_pending);
+    return MemfsIs(&ccb->link->delete_pending) || MemfsIs(&ccb->link->removed);
 }
 
 void MemfsFillStandard(struct memfs_scb *scb, PFILE_OBJECT file, PFILE_STANDARD_INFORMATION info)
@@ -52,7 +55,7 @@ void MemfsFillStandard(struct memfs_scb *scb, PFILE_OBJECT file, PFILE_STANDARD_
         info->AllocationSize.QuadPart = MemfsDataBytes(scb->stream);
     info->EndOfFile.QuadPart = scb->stream ? MemfsLoad(&scb->header.FileSize) : 0;
     info->DeletePending = is_deleting(scb, ccb);
-    if (info->DeletePending && ccb->link->delete_pending && !ccb->link->removed)
+    if (info->DeletePending && MemfsIs(&ccb->link->delete_pending) && !MemfsIs(&ccb->link->removed))
         links--;
     info->NumberOfLinks = (ULONG)(links > 0 ? links : 0);
     info->Directory = !scb->stream;
@@ -71,7 +74,7 @@ void MemfsFillNetwork(struct memfs_scb *scb, PFILE_NETWORK_OPEN_INFORMATION info
     info->FileAttributes = MemfsAttributes(scb->node, scb->stream);
 }
 
-/* -- answers of a fixed size ------------------------------------------------------------------------------------------------ */
+/* -- answers of a fixed size ------------------------------------------------------------------- */
 
 static PVOID take(struct query *query, ULONG size)
 {
@@ -152,7 +155,8 @@ static NTSTATUS query_compression(struct query *query)
     PFILE_COMPRESSION_INFORMATION info = take(query, sizeof *info);
     if (!info)
         return STATUS_INFO_LENGTH_MISMATCH;
-    info->CompressedFileSize.QuadPart = query->scb->stream ? MemfsLoad(&query->scb->header.AllocationSize) : 0;
+    info->CompressedFileSize.QuadPart =
+        query->scb->stream ? MemfsLoad(&query->scb->header.AllocationSize) : 0;
     return STATUS_SUCCESS;
 }
 
@@ -204,7 +208,7 @@ static NTSTATUS query_case(struct query *query)
     return info ? STATUS_SUCCESS : STATUS_INFO_LENGTH_MISMATCH;
 }
 
-/* -- names ----------------------------------------------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 static NTSTATUS put_name(struct query *query, ULONG offset, const WCHAR *text, USHORT bytes)
 {
@@ -223,7 +227,8 @@ static NTSTATUS query_path(struct query *query, ULONG offset, bool normalized)
 {
     UNICODE_STRING path;
     struct memfs_volume *volume = query->scb->volume;
-    bool last_short = !normalized && query->ccb->flags & MEMFS_CCB_SHORT_NAME && query->ccb->link->short_length;
+    bool last_short =
+        !normalized && query->ccb->flags & MEMFS_CCB_SHORT_NAME && query->ccb->link->short_length;
     ExAcquireResourceSharedLite(&volume->tree, TRUE);
     NTSTATUS status = MemfsPathOf(query->ccb->link, query->scb->stream, last_short, &path);
     ExReleaseResourceLite(&volume->tree);
@@ -268,9 +273,10 @@ static NTSTATUS query_all(struct query *query)
     return query_path(query, (ULONG)FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation), false);
 }
 
-/* -- lists ------------------------------------------------------------------------------------------------------------------------ */
+/* -- lists ------------------------------------------------------------------------------------- */
 
-/* Room for one more entry of `size` bytes at the next multiple of eight; links it to the last one. */
+/* Room for one more entry of `size` bytes at the next multiple of eight; links it to the last one.
+ */
 static UCHAR *next_entry(struct query *query, ULONG *last, ULONG size)
 {
     ULONG at = (query->used + 7) & ~7u;
@@ -288,12 +294,13 @@ static NTSTATUS put_stream(struct query *query, struct memfs_stream *stream, ULO
 {
     static const WCHAR suffix[] = {':', '$', 'D', 'A', 'T', 'A'};
     ULONG bytes = (ULONG)(sizeof(WCHAR) + stream->name_length + sizeof suffix);
-    PFILE_STREAM_INFORMATION info =
-        (PVOID)next_entry(query, last, (ULONG)FIELD_OFFSET(FILE_STREAM_INFORMATION, StreamName) + bytes);
+    PFILE_STREAM_INFORMATION info = (PVOID)next_entry(
+        query, last, (ULONG)FIELD_OFFSET(FILE_STREAM_INFORMATION, StreamName) + bytes);
     if (!info)
         return STATUS_BUFFER_OVERFLOW;
     info->StreamNameLength = bytes;
-    info->StreamSize.QuadPart = stream->scb ? MemfsLoad(&stream->scb->header.FileSize) : stream->size;
+    info->StreamSize.QuadPart =
+        stream->scb ? MemfsLoad(&stream->scb->header.FileSize) : stream->size;
     info->StreamAllocationSize.QuadPart =
         stream->scb ? MemfsLoad(&stream->scb->header.AllocationSize) : stream->allocated;
     info->StreamName[0] = ':';
@@ -309,8 +316,9 @@ static NTSTATUS query_streams(struct query *query)
     NTSTATUS status = STATUS_SUCCESS;
     ULONG last = MAXULONG;
     ExAcquireFastMutex(&node->lock);
-    for (struct memfs_stream *stream = node->streams; stream && NT_SUCCESS(status); stream = stream->next)
-        if (!stream->removed)
+    for (struct memfs_stream *stream = node->streams; stream && NT_SUCCESS(status);
+         stream = stream->next)
+        if (!MemfsIs(&stream->removed))
             status = put_stream(query, stream, &last);
     ExReleaseFastMutex(&node->lock);
     return status;
@@ -331,7 +339,8 @@ static NTSTATUS query_links(struct query *query)
     for (struct memfs_link *link = node->links; link; link = link->next) {
         ULONG size = (ULONG)FIELD_OFFSET(FILE_LINK_ENTRY_INFORMATION, FileName) + link->name_length;
         info->BytesNeeded = ((info->BytesNeeded + 7) & ~7u) + size;
-        PFILE_LINK_ENTRY_INFORMATION entry = NT_SUCCESS(status) ? (PVOID)next_entry(query, &last, size) : NULL;
+        PFILE_LINK_ENTRY_INFORMATION entry =
+            NT_SUCCESS(status) ? (PVOID)next_entry(query, &last, size) : NULL;
         if (!entry) {
             status = STATUS_BUFFER_OVERFLOW;
             continue;
@@ -345,7 +354,7 @@ static NTSTATUS query_links(struct query *query)
     return status;
 }
 
-/* -- the request -------------------------------------------------------------------------------------------------------------------- */
+/* -- the request ------------------------------------------------------------------------------- */
 
 static NTSTATUS query_ntfs_only(struct query *query, FILE_INFORMATION_CLASS kind)
 {
@@ -395,7 +404,8 @@ static NTSTATUS query_class(struct query *query, FILE_INFORMATION_CLASS kind)
     case FileNetworkOpenInformation:
         return query_network(query);
     default:
-        return query->scb->volume->store->ntfs ? query_ntfs_only(query, kind) : STATUS_INVALID_PARAMETER;
+        return query->scb->volume->store->ntfs ? query_ntfs_only(query, kind)
+                                               : STATUS_INVALID_PARAMETER;
     }
 }
 
@@ -410,7 +420,7 @@ NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
                           .room = stack->Parameters.QueryFile.Length};
     if (!query.scb || !query.ccb || !query.scb->node)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
-    if (query.scb->volume->dismounted)
+    if (MemfsIs(&query.scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&query.scb->main, TRUE);

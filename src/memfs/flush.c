@@ -4,7 +4,7 @@
 static NTSTATUS flush_stream(struct memfs_scb *scb, PFILE_OBJECT file)
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_SUCCESS};
-    if (!scb->sections.DataSectionObject)
+    if (!MemfsHasPages(scb))
         return STATUS_SUCCESS;
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     CcFlushCache(&scb->sections, NULL, 0, &iosb);
@@ -19,7 +19,7 @@ NTSTATUS MemfsFlushBuffers(PDEVICE_OBJECT device, PIRP irp)
     NTSTATUS status = STATUS_SUCCESS;
     if (!scb)
         return MemfsComplete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     if (!scb->node || scb->node == scb->volume->store->root)

@@ -14,7 +14,7 @@ struct control {
     ULONG_PTR done;
 };
 
-/* -- reparse points ---------------------------------------------------------------------------------------------------- */
+/* -- reparse points ---------------------------------------------------------------------------- */
 
 static NTSTATUS check_reparse(struct control *c, ULONG head)
 {
@@ -77,7 +77,8 @@ static NTSTATUS get_reparse(struct control *c)
     struct memfs_node *node = c->scb->node;
     NTSTATUS status = STATUS_SUCCESS;
     ExAcquireFastMutex(&node->lock);
-    ULONG length = node->reparse ? node->reparse_length : 0, count = length < c->out ? length : c->out;
+    ULONG length = node->reparse ? node->reparse_length : 0,
+          count = length < c->out ? length : c->out;
     if (!length)
         status = STATUS_NOT_A_REPARSE_POINT;
     else if (c->out < REPARSE_DATA_BUFFER_HEADER_SIZE)
@@ -112,7 +113,7 @@ static NTSTATUS delete_reparse(struct control *c)
     return status;
 }
 
-/* -- object ids ---------------------------------------------------------------------------------------------------------- */
+/* -- object ids -------------------------------------------------------------------------------- */
 
 static NTSTATUS set_object_id(struct control *c)
 {
@@ -173,7 +174,7 @@ static NTSTATUS delete_object_id(struct control *c)
     return STATUS_SUCCESS;
 }
 
-/* -- ranges ---------------------------------------------------------------------------------------------------------------- */
+/* -- ranges ------------------------------------------------------------------------------------ */
 
 static NTSTATUS set_sparse(struct control *c)
 {
@@ -193,9 +194,10 @@ static NTSTATUS zero_range(struct control *c, LONGLONG from, LONGLONG end)
     struct memfs_scb *scb = c->scb;
     IO_STATUS_BLOCK iosb;
     LARGE_INTEGER offset = {.QuadPart = from};
-    if (scb->sections.DataSectionObject) {
+    if (MemfsHasPages(scb)) {
         CcFlushCache(&scb->sections, NULL, 0, &iosb);
-        if (!CcPurgeCacheSection(&scb->sections, NULL, 0, 0)) { /* views are open: zero what they show */
+        if (!CcPurgeCacheSection(&scb->sections, NULL, 0,
+                                 0)) { /* views are open: zero what they show */
             LARGE_INTEGER last = {.QuadPart = end};
             CcZeroData(c->file, &offset, &last, TRUE);
             return STATUS_SUCCESS;
@@ -221,15 +223,17 @@ static NTSTATUS set_zero_data(struct control *c)
     LONGLONG size = MemfsLoad(&c->scb->header.FileSize), end = zero->BeyondFinalZero.QuadPart;
     if (end > size)
         end = size;
-    NTSTATUS status = zero->FileOffset.QuadPart < end ? zero_range(c, zero->FileOffset.QuadPart, end) : STATUS_SUCCESS;
+    NTSTATUS status = zero->FileOffset.QuadPart < end
+                          ? zero_range(c, zero->FileOffset.QuadPart, end)
+                          : STATUS_SUCCESS;
     MemfsMark(c->file, FO_FILE_MODIFIED);
     ExReleaseResourceLite(&c->scb->main);
     return status;
 }
 
 /* One page of the disk at a time: neighbours are one range. */
-static NTSTATUS put_ranges(struct control *c, PFILE_ALLOCATED_RANGE_BUFFER out, ULONG room, LONGLONG from,
-                           LONGLONG end)
+static NTSTATUS put_ranges(struct control *c, PFILE_ALLOCATED_RANGE_BUFFER out, ULONG room,
+                           LONGLONG from, LONGLONG end)
 {
     struct memfs_stream *stream = c->scb->stream;
     ULONG count = 0;
@@ -259,28 +263,31 @@ static NTSTATUS put_ranges(struct control *c, PFILE_ALLOCATED_RANGE_BUFFER out, 
 static NTSTATUS query_ranges(struct control *c)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(c->irp);
-    PFILE_ALLOCATED_RANGE_BUFFER in = stack->Parameters.FileSystemControl.Type3InputBuffer, out = MemfsBuffer(c->irp);
+    PFILE_ALLOCATED_RANGE_BUFFER in = stack->Parameters.FileSystemControl.Type3InputBuffer,
+                                 out = MemfsBuffer(c->irp);
     if (!c->volume->store->ntfs)
         return STATUS_INVALID_DEVICE_REQUEST;
-    if (!c->scb->stream || c->in < sizeof *in || !in || in->FileOffset.QuadPart < 0 || in->Length.QuadPart < 0)
+    if (!c->scb->stream || c->in < sizeof *in || !in || in->FileOffset.QuadPart < 0 ||
+        in->Length.QuadPart < 0)
         return STATUS_INVALID_PARAMETER;
     IO_STATUS_BLOCK iosb;
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
     CcFlushCache(&c->scb->sections, NULL, 0, &iosb);
-    LONGLONG size = MemfsLoad(&c->scb->header.FileSize), end = in->FileOffset.QuadPart + in->Length.QuadPart;
+    LONGLONG size = MemfsLoad(&c->scb->header.FileSize),
+             end = in->FileOffset.QuadPart + in->Length.QuadPart;
     NTSTATUS status = put_ranges(c, out, c->out, in->FileOffset.QuadPart, end < size ? end : size);
     ExReleaseResourceLite(&c->scb->main);
     return status;
 }
 
-/* -- compression: remembered, not done --------------------------------------------------------------------------------------- */
+/* -- compression: remembered, not done --------------------------------------------------------- */
 
 static NTSTATUS get_compression(struct control *c)
 {
     if (!c->scb->node || c->out < sizeof(USHORT))
         return STATUS_INVALID_PARAMETER;
     *(USHORT *)c->buffer = c->scb->stream && c->scb->stream->compressed ? COMPRESSION_FORMAT_LZNT1
-                                                                       : COMPRESSION_FORMAT_NONE;
+                                                                        : COMPRESSION_FORMAT_NONE;
     c->done = sizeof(USHORT);
     return STATUS_SUCCESS;
 }
@@ -296,7 +303,7 @@ static NTSTATUS set_compression(struct control *c)
     return STATUS_SUCCESS;
 }
 
-/* -- the volume ---------------------------------------------------------------------------------------------------------------- */
+/* -- the volume -------------------------------------------------------------------------------- */
 
 static NTSTATUS lock_volume(struct control *c)
 {
@@ -344,7 +351,8 @@ static NTSTATUS ntfs_data(struct control *c)
     data->VolumeSerialNumber.QuadPart = store->serial;
     data->NumberSectors.QuadPart = store->size / MEMFS_SECTOR;
     data->TotalClusters.QuadPart = store->size / MEMFS_CLUSTER;
-    data->FreeClusters.QuadPart = (store->size - __atomic_load_n(&store->used, __ATOMIC_RELAXED)) / MEMFS_CLUSTER;
+    data->FreeClusters.QuadPart =
+        (store->size - __atomic_load_n(&store->used, __ATOMIC_RELAXED)) / MEMFS_CLUSTER;
     data->BytesPerSector = MEMFS_SECTOR;
     data->BytesPerCluster = MEMFS_CLUSTER;
     data->BytesPerFileRecordSegment = 1024;
@@ -353,7 +361,10 @@ static NTSTATUS ntfs_data(struct control *c)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS is_path_valid(struct control *c) { return STATUS_SUCCESS; }
+static NTSTATUS is_path_valid(struct control *c)
+{
+    return STATUS_SUCCESS;
+}
 
 static NTSTATUS allow_dasd(struct control *c)
 {
@@ -363,7 +374,7 @@ static NTSTATUS allow_dasd(struct control *c)
     return STATUS_SUCCESS;
 }
 
-/* -- the request ------------------------------------------------------------------------------------------------------------------ */
+/* -- the request ------------------------------------------------------------------------------- */
 
 static NTSTATUS run(struct control *c, ULONG code)
 {
@@ -434,7 +445,7 @@ static NTSTATUS user_request(PIRP irp, ULONG_PTR *done)
         return STATUS_INVALID_PARAMETER;
     c.ccb = MemfsCcbOf(c.file);
     c.volume = c.scb->volume;
-    if (c.volume->dismounted)
+    if (MemfsIs(&c.volume->dismounted))
         return STATUS_VOLUME_DISMOUNTED;
     NTSTATUS status = run(&c, stack->Parameters.FileSystemControl.FsControlCode);
     *done = c.done;
@@ -444,7 +455,7 @@ static NTSTATUS user_request(PIRP irp, ULONG_PTR *done)
 static NTSTATUS verify_volume(PDEVICE_OBJECT device)
 {
     struct memfs_volume *volume = device->DeviceExtension;
-    return volume->dismounted ? STATUS_WRONG_VOLUME : STATUS_SUCCESS;
+    return MemfsIs(&volume->dismounted) ? STATUS_WRONG_VOLUME : STATUS_SUCCESS;
 }
 
 NTSTATUS MemfsFileSystemControl(PDEVICE_OBJECT device, PIRP irp)

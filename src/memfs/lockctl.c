@@ -17,7 +17,7 @@ NTSTATUS MemfsLockControl(PDEVICE_OBJECT device, PIRP irp)
     struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
     if (!scb || !scb->node || !scb->stream)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     PFILE_LOCK locks = locks_of(scb);

@@ -1,18 +1,21 @@
 /* The in-memory file system driver: what its files share.
  *
- * A disk holds a store: the tree of nodes (file records) with their names (links) and data streams. It outlives mounts.
- * A mounted volume is a device; each stream, directory and volume that was ever opened has a stream control block, to
- * which FILE_OBJECT.FsContext points; FsContext2 is the open's own context block.
+ * A disk holds a store: the tree of nodes (file records) with their names (links) and data streams.
+ * It outlives mounts. A mounted volume is a device; each stream, directory and volume that was ever
+ * opened has a stream control block, to which FILE_OBJECT.FsContext points; FsContext2 is the
+ * open's own context block.
  *
  * Lifetimes:
  * 1. A node lives while it has a name, a control block or a holder. Its data goes with it.
- * 2. A control block stays when its last file object is closed, and a reopen finds it again (with its filter contexts).
- *    It goes when its stream was deleted, its volume is trimmed or dismounted: then its contexts are torn down.
- * 3. A volume that is dismounted with files open answers STATUS_VOLUME_DISMOUNTED; its device goes with the last file.
+ * 2. A control block stays when its last file object is closed, and a reopen finds it again (with
+ * its filter contexts). It goes when its stream was deleted, its volume is trimmed or dismounted:
+ * then its contexts are torn down.
+ * 3. A volume that is dismounted with files open answers STATUS_VOLUME_DISMOUNTED; its device goes
+ * with the last file.
  *
- * Locks, in the order they are taken: a control block's main resource, its paging resource, volume.tree (names of the
- * whole tree; exclusive: a rename, a deletion), node.lock (two: by address), then volume.lock. The data of a stream has
- * a lock of its own, the last of all. */
+ * Locks, in the order they are taken: a control block's main resource, its paging resource,
+ * volume.tree (names of the whole tree; exclusive: a rename, a deletion), node.lock (two: by
+ * address), then volume.lock. The data of a stream has a lock of its own, the last of all. */
 #ifndef FLTSIM_MEMFS_MEMFS_H
 #define FLTSIM_MEMFS_MEMFS_H
 
@@ -24,7 +27,13 @@
 
 #include <stdbool.h>
 
-enum { MEMFS_PAGE = 4096, MEMFS_SECTOR = 512, MEMFS_CLUSTER = 4096, MEMFS_MAX_NAME = 255, MEMFS_SHORT = 12 };
+enum {
+    MEMFS_PAGE = 4096,
+    MEMFS_SECTOR = 512,
+    MEMFS_CLUSTER = 4096,
+    MEMFS_MAX_NAME = 255,
+    MEMFS_SHORT = 12
+};
 enum { MEMFS_TAG = 'sfmM' };
 
 struct memfs_store;
@@ -32,19 +41,19 @@ struct memfs_volume;
 struct memfs_scb;
 struct memfs_node;
 
-/* -- what is on the disk -------------------------------------------------------------------------------------- */
+/* -- what is on the disk ----------------------------------------------------------------------- */
 
 struct memfs_stream {
     struct memfs_stream *next; /* memfs_node.streams; the unnamed one of a file comes first */
     struct memfs_node *node;
-    struct memfs_scb *scb;     /* cached or open, or NULL; under node.lock */
+    struct memfs_scb *scb;           /* cached or open, or NULL; under node.lock */
     LONGLONG size, allocated, valid; /* as of the last time nobody had it open */
-    LONGLONG charged;          /* of memfs_store.used */
-    FAST_MUTEX lock;           /* pages */
-    UCHAR **pages;             /* NULL: zeros */
+    LONGLONG charged;                /* of memfs_store.used */
+    FAST_MUTEX lock;                 /* pages */
+    UCHAR **pages;                   /* NULL: zeros */
     ULONG page_count;
     bool sparse, compressed, removed, delete_pending;
-    USHORT name_length;        /* bytes */
+    USHORT name_length; /* bytes */
     WCHAR *name;
 };
 
@@ -56,8 +65,8 @@ struct memfs_link {
     volatile LONG handles;     /* opens through this name, until cleanup */
     ULONG sequence;            /* FAT: the order of a directory */
     bool removed, delete_pending, short_only;
-    USHORT name_length;        /* bytes */
-    USHORT short_length;       /* bytes; 0: none */
+    USHORT name_length;  /* bytes */
+    USHORT short_length; /* bytes; 0: none */
     WCHAR short_name[MEMFS_SHORT];
     WCHAR *name, *upcased;
 };
@@ -75,12 +84,12 @@ struct memfs_node {
     struct memfs_stream *streams;
     struct memfs_link **children; /* of a directory, by upcased name */
     ULONG child_count, child_capacity;
-    struct memfs_scb *directory;  /* its control block as a directory */
-    PVOID file_contexts;          /* FSRTL_ADVANCED_FCB_HEADER.FileContextSupportPointer */
+    struct memfs_scb *directory; /* its control block as a directory */
+    PVOID file_contexts;         /* FSRTL_ADVANCED_FCB_HEADER.FileContextSupportPointer */
     LONG scbs;
     PREPARSE_DATA_BUFFER reparse;
     ULONG reparse_length;
-    UCHAR *ea;                    /* FILE_FULL_EA_INFORMATION list, packed */
+    UCHAR *ea; /* FILE_FULL_EA_INFORMATION list, packed */
     ULONG ea_length;
     PVOID security;
     ULONG security_length;
@@ -106,11 +115,12 @@ struct memfs_store {
     struct memfs_node *ids[MEMFS_ID_BUCKETS]; /* NTFS: every node */
     bool has_object_id;
     GUID object_id;
-    struct memfs_completions *completions; /* disk.c: the thread that completes transfers, or NULL */
+    struct memfs_completions
+        *completions; /* disk.c: the thread that completes transfers, or NULL */
     PDEVICE_OBJECT disk;
 };
 
-/* -- what is open ------------------------------------------------------------------------------------------------ */
+/* -- what is open ------------------------------------------------------------------------------ */
 
 enum memfs_kind { MEMFS_STREAM = 0x0705, MEMFS_DIRECTORY, MEMFS_VOLUME };
 
@@ -123,22 +133,22 @@ struct memfs_scb {
     struct memfs_node *node;     /* referenced; NULL: the volume */
     struct memfs_stream *stream; /* NULL: a directory, the volume */
     SHARE_ACCESS share;
-    PFILE_LOCK locks;            /* made at the first lock */
-    volatile LONG references;    /* file objects not closed yet, and holders */
-    volatile LONG handles;       /* file objects not cleaned up yet */
-    volatile LONG uncached;      /* of these: opened without buffering */
+    PFILE_LOCK locks;         /* made at the first lock */
+    volatile LONG references; /* file objects not closed yet, and holders */
+    volatile LONG handles;    /* file objects not cleaned up yet */
+    volatile LONG uncached;   /* of these: opened without buffering */
     bool paging_file;
-    LIST_ENTRY link;             /* memfs_volume.scbs */
+    LIST_ENTRY link; /* memfs_volume.scbs */
 };
 
 enum memfs_ccb_flags {
     MEMFS_CCB_DELETE_ON_CLOSE = 1,
     MEMFS_CCB_POSIX_DELETE = 2,
     MEMFS_CCB_BY_ID = 4,
-    MEMFS_CCB_SHORT_NAME = 8,   /* the last component was opened by its short name */
-    MEMFS_CCB_USER_TIMES = 16,  /* the handle set the write time: do not update it */
-    MEMFS_CCB_STARTED = 32,     /* enumeration */
-    MEMFS_CCB_DIRECT = 64,      /* FSCTL_ALLOW_EXTENDED_DASD_IO */
+    MEMFS_CCB_SHORT_NAME = 8,  /* the last component was opened by its short name */
+    MEMFS_CCB_USER_TIMES = 16, /* the handle set the write time: do not update it */
+    MEMFS_CCB_STARTED = 32,    /* enumeration */
+    MEMFS_CCB_DIRECT = 64,     /* FSCTL_ALLOW_EXTENDED_DASD_IO */
     MEMFS_CCB_NO_TIMES = 128,
     MEMFS_CCB_IGNORE_CASE = 256,
     MEMFS_CCB_PREPARED_STREAM = 512,
@@ -148,10 +158,10 @@ struct memfs_ccb {
     struct memfs_link *link; /* referenced; NULL: the volume */
     ULONG flags;
     ACCESS_MASK access;
-    UNICODE_STRING pattern;  /* upcased; of the enumeration */
-    UNICODE_STRING watched;  /* pool: the folder's path when it was first watched */
-    LONG position;           /* 0: ".", 1: "..", 2: after the name (or sequence) below */
-    WCHAR *last;             /* upcased name that the enumeration gave last */
+    UNICODE_STRING pattern; /* upcased; of the enumeration */
+    UNICODE_STRING watched; /* pool: the folder's path when it was first watched */
+    LONG position;          /* 0: ".", 1: "..", 2: after the name (or sequence) below */
+    WCHAR *last;            /* upcased name that the enumeration gave last */
     USHORT last_length;
     WCHAR *last_exact;
     ULONG last_sequence;
@@ -159,21 +169,21 @@ struct memfs_ccb {
 };
 
 struct memfs_volume { /* extension of the volume's device */
-    ULONG kind;                /* as memfs_control's: MEMFS_VOLUME_DEVICE */
+    ULONG kind;       /* as memfs_control's: MEMFS_VOLUME_DEVICE */
     PDEVICE_OBJECT device, disk;
     PVPB vpb;
     struct memfs_store *store; /* referenced */
     ERESOURCE tree;
-    FAST_MUTEX lock;           /* scbs, state */
-    LIST_ENTRY scbs;           /* memfs_scb.link */
-    struct memfs_scb *self;    /* opens of the volume itself */
+    FAST_MUTEX lock;        /* scbs, state */
+    LIST_ENTRY scbs;        /* memfs_scb.link */
+    struct memfs_scb *self; /* opens of the volume itself */
     PNOTIFY_SYNC notify;
-    LIST_ENTRY watchers;       /* of FsRtlNotify */
+    LIST_ENTRY watchers; /* of FsRtlNotify */
     PFILE_OBJECT locked_by;
     bool dismounted, deleting;
-    volatile LONG references;  /* of one who works on it outside of a request */
+    volatile LONG references; /* of one who works on it outside of a request */
     WORK_QUEUE_ITEM work;
-    LIST_ENTRY link;           /* memfs_state.volumes */
+    LIST_ENTRY link; /* memfs_state.volumes */
 };
 
 struct memfs_control { /* extension of "\Ntfs", "\Fat" and of the disks */
@@ -188,16 +198,19 @@ struct memfs_state {
     PDRIVER_OBJECT disk_driver;
     PDEVICE_OBJECT control[2];
     FAST_MUTEX lock;
-    LIST_ENTRY volumes;        /* memfs_volume.link */
+    LIST_ENTRY volumes; /* memfs_volume.link */
     volatile LONG volume_count;
-    volatile LONG disks;       /* numbers given out */
+    volatile LONG disks; /* numbers given out */
     FAST_IO_DISPATCH fast_io, no_fast_io;
 };
 extern struct memfs_state *memfs;
 
-/* -- little things ---------------------------------------------------------------------------------------------------- */
+/* -- little things ----------------------------------------------------------------------------- */
 
-static inline LONGLONG MemfsLoad(const LARGE_INTEGER *size) { return __atomic_load_n(&size->QuadPart, __ATOMIC_RELAXED); }
+static inline LONGLONG MemfsLoad(const LARGE_INTEGER *size)
+{
+    return __atomic_load_n(&size->QuadPart, __ATOMIC_RELAXED);
+}
 static inline void MemfsStore(LARGE_INTEGER *size, LONGLONG value)
 {
     __atomic_store_n(&size->QuadPart, value, __ATOMIC_RELAXED);
@@ -206,8 +219,8 @@ static inline void MemfsStore(LARGE_INTEGER *size, LONGLONG value)
 static inline void MemfsRaise(LARGE_INTEGER *size, LONGLONG value)
 {
     LONGLONG now = MemfsLoad(size);
-    while (now < value && !__atomic_compare_exchange_n(&size->QuadPart, &now, value, true, __ATOMIC_RELAXED,
-                                                       __ATOMIC_RELAXED))
+    while (now < value && !__atomic_compare_exchange_n(&size->QuadPart, &now, value, true,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         ;
 }
 static inline void MemfsMark(PFILE_OBJECT file, ULONG flags)
@@ -215,15 +228,37 @@ static inline void MemfsMark(PFILE_OBJECT file, ULONG flags)
     if ((__atomic_load_n(&file->Flags, __ATOMIC_RELAXED) & flags) != flags)
         __atomic_or_fetch(&file->Flags, flags, __ATOMIC_RELAXED);
 }
+/* Counts and flags that are looked at without the lock they change under. */
+static inline LONG MemfsCount(const volatile LONG *count)
+{
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE);
+}
+static inline bool MemfsIs(const bool *flag)
+{
+    return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+static inline void MemfsSetIs(bool *flag, bool value)
+{
+    __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
 static inline LONGLONG MemfsNow(void)
 {
     LARGE_INTEGER now;
     KeQuerySystemTime(&now);
     return now.QuadPart;
 }
-static inline LONGLONG MemfsTime(const LONGLONG *time) { return __atomic_load_n(time, __ATOMIC_RELAXED); }
-static inline void MemfsSetTime(LONGLONG *time, LONGLONG value) { __atomic_store_n(time, value, __ATOMIC_RELAXED); }
-static inline LONGLONG MemfsRound(LONGLONG size) { return (size + MEMFS_CLUSTER - 1) & ~(LONGLONG)(MEMFS_CLUSTER - 1); }
+static inline LONGLONG MemfsTime(const LONGLONG *time)
+{
+    return __atomic_load_n(time, __ATOMIC_RELAXED);
+}
+static inline void MemfsSetTime(LONGLONG *time, LONGLONG value)
+{
+    __atomic_store_n(time, value, __ATOMIC_RELAXED);
+}
+static inline LONGLONG MemfsRound(LONGLONG size)
+{
+    return (size + MEMFS_CLUSTER - 1) & ~(LONGLONG)(MEMFS_CLUSTER - 1);
+}
 static inline ULONG MemfsBits(const struct memfs_node *node)
 {
     return __atomic_load_n(&node->attributes, __ATOMIC_RELAXED);
@@ -236,9 +271,23 @@ static inline bool MemfsIsDirectory(const struct memfs_node *node)
 {
     return (MemfsBits(node) & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }
-static inline struct memfs_scb *MemfsScbOf(PFILE_OBJECT file) { return file->FsContext; }
-static inline struct memfs_ccb *MemfsCcbOf(PFILE_OBJECT file) { return file->FsContext2; }
-static inline bool MemfsIsReadOnly(const struct memfs_volume *volume) { return volume->store->options.read_only; }
+static inline struct memfs_scb *MemfsScbOf(PFILE_OBJECT file)
+{
+    return file->FsContext;
+}
+static inline struct memfs_ccb *MemfsCcbOf(PFILE_OBJECT file)
+{
+    return file->FsContext2;
+}
+/* Cached or mapped as data. */
+static inline bool MemfsHasPages(struct memfs_scb *scb)
+{
+    return __atomic_load_n(&scb->sections.DataSectionObject, __ATOMIC_ACQUIRE) != NULL;
+}
+static inline bool MemfsIsReadOnly(const struct memfs_volume *volume)
+{
+    return volume->store->options.read_only;
+}
 WCHAR MemfsUpcaseSlow(WCHAR unit);
 static inline WCHAR MemfsUpcase(WCHAR unit)
 {
@@ -253,7 +302,7 @@ NTSTATUS MemfsComplete(PIRP irp, NTSTATUS status, ULONG_PTR information);
 /* The buffer of a request, whichever way it came. */
 PVOID MemfsBuffer(PIRP irp);
 
-/* -- node.c: the tree --------------------------------------------------------------------------------------------------- */
+/* -- node.c: the tree -------------------------------------------------------------------------- */
 
 struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes);
 void MemfsReferenceNode(struct memfs_node *node);
@@ -263,26 +312,29 @@ struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id);
 void MemfsReferenceLink(struct memfs_link *link);
 void MemfsReleaseLink(struct memfs_link *link);
 struct memfs_link *MemfsFirstLink(struct memfs_node *node); /* referenced, or NULL */
-/* directory->lock held. The child of that name; *by_short: it is the short name that matched. Not referenced. */
-struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name, bool case_sensitive,
-                               bool *by_short);
-/* directory->lock held. Gives the node one more name there: one reference is the tree's, the result is not
- * referenced. STATUS_OBJECT_NAME_COLLISION. */
-NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node, const UNICODE_STRING *name,
-                         struct memfs_link **link);
+/* directory->lock held. The child of that name; *by_short: it is the short name that matched. Not
+ * referenced. */
+struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name,
+                               bool case_sensitive, bool *by_short);
+/* directory->lock held. Gives the node one more name there: one reference is the tree's, the result
+ * is not referenced. STATUS_OBJECT_NAME_COLLISION. */
+NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node,
+                         const UNICODE_STRING *name, struct memfs_link **link);
 /* parent's and node's locks are taken. Takes the name away for good. */
 void MemfsRemoveLink(struct memfs_link *link);
 /* volume.tree exclusive: moves a name. */
-NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target, const UNICODE_STRING *name);
+NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target,
+                       const UNICODE_STRING *name);
 /* The path of a name, with a first backslash: pool (MEMFS_TAG). volume.tree held. */
 NTSTATUS MemfsPathOf(struct memfs_link *link, const struct memfs_stream *stream, bool last_short,
                      PUNICODE_STRING path);
 /* Index of the first child whose upcased name is above (or, at_or: at or above) the one given. */
-ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT length, const WCHAR *exact);
+ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT length,
+                      const WCHAR *exact);
 bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild);
 bool MemfsIs8Dot3(const UNICODE_STRING *name);
 
-/* -- stream.c: data, control blocks -------------------------------------------------------------------------------------- */
+/* -- stream.c: data, control blocks ------------------------------------------------------------ */
 
 struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name);
 /* node->lock held. name NULL or empty: the unnamed one. */
@@ -291,13 +343,15 @@ struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRI
 void MemfsDiscardStream(struct memfs_stream *stream);
 void MemfsFreeStream(struct memfs_stream *stream);
 NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
-NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer, ULONG length);
+NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
+                        ULONG length);
 void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
 /* Bytes that hold data now (for sparse files). */
 LONGLONG MemfsDataBytes(struct memfs_stream *stream);
 
 /* The control block of a stream (NULL: of the node as a directory), with one more reference. */
-struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream);
+struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node,
+                              struct memfs_stream *stream);
 void MemfsReferenceScb(struct memfs_scb *scb);
 /* The last one off a deleted or dismounted stream takes it apart. */
 void MemfsReleaseScb(struct memfs_scb *scb);
@@ -305,13 +359,14 @@ void MemfsReleaseScb(struct memfs_scb *scb);
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation);
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size);
 void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);
-/* Every control block (idle_only: of streams that no handle has open) in turn; with `flag` the idle ones go after. */
-void MemfsEachScb(struct memfs_volume *volume, bool idle_only, void (*visit)(struct memfs_scb *scb, bool flag),
-                  bool flag);
+/* Every control block (idle_only: of streams that no handle has open) in turn; with `flag` the idle
+ * ones go after. */
+void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
+                  void (*visit)(struct memfs_scb *scb, bool flag), bool flag);
 void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except);
 void MemfsDropAll(struct memfs_volume *volume, bool write_back);
 
-/* -- volume.c --------------------------------------------------------------------------------------------------------------- */
+/* -- volume.c ---------------------------------------------------------------------------------- */
 
 NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp);
 /* STATUS_SUCCESS, or why the request cannot go on. */
@@ -324,27 +379,29 @@ void MemfsTrimVolume(struct memfs_volume *volume);
 bool MemfsIsInUse(struct memfs_volume *volume, PFILE_OBJECT except);
 NTSTATUS MemfsFlushVolume(struct memfs_volume *volume);
 
-/* -- dirctl.c ----------------------------------------------------------------------------------------------------------------- */
+/* -- dirctl.c ---------------------------------------------------------------------------------- */
 
-void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link, const struct memfs_stream *stream, ULONG filter,
-                 ULONG action);
+void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
+                 const struct memfs_stream *stream, ULONG filter, ULONG action);
 
-/* -- disk.c ------------------------------------------------------------------------------------------------------------------- */
+/* -- disk.c ------------------------------------------------------------------------------------ */
 
 /* NULL: not a disk of ours. */
 struct memfs_store *MemfsStoreOf(PDEVICE_OBJECT disk);
 void MemfsReferenceStore(struct memfs_store *store);
 void MemfsReleaseStore(struct memfs_store *store);
-/* Completes a transfer as the volume was told to: at once, or from the disk's thread (STATUS_PENDING). */
-NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS status, ULONG_PTR information);
+/* Completes a transfer as the volume was told to: at once, or from the disk's thread
+ * (STATUS_PENDING). */
+NTSTATUS MemfsCompleteTransfer(struct memfs_store *store, PIRP irp, NTSTATUS status,
+                               ULONG_PTR information);
 DRIVER_DISPATCH MemfsDiskControl;
 
-/* -- the IRP majors, one file each ---------------------------------------------------------------------------------------------- */
+/* -- the IRP majors, one file each ------------------------------------------------------------- */
 
-DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInformation, MemfsSetInformation, MemfsQueryEa,
-    MemfsSetEa, MemfsFlushBuffers, MemfsQueryVolumeInformation, MemfsSetVolumeInformation, MemfsDirectoryControl,
-    MemfsFileSystemControl, MemfsDeviceControl, MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity,
-    MemfsSetSecurity, MemfsPnp;
+DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInformation,
+    MemfsSetInformation, MemfsQueryEa, MemfsSetEa, MemfsFlushBuffers, MemfsQueryVolumeInformation,
+    MemfsSetVolumeInformation, MemfsDirectoryControl, MemfsFileSystemControl, MemfsDeviceControl,
+    MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity, MemfsSetSecurity, MemfsPnp;
 
 /* create.c: the name part that SL_OPEN_TARGET_DIRECTORY and renames share. */
 struct memfs_name {
@@ -352,11 +409,12 @@ struct memfs_name {
     bool has_stream, default_stream, index;
 };
 NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct memfs_name *name);
-/* Main resource exclusive. May the file be deleted? Marks it (posix: so that cleanup takes the name at once). */
+/* Main resource exclusive. May the file be deleted? Marks it (posix: so that cleanup takes the name
+ * at once). */
 NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags);
 NTSTATUS MemfsRename(struct memfs_volume *volume, PFILE_OBJECT file, PIRP irp, bool link);
-NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file, FILE_INFORMATION_CLASS kind,
-                                  PVOID buffer, BOOLEAN advance_only);
+NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file,
+                                  FILE_INFORMATION_CLASS kind, PVOID buffer, BOOLEAN advance_only);
 /* ea.c */
 NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
 /* fastio.c */

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-WCHAR MemfsUpcaseSlow(WCHAR unit) { return RtlUpcaseUnicodeChar(unit); }
+WCHAR MemfsUpcaseSlow(WCHAR unit)
+{
+    return RtlUpcaseUnicodeChar(unit);
+}
 
 WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes)
 {
@@ -12,7 +15,7 @@ WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes)
     return copy;
 }
 
-/* -- nodes ------------------------------------------------------------------------------------------------------ */
+/* -- nodes ------------------------------------------------------------------------------------- */
 
 static struct memfs_node **bucket_of(struct memfs_store *store, LONGLONG id)
 {
@@ -38,7 +41,10 @@ struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
     return node;
 }
 
-void MemfsReferenceNode(struct memfs_node *node) { InterlockedIncrement(&node->references); }
+void MemfsReferenceNode(struct memfs_node *node)
+{
+    InterlockedIncrement(&node->references);
+}
 
 static void forget_id(struct memfs_node *node)
 {
@@ -70,8 +76,9 @@ void MemfsReleaseNode(struct memfs_node *node)
             free_node(node);
         return;
     }
-    /* Whoever finds a node by its id does so under ids_lock: the last reference goes under it, too. */
-    LONG now = node->references;
+    /* Whoever finds a node by its id does so under ids_lock: the last reference goes under it, too.
+     */
+    LONG now = MemfsCount(&node->references);
     while (now > 1) {
         LONG seen = InterlockedCompareExchange(&node->references, now - 1, now);
         if (seen == now)
@@ -93,7 +100,7 @@ struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id)
     struct memfs_node *node = *bucket_of(store, id);
     while (node && node->id != id)
         node = node->next_id;
-    if (node && node->link_count > 0)
+    if (node && MemfsCount(&node->link_count) > 0)
         MemfsReferenceNode(node);
     else
         node = NULL;
@@ -115,9 +122,12 @@ struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id)
     return found;
 }
 
-/* -- names in a directory -------------------------------------------------------------------------------------------- */
+/* -- names in a directory ---------------------------------------------------------------------- */
 
-void MemfsReferenceLink(struct memfs_link *link) { InterlockedIncrement(&link->references); }
+void MemfsReferenceLink(struct memfs_link *link)
+{
+    InterlockedIncrement(&link->references);
+}
 
 void MemfsReleaseLink(struct memfs_link *link)
 {
@@ -165,13 +175,15 @@ static ULONG lower_bound(struct memfs_node *directory, const WCHAR *upcased, USH
     return low;
 }
 
-ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes, const WCHAR *exact)
+ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes,
+                      const WCHAR *exact)
 {
     ULONG index = lower_bound(directory, upcased, bytes);
     while (index < directory->child_count) {
         struct memfs_link *link = directory->children[index];
         int order = compare_text(link->upcased, link->name_length, upcased, bytes);
-        if (order > 0 || (order == 0 && compare_text(link->name, link->name_length, exact, bytes) > 0))
+        if (order > 0 ||
+            (order == 0 && compare_text(link->name, link->name_length, exact, bytes) > 0))
             break;
         index++;
     }
@@ -184,7 +196,8 @@ static void upcase(WCHAR *to, const UNICODE_STRING *name)
         to[i] = MemfsUpcase(name->Buffer[i]);
 }
 
-static struct memfs_link *find_short(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
+static struct memfs_link *find_short(struct memfs_node *directory, const WCHAR *upcased,
+                                     USHORT bytes)
 {
     for (ULONG i = 0; i < directory->child_count; i++) {
         struct memfs_link *link = directory->children[i];
@@ -194,8 +207,8 @@ static struct memfs_link *find_short(struct memfs_node *directory, const WCHAR *
     return NULL;
 }
 
-struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name, bool case_sensitive,
-                               bool *by_short)
+struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name,
+                               bool case_sensitive, bool *by_short)
 {
     WCHAR upcased[MEMFS_MAX_NAME];
     struct memfs_link *found = NULL;
@@ -219,7 +232,7 @@ struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRIN
     return found;
 }
 
-/* -- short names ---------------------------------------------------------------------------------------------------------- */
+/* -- short names ------------------------------------------------------------------------------- */
 
 static bool is_short_unit(WCHAR c)
 {
@@ -257,7 +270,8 @@ static void make_short_name(struct memfs_node *directory, struct memfs_link *lin
         if (link->name[i - 1] == '.')
             dot = (USHORT)(i - 1);
     USHORT base_length = take_units(base, link->name, dot, 6);
-    USHORT extension_length = dot < units ? take_units(extension, link->name + dot + 1, units - dot - 1, 3) : 0;
+    USHORT extension_length =
+        dot < units ? take_units(extension, link->name + dot + 1, units - dot - 1, 3) : 0;
     for (ULONG number = 1; number < 1000000; number++) {
         char digits[8];
         USHORT count = 0, length = 0;
@@ -281,13 +295,14 @@ static void make_short_name(struct memfs_node *directory, struct memfs_link *lin
     }
 }
 
-/* -- adding, removing, moving -------------------------------------------------------------------------------------------- */
+/* -- adding, removing, moving ------------------------------------------------------------------ */
 
 static void put_child(struct memfs_node *directory, struct memfs_link *link)
 {
     if (directory->child_count == directory->child_capacity) {
         directory->child_capacity = directory->child_capacity ? directory->child_capacity * 2 : 8;
-        directory->children = sim_realloc(directory->children, directory->child_capacity * sizeof *directory->children);
+        directory->children = sim_realloc(directory->children,
+                                          directory->child_capacity * sizeof *directory->children);
     }
     ULONG index = MemfsChildAfter(directory, link->upcased, link->name_length, link->name);
     memmove(directory->children + index + 1, directory->children + index,
@@ -323,8 +338,8 @@ static void touch(struct memfs_node *directory)
     MemfsSetTime(&directory->changed, now);
 }
 
-NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node, const UNICODE_STRING *name,
-                         struct memfs_link **result)
+NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node,
+                         const UNICODE_STRING *name, struct memfs_link **result)
 {
     bool by_short;
     if (MemfsLookup(directory, name, false, &by_short))
@@ -351,9 +366,9 @@ NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node, 
 void MemfsRemoveLink(struct memfs_link *link)
 {
     struct memfs_node *node = link->node;
-    if (link->removed)
+    if (MemfsIs(&link->removed))
         return;
-    link->removed = true;
+    MemfsSetIs(&link->removed, true);
     take_child(link);
     touch(link->parent);
     for (struct memfs_link **at = &node->links; *at; at = &(*at)->next)
@@ -366,10 +381,12 @@ void MemfsRemoveLink(struct memfs_link *link)
     MemfsReleaseLink(link);
 }
 
-NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target, const UNICODE_STRING *name)
+NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target,
+                       const UNICODE_STRING *name)
 {
     struct memfs_node *from = link->parent;
-    struct memfs_node *first = from < target ? from : target, *second = from < target ? target : from;
+    struct memfs_node *first = from < target ? from : target,
+                      *second = from < target ? target : from;
     WCHAR *old_name = link->name, *old_upcased = link->upcased;
     ExAcquireFastMutex(&first->lock);
     if (second != first)
@@ -397,7 +414,7 @@ NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target, const
     return STATUS_SUCCESS;
 }
 
-/* -- paths ------------------------------------------------------------------------------------------------------------------ */
+/* -- paths ------------------------------------------------------------------------------------- */
 
 static USHORT put_back(WCHAR *buffer, ULONG *at, const WCHAR *text, USHORT bytes)
 {
@@ -413,7 +430,8 @@ NTSTATUS MemfsPathOf(struct memfs_link *link, const struct memfs_stream *stream,
     ULONG total = 0;
     ULONG suffix = stream && stream->name_length ? stream->name_length + (ULONG)sizeof(WCHAR) : 0;
     for (struct memfs_link *at = link; at && at->parent; at = at->parent->links)
-        total += (ULONG)sizeof(WCHAR) + (last_short && at == link ? at->short_length : at->name_length);
+        total +=
+            (ULONG)sizeof(WCHAR) + (last_short && at == link ? at->short_length : at->name_length);
     if (total == 0)
         total = sizeof(WCHAR);
     total += suffix;

@@ -1,9 +1,10 @@
-/* The ends of a create: on something that is there, on something new, on the volume, on a rename's target. */
+/* The ends of a create: on something that is there, on something new, on the volume, on a rename's
+ * target. */
 #include "memfs/open.h"
 
 #include <string.h>
 
-/* -- the file object ------------------------------------------------------------------------------------------------- */
+/* -- the file object --------------------------------------------------------------------------- */
 
 void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link)
 {
@@ -40,7 +41,7 @@ static void grant(struct memfs_open *open)
     state->RemainingDesiredAccess &= ~(open->access | MAXIMUM_ALLOWED);
 }
 
-/* -- sharing ------------------------------------------------------------------------------------------------------------ */
+/* -- sharing ----------------------------------------------------------------------------------- */
 
 static ACCESS_MASK added_access(const struct memfs_open *open)
 {
@@ -58,19 +59,20 @@ static ACCESS_MASK added_access(const struct memfs_open *open)
 static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added)
 {
     struct memfs_scb *scb = open->scb;
-    if (scb->handles == 0) {
+    if (MemfsCount(&scb->handles) == 0) {
         IoSetShareAccess(open->access, open->share, open->file, &scb->share);
         return STATUS_SUCCESS;
     }
     NTSTATUS status = STATUS_SUCCESS;
     if (added)
-        status = IoCheckShareAccess(open->access | added, open->share, open->file, &scb->share, FALSE);
+        status =
+            IoCheckShareAccess(open->access | added, open->share, open->file, &scb->share, FALSE);
     if (NT_SUCCESS(status))
         status = IoCheckShareAccess(open->access, open->share, open->file, &scb->share, TRUE);
     return status;
 }
 
-/* -- what is there -------------------------------------------------------------------------------------------------------- */
+/* -- what is there ----------------------------------------------------------------------------- */
 
 static NTSTATUS check_kind(const struct memfs_open *open, const struct memfs_node *node)
 {
@@ -82,8 +84,9 @@ static NTSTATUS check_kind(const struct memfs_open *open, const struct memfs_nod
     if (directory && open->options & FILE_NON_DIRECTORY_FILE)
         return STATUS_FILE_IS_A_DIRECTORY;
     if (!directory && (open->want_directory || open->last.index))
-        return open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE) ? STATUS_OBJECT_NAME_INVALID
-                                                                             : STATUS_NOT_A_DIRECTORY;
+        return open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE)
+                   ? STATUS_OBJECT_NAME_INVALID
+                   : STATUS_NOT_A_DIRECTORY;
     if (directory && open->disposition != FILE_OPEN && open->disposition != FILE_OPEN_IF)
         return STATUS_OBJECT_NAME_COLLISION;
     return STATUS_SUCCESS;
@@ -107,10 +110,11 @@ static NTSTATUS check_attributes(const struct memfs_open *open, const struct mem
     if (open->options & FILE_DELETE_ON_CLOSE && node == node->store->root)
         return STATUS_CANNOT_DELETE;
     const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
-    if (replaces(open) && !open->last.stream.Length && MemfsBits(node) & guarded & ~open->attributes)
+    if (replaces(open) && !open->last.stream.Length &&
+        MemfsBits(node) & guarded & ~open->attributes)
         return STATUS_ACCESS_DENIED;
-    if (MemfsIsReadOnly(open->volume) && (MemfsWrites(open->access) || replaces(open) ||
-                                          open->options & FILE_DELETE_ON_CLOSE))
+    if (MemfsIsReadOnly(open->volume) &&
+        (MemfsWrites(open->access) || replaces(open) || open->options & FILE_DELETE_ON_CLOSE))
         return STATUS_MEDIA_WRITE_PROTECTED;
     return STATUS_SUCCESS;
 }
@@ -121,9 +125,11 @@ static NTSTATUS check_sections(const struct memfs_open *open)
     LARGE_INTEGER zero = {.QuadPart = 0};
     if (!scb->stream)
         return STATUS_SUCCESS;
-    if (scb->sections.ImageSectionObject && (MemfsWrites(open->access) || open->options & FILE_DELETE_ON_CLOSE) &&
+    if (scb->sections.ImageSectionObject &&
+        (MemfsWrites(open->access) || open->options & FILE_DELETE_ON_CLOSE) &&
         !MmFlushImageSection(&scb->sections, MmFlushForWrite))
-        return open->options & FILE_DELETE_ON_CLOSE ? STATUS_CANNOT_DELETE : STATUS_SHARING_VIOLATION;
+        return open->options & FILE_DELETE_ON_CLOSE ? STATUS_CANNOT_DELETE
+                                                    : STATUS_SHARING_VIOLATION;
     if (replaces(open) && !MmCanFileBeTruncated(&scb->sections, &zero))
         return STATUS_USER_MAPPED_FILE;
     return STATUS_SUCCESS;
@@ -139,7 +145,7 @@ static void remove_named_streams(struct memfs_node *node)
             at = &stream->next;
             continue;
         }
-        stream->removed = true;
+        MemfsSetIs(&stream->removed, true);
         if (stream->scb) { /* goes with its control block */
             at = &stream->next;
             continue;
@@ -168,8 +174,8 @@ static NTSTATUS empty_stream(struct memfs_open *open)
 static ULONG new_attributes(const struct memfs_open *open)
 {
     const ULONG settable = FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
-                           FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_OFFLINE |
-                           FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+                           FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY |
+                           FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
     return open->attributes & settable;
 }
 
@@ -211,7 +217,8 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
     MemfsSetTime(&node->written, MemfsNow());
     MemfsSetTime(&node->changed, MemfsNow());
     MemfsNotify(open->volume, open->link, open->scb->stream,
-                FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE,
+                FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_SIZE |
+                    FILE_NOTIFY_CHANGE_LAST_WRITE,
                 FILE_ACTION_MODIFIED);
     open->information = open->disposition == FILE_SUPERSEDE ? FILE_SUPERSEDED : FILE_OVERWRITTEN;
     return status;
@@ -221,8 +228,9 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
 static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bool fresh)
 {
     struct memfs_scb *scb = open->scb;
-    if (open->link->delete_pending || open->link->removed || node->link_count == 0 ||
-        (scb->stream && (scb->stream->delete_pending || scb->stream->removed)))
+    if (MemfsIs(&open->link->delete_pending) || MemfsIs(&open->link->removed) ||
+        MemfsCount(&node->link_count) == 0 ||
+        (scb->stream && (MemfsIs(&scb->stream->delete_pending) || MemfsIs(&scb->stream->removed))))
         return STATUS_DELETE_PENDING;
     NTSTATUS status = check_attributes(open, node);
     if (NT_SUCCESS(status))
@@ -244,7 +252,8 @@ static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bo
 }
 
 /* The stream that the name says; made when there is none and the disposition allows. */
-static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node, struct memfs_stream **stream, bool *fresh)
+static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node,
+                            struct memfs_stream **stream, bool *fresh)
 {
     NTSTATUS status = STATUS_SUCCESS;
     *stream = NULL;
@@ -274,7 +283,8 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     struct memfs_node *node = open->link->node;
     struct memfs_stream *stream;
     bool fresh;
-    if (node->reparse && !(open->options & FILE_OPEN_REPARSE_POINT) && open->disposition != FILE_CREATE)
+    if (node->reparse && !(open->options & FILE_OPEN_REPARSE_POINT) &&
+        open->disposition != FILE_CREATE)
         return MemfsStopAtReparse(open, node, open->unparsed);
     NTSTATUS status = check_kind(open, node);
     if (NT_SUCCESS(status))
@@ -286,16 +296,17 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     status = open_locked(open, node, fresh);
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status) && fresh)
-        MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME, FILE_ACTION_ADDED_STREAM);
+        MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
+                    FILE_ACTION_ADDED_STREAM);
     return status;
 }
 
-/* -- something new ------------------------------------------------------------------------------------------------------------- */
+/* -- something new ----------------------------------------------------------------------------- */
 
 static bool is_going(struct memfs_node *folder)
 {
     struct memfs_link *link = MemfsFirstLink(folder);
-    bool going = !link || link->delete_pending;
+    bool going = !link || MemfsIs(&link->delete_pending);
     if (link)
         MemfsReleaseLink(link);
     return going;
@@ -320,13 +331,15 @@ static NTSTATUS check_new(const struct memfs_open *open)
     return STATUS_SUCCESS;
 }
 
-/* The new node is complete, its control block exclusive: it appears, unless the name was taken meanwhile. */
+/* The new node is complete, its control block exclusive: it appears, unless the name was taken
+ * meanwhile. */
 static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
 {
     struct memfs_link *link;
     ExAcquireFastMutex(&open->parent->lock);
-    NTSTATUS status = open->parent->link_count ? MemfsInsertLink(open->parent, node, &open->last.file, &link)
-                                               : STATUS_DELETE_PENDING;
+    NTSTATUS status = MemfsCount(&open->parent->link_count)
+                          ? MemfsInsertLink(open->parent, node, &open->last.file, &link)
+                          : STATUS_DELETE_PENDING;
     if (NT_SUCCESS(status)) {
         MemfsReferenceLink(link);
         open->link = link;
@@ -350,7 +363,8 @@ static void announce(struct memfs_open *open, struct memfs_node *node)
 {
     bool directory = MemfsIsDirectory(node);
     MemfsNotify(open->volume, open->link, NULL,
-                directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME, FILE_ACTION_ADDED);
+                directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
+                FILE_ACTION_ADDED);
 }
 
 NTSTATUS MemfsOpenNew(struct memfs_open *open)
@@ -359,7 +373,8 @@ NTSTATUS MemfsOpenNew(struct memfs_open *open)
     if (!NT_SUCCESS(status))
         return status;
     bool directory = (open->options & FILE_DIRECTORY_FILE) != 0;
-    ULONG attributes = new_attributes(open) | (directory ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE);
+    ULONG attributes =
+        new_attributes(open) | (directory ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE);
     struct memfs_node *node = MemfsCreateNode(open->volume->store, attributes);
     struct memfs_stream *stream = directory ? NULL : MemfsCreateStream(node, NULL);
     if (open->last.stream.Length)
@@ -388,7 +403,7 @@ NTSTATUS MemfsOpenNew(struct memfs_open *open)
     return status;
 }
 
-/* -- the folder of a rename's target -------------------------------------------------------------------------------------------- */
+/* -- the folder of a rename's target ----------------------------------------------------------- */
 
 static NTSTATUS open_folder(struct memfs_open *open, struct memfs_link *folder)
 {
@@ -412,13 +427,14 @@ NTSTATUS MemfsOpenTarget(struct memfs_open *open)
     if (!open->component.Length)
         return STATUS_OBJECT_NAME_INVALID;
     struct memfs_link *folder = MemfsFirstLink(open->parent);
-    NTSTATUS status = !folder || folder->delete_pending ? STATUS_DELETE_PENDING : open_folder(open, folder);
+    NTSTATUS status = !folder || MemfsIs(&folder->delete_pending) ? STATUS_DELETE_PENDING
+                                                                  : open_folder(open, folder);
     if (folder)
         MemfsReleaseLink(folder);
     return status;
 }
 
-/* -- the volume ------------------------------------------------------------------------------------------------------------------ */
+/* -- the volume -------------------------------------------------------------------------------- */
 
 NTSTATUS MemfsOpenSelf(struct memfs_open *open)
 {

@@ -9,20 +9,20 @@ struct memfs_open {
     PFILE_OBJECT file;
     struct memfs_volume *volume;
     PIO_SECURITY_CONTEXT security;
-    ACCESS_MASK access;         /* desired; MAXIMUM_ALLOWED resolved */
+    ACCESS_MASK access; /* desired; MAXIMUM_ALLOWED resolved */
     ULONG disposition, options;
     USHORT share;
     ULONG attributes;
     bool case_sensitive, target_directory, paging_file, ignore_read_only;
-    bool want_directory;        /* FILE_DIRECTORY_FILE, or a name that ends with a backslash */
+    bool want_directory; /* FILE_DIRECTORY_FILE, or a name that ends with a backslash */
     bool trailing_slash;
     ULONG ccb_flags;
-    struct memfs_node *parent;  /* referenced: the folder of the last component */
-    struct memfs_link *link;    /* referenced: what the last component names; NULL: nothing yet */
-    struct memfs_name last;     /* the last component, split */
-    UNICODE_STRING component;   /* the last component, whole */
-    USHORT unparsed;            /* bytes of the file's name after what was looked up */
-    struct memfs_scb *scb;      /* referenced until it is the file object's */
+    struct memfs_node *parent; /* referenced: the folder of the last component */
+    struct memfs_link *link;   /* referenced: what the last component names; NULL: nothing yet */
+    struct memfs_name last;    /* the last component, split */
+    UNICODE_STRING component;  /* the last component, whole */
+    USHORT unparsed;           /* bytes of the file's name after what was looked up */
+    struct memfs_scb *scb;     /* referenced until it is the file object's */
     ULONG_PTR information;
 };
 

@@ -39,12 +39,14 @@ NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct mem
     if (!ntfs)
         return STATUS_OBJECT_NAME_INVALID;
     USHORT second = find(component, (USHORT)(colon + 1), ':');
-    UNICODE_STRING type = second < units ? slice(component, (USHORT)(second + 1), units) : (UNICODE_STRING){0};
+    UNICODE_STRING type =
+        second < units ? slice(component, (USHORT)(second + 1), units) : (UNICODE_STRING){0};
     name->stream = slice(component, (USHORT)(colon + 1), second);
     name->has_stream = true;
     if (second < units && find(&type, 0, ':') < type.Length / sizeof(WCHAR))
         return STATUS_OBJECT_NAME_INVALID;
-    if (is_text(&type, "$INDEX_ALLOCATION") && (name->stream.Length == 0 || is_text(&name->stream, "$I30"))) {
+    if (is_text(&type, "$INDEX_ALLOCATION") &&
+        (name->stream.Length == 0 || is_text(&name->stream, "$I30"))) {
         name->has_stream = false;
         name->index = true;
         name->stream.Length = 0;
@@ -58,14 +60,16 @@ NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct mem
     for (USHORT i = 0; i < name->stream.Length / sizeof(WCHAR); i++)
         if (name->stream.Buffer[i] == 0 || name->stream.Buffer[i] == '/')
             return STATUS_OBJECT_NAME_INVALID;
-    return name->stream.Length <= MEMFS_MAX_NAME * sizeof(WCHAR) ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
+    return name->stream.Length <= MEMFS_MAX_NAME * sizeof(WCHAR) ? STATUS_SUCCESS
+                                                                 : STATUS_OBJECT_NAME_INVALID;
 }
 
 NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, USHORT unparsed)
 {
     ExAcquireFastMutex(&node->lock);
     ULONG length = node->reparse ? node->reparse_length : 0;
-    PREPARSE_DATA_BUFFER copy = length ? ExAllocatePoolWithTag(NonPagedPool, length, MEMFS_TAG) : NULL;
+    PREPARSE_DATA_BUFFER copy =
+        length ? ExAllocatePoolWithTag(NonPagedPool, length, MEMFS_TAG) : NULL;
     if (copy)
         memcpy(copy, node->reparse, length);
     ExReleaseFastMutex(&node->lock);
@@ -77,9 +81,10 @@ NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, US
     return STATUS_REPARSE;
 }
 
-/* The child, referenced, or NULL. `name` becomes as the folder has it, unless it is the short one. */
-static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *folder, const UNICODE_STRING *name,
-                                  bool *by_short)
+/* The child, referenced, or NULL. `name` becomes as the folder has it, unless it is the short one.
+ */
+static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *folder,
+                                  const UNICODE_STRING *name, bool *by_short)
 {
     ExAcquireFastMutex(&folder->lock);
     struct memfs_link *link = MemfsLookup(folder, name, open->case_sensitive, by_short);
@@ -92,18 +97,20 @@ static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *fo
 }
 
 /* One folder further down: *folder is exchanged. */
-static NTSTATUS step(struct memfs_open *open, struct memfs_node **folder, const UNICODE_STRING *name, USHORT unparsed)
+static NTSTATUS step(struct memfs_open *open, struct memfs_node **folder,
+                     const UNICODE_STRING *name, USHORT unparsed)
 {
     bool by_short;
     NTSTATUS status = STATUS_SUCCESS;
     struct memfs_name split;
     status = MemfsSplitStream(name, open->volume->store->ntfs, &split);
-    if (!NT_SUCCESS(status) || split.has_stream || !MemfsIsLegalName(&split.file, open->volume->store->ntfs, false))
+    if (!NT_SUCCESS(status) || split.has_stream ||
+        !MemfsIsLegalName(&split.file, open->volume->store->ntfs, false))
         return STATUS_OBJECT_NAME_INVALID;
     struct memfs_link *link = look_up(open, *folder, &split.file, &by_short);
     if (!link)
         return STATUS_OBJECT_PATH_NOT_FOUND;
-    if (link->delete_pending)
+    if (MemfsIs(&link->delete_pending))
         status = STATUS_DELETE_PENDING;
     else if (link->node->reparse)
         status = MemfsStopAtReparse(open, link->node, unparsed);
@@ -125,7 +132,7 @@ static NTSTATUS start_of(struct memfs_open *open, struct memfs_link **link)
     struct memfs_scb *scb = related ? MemfsScbOf(related) : NULL;
     if (scb && scb->node) {
         *link = MemfsCcbOf(related)->link;
-        if (scb->node->link_count == 0)
+        if (MemfsCount(&scb->node->link_count) == 0)
             return STATUS_DELETE_PENDING;
     } else {
         *link = open->volume->store->root->links;
@@ -148,7 +155,8 @@ static NTSTATUS trim(struct memfs_open *open, UNICODE_STRING *path)
     USHORT units = path->Length / sizeof(WCHAR);
     if (path->Length % sizeof(WCHAR))
         return STATUS_OBJECT_NAME_INVALID;
-    if (units > 1 && path->Buffer[0] == '\\' && path->Buffer[1] == '\\' && !open->file->RelatedFileObject) {
+    if (units > 1 && path->Buffer[0] == '\\' && path->Buffer[1] == '\\' &&
+        !open->file->RelatedFileObject) {
         *path = slice(path, 1, units);
         units--;
     }
@@ -175,7 +183,8 @@ static NTSTATUS take_last(struct memfs_open *open, struct memfs_link *start)
     if (!NT_SUCCESS(status))
         return status;
     if (open->last.file.Length == 0) /* ":stream", relative to a file or folder */
-        return open->component.Length && !open->last.has_stream ? STATUS_OBJECT_NAME_INVALID : take_start(open, start);
+        return open->component.Length && !open->last.has_stream ? STATUS_OBJECT_NAME_INVALID
+                                                                : take_start(open, start);
     if (!MemfsIsLegalName(&open->last.file, ntfs, false))
         return STATUS_OBJECT_NAME_INVALID;
     if (!MemfsIsDirectory(open->parent))
@@ -205,7 +214,8 @@ NTSTATUS MemfsWalk(struct memfs_open *open)
             break;
         if (end == at)
             return STATUS_OBJECT_NAME_INVALID;
-        USHORT unparsed = (USHORT)((units - end) * sizeof(WCHAR) + (open->trailing_slash ? sizeof(WCHAR) : 0));
+        USHORT unparsed =
+            (USHORT)((units - end) * sizeof(WCHAR) + (open->trailing_slash ? sizeof(WCHAR) : 0));
         if (!MemfsIsDirectory(open->parent))
             return STATUS_OBJECT_PATH_NOT_FOUND;
         status = step(open, &open->parent, &open->component, unparsed);

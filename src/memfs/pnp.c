@@ -1,4 +1,5 @@
-/* IRP_MJ_PNP, IRP_MJ_SHUTDOWN, IRP_MJ_DEVICE_CONTROL: what a file system passes on, or only takes note of. */
+/* IRP_MJ_PNP, IRP_MJ_SHUTDOWN, IRP_MJ_DEVICE_CONTROL: what a file system passes on, or only takes
+ * note of. */
 #include "memfs/memfs.h"
 
 static struct memfs_volume *volume_of(PDEVICE_OBJECT device)
@@ -16,7 +17,7 @@ NTSTATUS MemfsDeviceControl(PDEVICE_OBJECT device, PIRP irp)
         return MemfsDiskControl(device, irp);
     if (!volume)
         return MemfsComplete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
-    if (volume->dismounted)
+    if (MemfsIs(&volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
     struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
@@ -29,7 +30,7 @@ NTSTATUS MemfsDeviceControl(PDEVICE_OBJECT device, PIRP irp)
 NTSTATUS MemfsShutdown(PDEVICE_OBJECT device, PIRP irp)
 {
     struct memfs_volume *volume = volume_of(device);
-    if (volume && !volume->dismounted) {
+    if (volume && !MemfsIs(&volume->dismounted)) {
         FsRtlEnterFileSystem();
         MemfsFlushVolume(volume);
         FsRtlExitFileSystem();

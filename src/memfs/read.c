@@ -23,12 +23,13 @@ static NTSTATUS start_read(PIRP irp, struct read *read)
     read->mdl = (stack->MinorFunction & IRP_MN_MDL) != 0;
     if (!read->scb || !read->scb->node || !read->scb->stream)
         return STATUS_INVALID_DEVICE_REQUEST;
-    if (read->offset == -2 || (stack->Parameters.Read.ByteOffset.HighPart == -1 &&
-                               stack->Parameters.Read.ByteOffset.LowPart == FILE_USE_FILE_POINTER_POSITION))
+    if (read->offset == -2 ||
+        (stack->Parameters.Read.ByteOffset.HighPart == -1 &&
+         stack->Parameters.Read.ByteOffset.LowPart == FILE_USE_FILE_POINTER_POSITION))
         read->offset = read->file->CurrentByteOffset.QuadPart;
     if (read->offset < 0)
         return STATUS_INVALID_PARAMETER;
-    return read->scb->volume->dismounted ? STATUS_VOLUME_DISMOUNTED : STATUS_SUCCESS;
+    return MemfsIs(&read->scb->volume->dismounted) ? STATUS_VOLUME_DISMOUNTED : STATUS_SUCCESS;
 }
 
 /* What lies inside of the file; STATUS_END_OF_FILE when nothing does. */
@@ -44,13 +45,14 @@ static NTSTATUS clip(struct read *read)
 
 static void advance(struct read *read, NTSTATUS status, ULONG_PTR done)
 {
-    if (NT_SUCCESS(status) && read->file->Flags & FO_SYNCHRONOUS_IO && !read->paging)
+    if (!NT_SUCCESS(status) || read->paging)
+        return;
+    if (read->file->Flags & FO_SYNCHRONOUS_IO)
         read->file->CurrentByteOffset.QuadPart = read->offset + (LONGLONG)done;
-    if (NT_SUCCESS(status) && !read->paging)
-        MemfsMark(read->file, FO_FILE_FAST_IO_READ);
+    MemfsMark(read->file, FO_FILE_FAST_IO_READ);
 }
 
-/* -- from the disk --------------------------------------------------------------------------------------------------- */
+/* -- from the disk ----------------------------------------------------------------------------- */
 
 static NTSTATUS transfer(PIRP irp, struct read *read)
 {
@@ -58,7 +60,7 @@ static NTSTATUS transfer(PIRP irp, struct read *read)
     if (!buffer)
         return STATUS_INVALID_USER_BUFFER;
     LONGLONG valid = MemfsLoad(&read->scb->header.ValidDataLength);
-    ULONG from_disk = read->offset >= valid             ? 0
+    ULONG from_disk = read->offset >= valid                 ? 0
                       : read->length > valid - read->offset ? (ULONG)(valid - read->offset)
                                                             : read->length;
     if (from_disk)
@@ -86,7 +88,7 @@ static NTSTATUS read_uncached(PIRP irp, struct read *read)
     LARGE_INTEGER offset = {.QuadPart = read->offset};
     if (read->offset % MEMFS_SECTOR || read->length % MEMFS_SECTOR)
         return STATUS_INVALID_PARAMETER;
-    if (read->scb->sections.DataSectionObject) {
+    if (MemfsHasPages(read->scb)) {
         ExAcquireResourceExclusiveLite(&read->scb->main, TRUE);
         CcFlushCache(&read->scb->sections, &offset, read->length, &iosb);
         ExReleaseResourceLite(&read->scb->main);
@@ -95,7 +97,8 @@ static NTSTATUS read_uncached(PIRP irp, struct read *read)
     }
     ExAcquireResourceSharedLite(&read->scb->main, TRUE);
     NTSTATUS status = clip(read);
-    if (NT_SUCCESS(status) && read->scb->locks && !FsRtlCheckLockForReadAccess(read->scb->locks, irp))
+    if (NT_SUCCESS(status) && read->scb->locks &&
+        !FsRtlCheckLockForReadAccess(read->scb->locks, irp))
         status = STATUS_FILE_LOCK_CONFLICT;
     if (NT_SUCCESS(status)) {
         ExAcquireResourceSharedLite(&read->scb->paging, TRUE);
@@ -106,7 +109,7 @@ static NTSTATUS read_uncached(PIRP irp, struct read *read)
     return status;
 }
 
-/* -- from the cache ----------------------------------------------------------------------------------------------------- */
+/* -- from the cache ---------------------------------------------------------------------------- */
 
 static NTSTATUS copy_from_cache(PIRP irp, struct read *read, PIO_STATUS_BLOCK iosb)
 {
@@ -133,7 +136,8 @@ static NTSTATUS read_cached(PIRP irp, struct read *read, ULONG_PTR *done)
     IO_STATUS_BLOCK iosb = {.Information = 0};
     ExAcquireResourceSharedLite(&read->scb->main, TRUE);
     NTSTATUS status = clip(read);
-    if (NT_SUCCESS(status) && read->scb->locks && !FsRtlCheckLockForReadAccess(read->scb->locks, irp))
+    if (NT_SUCCESS(status) && read->scb->locks &&
+        !FsRtlCheckLockForReadAccess(read->scb->locks, irp))
         status = STATUS_FILE_LOCK_CONFLICT;
     if (NT_SUCCESS(status))
         status = copy_from_cache(irp, read, &iosb);
@@ -142,7 +146,7 @@ static NTSTATUS read_cached(PIRP irp, struct read *read, ULONG_PTR *done)
     return status;
 }
 
-/* -- the request ---------------------------------------------------------------------------------------------------------- */
+/* -- the request ------------------------------------------------------------------------------- */
 
 static NTSTATUS complete_mdl(PIRP irp)
 {
@@ -180,5 +184,6 @@ NTSTATUS MemfsRead(PDEVICE_OBJECT device, PIRP irp)
         IoSetTopLevelIrp(NULL);
     advance(&read, status, done);
     FsRtlExitFileSystem();
-    return disk ? MemfsCompleteTransfer(store, irp, status, done) : MemfsComplete(irp, status, done);
+    return disk ? MemfsCompleteTransfer(store, irp, status, done)
+                : MemfsComplete(irp, status, done);
 }

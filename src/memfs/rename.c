@@ -9,11 +9,11 @@ struct rename {
     struct memfs_scb *scb;
     struct memfs_link *link;   /* the name the file was opened by */
     struct memfs_node *target; /* the folder; referenced */
-    UNICODE_STRING name;       /* the new name, in the request's buffer or the target's file object */
+    UNICODE_STRING name; /* the new name, in the request's buffer or the target's file object */
     bool replace, posix, ignore_read_only, hard_link;
 };
 
-/* -- the parameters ---------------------------------------------------------------------------------------------------------- */
+/* -- the parameters ---------------------------------------------------------------------------- */
 
 static UNICODE_STRING last_component(UNICODE_STRING path)
 {
@@ -32,7 +32,8 @@ static NTSTATUS read_flags(struct rename *rename, PIRP irp, const FILE_RENAME_IN
     bool extended = kind == FileRenameInformationEx || kind == FileLinkInformationEx;
     ULONG head = (ULONG)FIELD_OFFSET(FILE_RENAME_INFORMATION, FileName);
     if (stack->Parameters.SetFile.Length < head ||
-        info->FileNameLength > stack->Parameters.SetFile.Length - head || info->FileNameLength > MAXUSHORT)
+        info->FileNameLength > stack->Parameters.SetFile.Length - head ||
+        info->FileNameLength > MAXUSHORT)
         return STATUS_INVALID_PARAMETER;
     if (extended) {
         rename->replace = (info->Flags & FILE_RENAME_REPLACE_IF_EXISTS) != 0;
@@ -61,11 +62,12 @@ static NTSTATUS find_target(struct rename *rename, PFILE_OBJECT target)
     MemfsReferenceNode(rename->target);
     if (!MemfsIsDirectory(rename->target))
         return STATUS_INVALID_PARAMETER;
-    return MemfsIsLegalName(&rename->name, rename->volume->store->ntfs, false) ? STATUS_SUCCESS
-                                                                              : STATUS_OBJECT_NAME_INVALID;
+    return MemfsIsLegalName(&rename->name, rename->volume->store->ntfs, false)
+               ? STATUS_SUCCESS
+               : STATUS_OBJECT_NAME_INVALID;
 }
 
-/* -- checks ---------------------------------------------------------------------------------------------------------------------- */
+/* -- checks ------------------------------------------------------------------------------------ */
 
 static bool is_below(struct memfs_node *node, const struct memfs_node *folder)
 {
@@ -82,9 +84,10 @@ static bool has_open_below(struct memfs_volume *volume, const struct memfs_node 
 {
     bool found = false;
     ExAcquireFastMutex(&volume->lock);
-    for (PLIST_ENTRY link = volume->scbs.Flink; link != &volume->scbs && !found; link = link->Flink) {
+    for (PLIST_ENTRY link = volume->scbs.Flink; link != &volume->scbs && !found;
+         link = link->Flink) {
         struct memfs_scb *scb = CONTAINING_RECORD(link, struct memfs_scb, link);
-        if (scb->handles > 0 && scb->node && scb->node != folder && scb->node->links)
+        if (MemfsCount(&scb->handles) > 0 && scb->node && scb->node != folder && scb->node->links)
             found = is_below(scb->node->links->parent, folder);
     }
     ExReleaseFastMutex(&volume->lock);
@@ -96,9 +99,9 @@ static NTSTATUS check_source(struct rename *rename)
     struct memfs_node *node = rename->scb->node;
     if (!rename->link->parent)
         return STATUS_INVALID_PARAMETER; /* the root */
-    if (rename->link->removed || rename->link->delete_pending)
-        return rename->link->removed ? STATUS_FILE_DELETED : STATUS_ACCESS_DENIED;
-    if (rename->target->link_count == 0)
+    if (MemfsIs(&rename->link->removed) || MemfsIs(&rename->link->delete_pending))
+        return MemfsIs(&rename->link->removed) ? STATUS_FILE_DELETED : STATUS_ACCESS_DENIED;
+    if (MemfsCount(&rename->target->link_count) == 0)
         return STATUS_DELETE_PENDING;
     if (!MemfsIsDirectory(node))
         return STATUS_SUCCESS;
@@ -109,23 +112,36 @@ static NTSTATUS check_source(struct rename *rename)
     return has_open_below(rename->volume, node) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
-static bool is_open(const struct memfs_node *node)
+static bool is_open(struct memfs_node *node)
 {
-    if (node->directory && node->directory->handles > 0)
-        return true;
-    for (const struct memfs_stream *stream = node->streams; stream; stream = stream->next)
-        if (stream->scb && stream->scb->handles > 0)
-            return true;
-    return false;
+    ExAcquireFastMutex(&node->lock);
+    bool open = node->directory && MemfsCount(&node->directory->handles) > 0;
+    for (const struct memfs_stream *stream = node->streams; stream && !open; stream = stream->next)
+        open = stream->scb && MemfsCount(&stream->scb->handles) > 0;
+    ExReleaseFastMutex(&node->lock);
+    return open;
 }
 
 /* Images and views that somebody has of the file that would go. */
-static bool is_mapped(const struct memfs_node *node)
+static bool is_mapped(struct memfs_node *node)
 {
-    for (const struct memfs_stream *stream = node->streams; stream; stream = stream->next)
-        if (stream->scb && !MmFlushImageSection(&stream->scb->sections, MmFlushForDelete))
-            return true;
-    return false;
+    enum { BATCH = 16 };
+    struct memfs_scb *scbs[BATCH];
+    unsigned count = 0;
+    bool mapped = false;
+    ExAcquireFastMutex(&node->lock);
+    for (struct memfs_stream *stream = node->streams; stream && count < BATCH;
+         stream = stream->next)
+        if (stream->scb) {
+            MemfsReferenceScb(stream->scb);
+            scbs[count++] = stream->scb;
+        }
+    ExReleaseFastMutex(&node->lock);
+    for (unsigned i = 0; i < count; i++) {
+        mapped = mapped || !MmFlushImageSection(&scbs[i]->sections, MmFlushForDelete);
+        MemfsReleaseScb(scbs[i]);
+    }
+    return mapped;
 }
 
 static NTSTATUS check_victim(struct rename *rename, struct memfs_link *victim)
@@ -142,7 +158,7 @@ static NTSTATUS check_victim(struct rename *rename, struct memfs_link *victim)
     return is_mapped(node) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
-/* -- doing it ---------------------------------------------------------------------------------------------------------------------- */
+/* -- doing it ---------------------------------------------------------------------------------- */
 
 static struct memfs_link *find_victim(struct rename *rename)
 {
@@ -171,7 +187,7 @@ static void remove_victim(struct rename *rename, struct memfs_link *victim)
     MemfsRemoveLink(victim);
     ExReleaseFastMutex(&second->lock);
     ExReleaseFastMutex(&first->lock);
-    if (node->link_count == 0)
+    if (MemfsCount(&node->link_count) == 0)
         MemfsDropDead(node, NULL);
 }
 
@@ -201,11 +217,13 @@ static NTSTATUS move(struct rename *rename)
     struct memfs_link *link = rename->link;
     bool same_folder = link->parent == rename->target;
     ULONG filter = name_filter(link->node);
-    MemfsNotify(rename->volume, link, NULL, filter, same_folder ? FILE_ACTION_RENAMED_OLD_NAME : FILE_ACTION_REMOVED);
+    MemfsNotify(rename->volume, link, NULL, filter,
+                same_folder ? FILE_ACTION_RENAMED_OLD_NAME : FILE_ACTION_REMOVED);
     NTSTATUS status = MemfsMoveLink(link, rename->target, &rename->name);
     if (NT_SUCCESS(status)) {
         MemfsCcbOf(rename->file)->flags &= ~(ULONG)MEMFS_CCB_SHORT_NAME;
-        MemfsNotify(rename->volume, link, NULL, filter, same_folder ? FILE_ACTION_RENAMED_NEW_NAME : FILE_ACTION_ADDED);
+        MemfsNotify(rename->volume, link, NULL, filter,
+                    same_folder ? FILE_ACTION_RENAMED_NEW_NAME : FILE_ACTION_ADDED);
     }
     return status;
 }
@@ -218,8 +236,9 @@ static NTSTATUS rename_in_tree(struct rename *rename)
     struct memfs_link *victim = find_victim(rename);
     bool same = victim && victim == rename->link;
     if (victim && !same)
-        status = victim->node == rename->scb->node && !rename->replace ? STATUS_OBJECT_NAME_COLLISION
-                                                                       : check_victim(rename, victim);
+        status = victim->node == rename->scb->node && !rename->replace
+                     ? STATUS_OBJECT_NAME_COLLISION
+                     : check_victim(rename, victim);
     if (same && rename->hard_link)
         status = rename->replace ? STATUS_SUCCESS : STATUS_OBJECT_NAME_COLLISION;
     bool nothing = same && rename->hard_link;
@@ -232,7 +251,7 @@ static NTSTATUS rename_in_tree(struct rename *rename)
     return status;
 }
 
-/* -- streams --------------------------------------------------------------------------------------------------------------------------- */
+/* -- streams ----------------------------------------------------------------------------------- */
 
 /* ":new" or ":new:$DATA". The control block and its contexts stay with the data. */
 static NTSTATUS rename_stream(struct rename *rename)
@@ -247,14 +266,15 @@ static NTSTATUS rename_stream(struct rename *rename)
     if (!rename->scb->stream->name_length || split.default_stream)
         return STATUS_NOT_SUPPORTED; /* to or from the unnamed stream */
     ExAcquireFastMutex(&node->lock);
-    struct memfs_stream *there = MemfsFindStream(node, &split.stream), *stream = rename->scb->stream;
+    struct memfs_stream *there = MemfsFindStream(node, &split.stream),
+                        *stream = rename->scb->stream;
     if (there && there != stream)
-        status = !rename->replace ? STATUS_OBJECT_NAME_COLLISION
-                 : there->scb && there->scb->handles > 0 ? STATUS_ACCESS_DENIED
-                                                         : STATUS_SUCCESS;
+        status = !rename->replace                                     ? STATUS_OBJECT_NAME_COLLISION
+                 : there->scb && MemfsCount(&there->scb->handles) > 0 ? STATUS_ACCESS_DENIED
+                                                                      : STATUS_SUCCESS;
     if (NT_SUCCESS(status)) {
         if (there && there != stream)
-            there->removed = true;
+            MemfsSetIs(&there->removed, true);
         WCHAR *name = MemfsCopyText(split.stream.Buffer, split.stream.Length), *old = stream->name;
         stream->name = name;
         stream->name_length = split.stream.Length;

@@ -1,13 +1,16 @@
-/* IRP_MJ_QUERY_SECURITY and IRP_MJ_SET_SECURITY: descriptors are kept and given back, not enforced. */
+/* IRP_MJ_QUERY_SECURITY and IRP_MJ_SET_SECURITY: descriptors are kept and given back, not enforced.
+ */
 #include "memfs/memfs.h"
 
 #include <string.h>
 
-/* Everybody may do everything, until a descriptor is set: self-relative, owner and group Administrators, no DACL. */
+/* Everybody may do everything, until a descriptor is set: self-relative, owner and group
+ * Administrators, no DACL. */
 static const UCHAR default_descriptor[] = {
-    1, 0, 0x00, 0x80, 20, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   /* SE_SELF_RELATIVE; owner, group */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0,                   /* S-1-5-32-544 */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0};
+    1, 0, 0x00, 0x80, 20, 0, 0, 0, 36, 0, 0, 0, 0,    0, 0, 0,
+    0, 0, 0,    0,                                             /* SE_SELF_RELATIVE; owner, group */
+    1, 2, 0,    0,    0,  0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0, /* S-1-5-32-544 */
+    1, 2, 0,    0,    0,  0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0};
 
 static NTSTATUS check(PIRP irp, struct memfs_scb **scb)
 {
@@ -31,9 +34,10 @@ NTSTATUS MemfsQuerySecurity(PDEVICE_OBJECT device, PIRP irp)
     ULONG room = stack->Parameters.QuerySecurity.Length;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);
-    PSECURITY_DESCRIPTOR descriptor = scb->node->security ? scb->node->security : (PVOID)default_descriptor;
-    status = SeQuerySecurityDescriptorInfo(&stack->Parameters.QuerySecurity.SecurityInformation, buffer, &room,
-                                           &descriptor);
+    PSECURITY_DESCRIPTOR descriptor =
+        scb->node->security ? scb->node->security : (PVOID)default_descriptor;
+    status = SeQuerySecurityDescriptorInfo(&stack->Parameters.QuerySecurity.SecurityInformation,
+                                           buffer, &room, &descriptor);
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();
     if (status == STATUS_BUFFER_TOO_SMALL)
@@ -41,30 +45,33 @@ NTSTATUS MemfsQuerySecurity(PDEVICE_OBJECT device, PIRP irp)
     return MemfsComplete(irp, status, room);
 }
 
-/* What is set comes from the new descriptor, the rest stays. A self-relative descriptor (sim_alloc). */
-static NTSTATUS merge(SECURITY_INFORMATION what, PSECURITY_DESCRIPTOR fresh, PSECURITY_DESCRIPTOR old, PVOID *result,
-                      ULONG *length)
+/* What is set comes from the new descriptor, the rest stays. A self-relative descriptor
+ * (sim_alloc). */
+static NTSTATUS merge(SECURITY_INFORMATION what, PSECURITY_DESCRIPTOR fresh,
+                      PSECURITY_DESCRIPTOR old, PVOID *result, ULONG *length)
 {
     SECURITY_DESCRIPTOR absolute;
     PSID owner, group;
     PACL dacl, sacl;
     BOOLEAN present, defaulted;
     RtlCreateSecurityDescriptor(&absolute, SECURITY_DESCRIPTOR_REVISION);
-    NTSTATUS status = RtlGetOwnerSecurityDescriptor(what & OWNER_SECURITY_INFORMATION ? fresh : old, &owner, &defaulted);
+    NTSTATUS status = RtlGetOwnerSecurityDescriptor(what & OWNER_SECURITY_INFORMATION ? fresh : old,
+                                                    &owner, &defaulted);
     if (NT_SUCCESS(status))
         status = RtlSetOwnerSecurityDescriptor(&absolute, owner, defaulted);
     if (NT_SUCCESS(status))
-        status = RtlGetGroupSecurityDescriptor(what & GROUP_SECURITY_INFORMATION ? fresh : old, &group, &defaulted);
+        status = RtlGetGroupSecurityDescriptor(what & GROUP_SECURITY_INFORMATION ? fresh : old,
+                                               &group, &defaulted);
     if (NT_SUCCESS(status))
         status = RtlSetGroupSecurityDescriptor(&absolute, group, defaulted);
     if (NT_SUCCESS(status))
-        status = RtlGetDaclSecurityDescriptor(what & DACL_SECURITY_INFORMATION ? fresh : old, &present, &dacl,
-                                              &defaulted);
+        status = RtlGetDaclSecurityDescriptor(what & DACL_SECURITY_INFORMATION ? fresh : old,
+                                              &present, &dacl, &defaulted);
     if (NT_SUCCESS(status))
         status = RtlSetDaclSecurityDescriptor(&absolute, present, present ? dacl : NULL, FALSE);
     if (NT_SUCCESS(status))
-        status = RtlGetSaclSecurityDescriptor(what & SACL_SECURITY_INFORMATION ? fresh : old, &present, &sacl,
-                                              &defaulted);
+        status = RtlGetSaclSecurityDescriptor(what & SACL_SECURITY_INFORMATION ? fresh : old,
+                                              &present, &sacl, &defaulted);
     if (NT_SUCCESS(status) && present)
         status = RtlSetSaclSecurityDescriptor(&absolute, present, sacl, FALSE);
     if (!NT_SUCCESS(status))
@@ -94,7 +101,8 @@ NTSTATUS MemfsSetSecurity(PDEVICE_OBJECT device, PIRP irp)
     struct memfs_node *node = scb->node;
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    status = merge(stack->Parameters.SetSecurity.SecurityInformation, stack->Parameters.SetSecurity.SecurityDescriptor,
+    status = merge(stack->Parameters.SetSecurity.SecurityInformation,
+                   stack->Parameters.SetSecurity.SecurityDescriptor,
                    node->security ? node->security : (PVOID)default_descriptor, &merged, &length);
     if (NT_SUCCESS(status)) {
         ExAcquireFastMutex(&node->lock);
@@ -106,8 +114,8 @@ NTSTATUS MemfsSetSecurity(PDEVICE_OBJECT device, PIRP irp)
     }
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status))
-        MemfsNotify(scb->volume, MemfsCcbOf(stack->FileObject)->link, NULL, FILE_NOTIFY_CHANGE_SECURITY,
-                    FILE_ACTION_MODIFIED);
+        MemfsNotify(scb->volume, MemfsCcbOf(stack->FileObject)->link, NULL,
+                    FILE_NOTIFY_CHANGE_SECURITY, FILE_ACTION_MODIFIED);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, 0);
 }

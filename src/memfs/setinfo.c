@@ -1,12 +1,14 @@
 /* IRP_MJ_SET_INFORMATION, but for renames (rename.c). */
 #include "memfs/memfs.h"
 
-/* -- times and attributes ----------------------------------------------------------------------------------------------- */
+/* -- times and attributes ---------------------------------------------------------------------- */
 
 static bool set_time(LONGLONG *time, LONGLONG value, struct memfs_ccb *ccb)
 {
-    if (value == -1 || value == -2) { /* this handle's operations leave (or again change) the time alone */
-        ccb->flags = value == -1 ? ccb->flags | MEMFS_CCB_USER_TIMES : ccb->flags & ~(ULONG)MEMFS_CCB_USER_TIMES;
+    if (value == -1 ||
+        value == -2) { /* this handle's operations leave (or again change) the time alone */
+        ccb->flags = value == -1 ? ccb->flags | MEMFS_CCB_USER_TIMES
+                                 : ccb->flags & ~(ULONG)MEMFS_CCB_USER_TIMES;
         return false;
     }
     if (value == 0)
@@ -15,11 +17,12 @@ static bool set_time(LONGLONG *time, LONGLONG value, struct memfs_ccb *ccb)
     return true;
 }
 
-static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file, const FILE_BASIC_INFORMATION *info)
+static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file,
+                          const FILE_BASIC_INFORMATION *info)
 {
     const ULONG settable = FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
-                           FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_OFFLINE |
-                           FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+                           FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_TEMPORARY |
+                           FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
     struct memfs_node *node = scb->node;
     struct memfs_ccb *ccb = MemfsCcbOf(file);
     ULONG filter = 0;
@@ -28,8 +31,8 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file, const FILE_B
         return STATUS_INVALID_PARAMETER;
     if (info->FileAttributes & FILE_ATTRIBUTE_TEMPORARY && directory)
         return STATUS_INVALID_PARAMETER;
-    if (info->CreationTime.QuadPart < -2 || info->LastAccessTime.QuadPart < -2 || info->LastWriteTime.QuadPart < -2 ||
-        info->ChangeTime.QuadPart < -2)
+    if (info->CreationTime.QuadPart < -2 || info->LastAccessTime.QuadPart < -2 ||
+        info->LastWriteTime.QuadPart < -2 || info->ChangeTime.QuadPart < -2)
         return STATUS_INVALID_PARAMETER;
     ExAcquireFastMutex(&node->lock);
     if (set_time(&node->created, info->CreationTime.QuadPart, ccb))
@@ -41,7 +44,8 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file, const FILE_B
         ccb->flags |= MEMFS_CCB_USER_TIMES;
     }
     if (info->FileAttributes) {
-        MemfsSetBits(node, (info->FileAttributes & settable) | (node->attributes & FILE_ATTRIBUTE_DIRECTORY));
+        MemfsSetBits(node, (info->FileAttributes & settable) |
+                               (node->attributes & FILE_ATTRIBUTE_DIRECTORY));
         filter |= FILE_NOTIFY_CHANGE_ATTRIBUTES;
     }
     if (!set_time(&node->changed, info->ChangeTime.QuadPart, ccb) && filter)
@@ -54,7 +58,7 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file, const FILE_B
     return STATUS_SUCCESS;
 }
 
-/* -- disposition ----------------------------------------------------------------------------------------------------------- */
+/* -- disposition ------------------------------------------------------------------------------- */
 
 static NTSTATUS may_delete(struct memfs_scb *scb, struct memfs_ccb *ccb, ULONG flags)
 {
@@ -64,9 +68,10 @@ static NTSTATUS may_delete(struct memfs_scb *scb, struct memfs_ccb *ccb, ULONG f
         return node == node->store->root ? STATUS_CANNOT_DELETE : STATUS_INVALID_PARAMETER;
     if (MemfsIsReadOnly(scb->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
-    if (MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
+    if (MemfsBits(node) & FILE_ATTRIBUTE_READONLY &&
+        !(flags & FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE))
         return STATUS_CANNOT_DELETE;
-    if (ccb->link->removed)
+    if (MemfsIs(&ccb->link->removed))
         return STATUS_FILE_DELETED;
     if (!named && MemfsIsDirectory(node)) {
         ExAcquireFastMutex(&node->lock);
@@ -84,9 +89,11 @@ NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     struct memfs_ccb *ccb = MemfsCcbOf(file);
-    bool named = scb->stream && scb->stream->name_length, remove = (flags & FILE_DISPOSITION_DELETE) != 0;
+    bool named = scb->stream && scb->stream->name_length,
+         remove = (flags & FILE_DISPOSITION_DELETE) != 0;
     if (flags & FILE_DISPOSITION_ON_CLOSE) {
-        ccb->flags = remove ? ccb->flags | MEMFS_CCB_DELETE_ON_CLOSE : ccb->flags & ~(ULONG)MEMFS_CCB_DELETE_ON_CLOSE;
+        ccb->flags = remove ? ccb->flags | MEMFS_CCB_DELETE_ON_CLOSE
+                            : ccb->flags & ~(ULONG)MEMFS_CCB_DELETE_ON_CLOSE;
         return STATUS_SUCCESS;
     }
     if (remove) {
@@ -95,9 +102,9 @@ NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags)
             return status;
     }
     if (named) {
-        scb->stream->delete_pending = remove;
-    } else if (!ccb->link->removed) {
-        ccb->link->delete_pending = remove;
+        MemfsSetIs(&scb->stream->delete_pending, remove);
+    } else if (!MemfsIs(&ccb->link->removed)) {
+        MemfsSetIs(&ccb->link->delete_pending, remove);
         if (remove && flags & FILE_DISPOSITION_POSIX_SEMANTICS)
             ccb->flags |= MEMFS_CCB_POSIX_DELETE;
     }
@@ -105,10 +112,11 @@ NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags)
     return STATUS_SUCCESS;
 }
 
-/* -- sizes -------------------------------------------------------------------------------------------------------------------- */
+/* -- sizes ------------------------------------------------------------------------------------- */
 
 /* The cache tells where its data ends (advance only): never shrinks. */
-static NTSTATUS set_end_of_file(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG size, bool advance_only)
+static NTSTATUS set_end_of_file(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG size,
+                                bool advance_only)
 {
     LARGE_INTEGER end = {.QuadPart = size};
     if (advance_only) {
@@ -126,7 +134,8 @@ static NTSTATUS set_end_of_file(struct memfs_scb *scb, PFILE_OBJECT file, LONGLO
     if (NT_SUCCESS(status)) {
         MemfsMark(file, FO_FILE_MODIFIED | FO_FILE_SIZE_CHANGED);
         MemfsTellCache(scb, file);
-        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, scb->stream, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED);
+        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, scb->stream, FILE_NOTIFY_CHANGE_SIZE,
+                    FILE_ACTION_MODIFIED);
     }
     return status;
 }
@@ -156,13 +165,13 @@ static NTSTATUS set_valid_data(struct memfs_scb *scb, PFILE_OBJECT file, LONGLON
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS set_size(struct memfs_scb *scb, PFILE_OBJECT file, FILE_INFORMATION_CLASS kind, const VOID *buffer,
-                         bool advance_only)
+static NTSTATUS set_size(struct memfs_scb *scb, PFILE_OBJECT file, FILE_INFORMATION_CLASS kind,
+                         const VOID *buffer, bool advance_only)
 {
     LONGLONG size = *(const LONGLONG *)buffer;
     if (!scb->stream)
         return STATUS_INVALID_PARAMETER;
-    if (scb->stream->removed || scb->node->link_count == 0)
+    if (MemfsIs(&scb->stream->removed) || MemfsCount(&scb->node->link_count) == 0)
         return STATUS_FILE_DELETED;
     switch ((int)kind) {
     case FileEndOfFileInformation:
@@ -174,17 +183,19 @@ static NTSTATUS set_size(struct memfs_scb *scb, PFILE_OBJECT file, FILE_INFORMAT
     }
 }
 
-static NTSTATUS set_position(struct memfs_scb *scb, PFILE_OBJECT file, const FILE_POSITION_INFORMATION *info)
+static NTSTATUS set_position(struct memfs_scb *scb, PFILE_OBJECT file,
+                             const FILE_POSITION_INFORMATION *info)
 {
     if (info->CurrentByteOffset.QuadPart < 0)
         return STATUS_INVALID_PARAMETER;
-    if (file->Flags & FO_NO_INTERMEDIATE_BUFFERING && info->CurrentByteOffset.QuadPart % MEMFS_SECTOR)
+    if (file->Flags & FO_NO_INTERMEDIATE_BUFFERING &&
+        info->CurrentByteOffset.QuadPart % MEMFS_SECTOR)
         return STATUS_INVALID_PARAMETER;
     file->CurrentByteOffset = info->CurrentByteOffset;
     return STATUS_SUCCESS;
 }
 
-/* -- the request ----------------------------------------------------------------------------------------------------------------- */
+/* -- the request ------------------------------------------------------------------------------- */
 
 static ULONG least_length(FILE_INFORMATION_CLASS kind)
 {
@@ -210,10 +221,12 @@ static NTSTATUS set_locked(struct memfs_scb *scb, PFILE_OBJECT file, PIRP irp)
         return STATUS_INFO_LENGTH_MISMATCH;
     switch ((int)kind) {
     case FileBasicInformation:
-        return MemfsIsReadOnly(scb->volume) ? STATUS_MEDIA_WRITE_PROTECTED : set_basic(scb, file, buffer);
+        return MemfsIsReadOnly(scb->volume) ? STATUS_MEDIA_WRITE_PROTECTED
+                                            : set_basic(scb, file, buffer);
     case FileDispositionInformation:
-        return MemfsSetDisposition(file, ((PFILE_DISPOSITION_INFORMATION)buffer)->DeleteFile ? FILE_DISPOSITION_DELETE
-                                                                                            : 0);
+        return MemfsSetDisposition(file, ((PFILE_DISPOSITION_INFORMATION)buffer)->DeleteFile
+                                             ? FILE_DISPOSITION_DELETE
+                                             : 0);
     case FileDispositionInformationEx:
         return ntfs ? MemfsSetDisposition(file, ((PFILE_DISPOSITION_INFORMATION_EX)buffer)->Flags)
                     : STATUS_INVALID_PARAMETER;
@@ -229,7 +242,8 @@ static NTSTATUS set_locked(struct memfs_scb *scb, PFILE_OBJECT file, PIRP irp)
         return ntfs ? MemfsRename(scb->volume, file, irp, true) : STATUS_INVALID_PARAMETER;
     case FileRenameInformationEx:
     case FileLinkInformationEx:
-        return ntfs ? MemfsRename(scb->volume, file, irp, kind == FileLinkInformationEx) : STATUS_INVALID_PARAMETER;
+        return ntfs ? MemfsRename(scb->volume, file, irp, kind == FileLinkInformationEx)
+                    : STATUS_INVALID_PARAMETER;
     case FileCaseSensitiveInformation:
         return STATUS_NOT_SUPPORTED;
     default:
@@ -244,7 +258,7 @@ NTSTATUS MemfsSetInformation(PDEVICE_OBJECT device, PIRP irp)
     struct memfs_scb *scb = file ? MemfsScbOf(file) : NULL;
     if (!scb || !scb->node || !file->FsContext2)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
-    if (scb->volume->dismounted)
+    if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);

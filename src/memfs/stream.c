@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* -- data ---------------------------------------------------------------------------------------------------------- */
+/* -- data -------------------------------------------------------------------------------------- */
 
 struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name)
 {
@@ -26,10 +26,11 @@ struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRI
 {
     USHORT length = name ? name->Length : 0;
     for (struct memfs_stream *stream = node->streams; stream; stream = stream->next) {
-        if (stream->name_length != length || stream->removed)
+        if (stream->name_length != length || MemfsIs(&stream->removed))
             continue;
         USHORT i = 0;
-        while (i < length / sizeof(WCHAR) && MemfsUpcase(stream->name[i]) == MemfsUpcase(name->Buffer[i]))
+        while (i < length / sizeof(WCHAR) &&
+               MemfsUpcase(stream->name[i]) == MemfsUpcase(name->Buffer[i]))
             i++;
         if (i == length / sizeof(WCHAR))
             return stream;
@@ -95,7 +96,8 @@ static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
         while (count <= page)
             count *= 2;
         stream->pages = sim_realloc(stream->pages, count * sizeof *stream->pages);
-        memset(stream->pages + stream->page_count, 0, (count - stream->page_count) * sizeof *stream->pages);
+        memset(stream->pages + stream->page_count, 0,
+               (count - stream->page_count) * sizeof *stream->pages);
         stream->page_count = count;
     }
     if (!stream->pages[page])
@@ -103,13 +105,15 @@ static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
     return stream->pages[page];
 }
 
-NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer, ULONG length)
+NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
+                        ULONG length)
 {
     const UCHAR *from = buffer;
     ExAcquireFastMutex(&stream->lock);
     while (length) {
         ULONG count = part_of_page(offset, length);
-        memcpy(page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE) + offset % MEMFS_PAGE, from, count);
+        memcpy(page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE) + offset % MEMFS_PAGE, from,
+               count);
         from += count;
         offset += count;
         length -= count;
@@ -125,7 +129,8 @@ void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end)
     if (end > limit)
         end = limit;
     while (offset < end) {
-        ULONG count = part_of_page(offset, end - offset > MEMFS_PAGE ? MEMFS_PAGE : (ULONG)(end - offset));
+        ULONG count =
+            part_of_page(offset, end - offset > MEMFS_PAGE ? MEMFS_PAGE : (ULONG)(end - offset));
         UCHAR **page = &stream->pages[offset / MEMFS_PAGE];
         if (*page && count == MEMFS_PAGE) {
             sim_free(*page);
@@ -148,9 +153,10 @@ LONGLONG MemfsDataBytes(struct memfs_stream *stream)
     return bytes;
 }
 
-/* -- control blocks --------------------------------------------------------------------------------------------------- */
+/* -- control blocks ---------------------------------------------------------------------------- */
 
-static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream)
+static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_node *node,
+                                    struct memfs_stream *stream)
 {
     struct memfs_scb *scb = sim_alloc(sizeof *scb);
     scb->volume = volume;
@@ -163,8 +169,8 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
     ExInitializeFastMutex(&scb->header_mutex);
     scb->header.Resource = &scb->main;
     scb->header.PagingIoResource = &scb->paging;
-    scb->header.IsFastIoPossible = stream && !volume->store->options.no_fast_io ? FastIoIsPossible
-                                                                                : FastIoIsNotPossible;
+    scb->header.IsFastIoPossible =
+        stream && !volume->store->options.no_fast_io ? FastIoIsPossible : FastIoIsNotPossible;
     FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex,
                                node && volume->store->ntfs ? &node->file_contexts : NULL);
     if (stream) {
@@ -182,7 +188,8 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
     return scb;
 }
 
-struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node, struct memfs_stream *stream)
+struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node,
+                              struct memfs_stream *stream)
 {
     if (!node) {
         MemfsReferenceScb(volume->self);
@@ -198,7 +205,10 @@ struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *no
     return scb;
 }
 
-void MemfsReferenceScb(struct memfs_scb *scb) { InterlockedIncrement(&scb->references); }
+void MemfsReferenceScb(struct memfs_scb *scb)
+{
+    InterlockedIncrement(&scb->references);
+}
 
 static void free_scb(struct memfs_scb *scb)
 {
@@ -224,16 +234,18 @@ static void unlink_stream(struct memfs_stream *stream)
 
 static bool is_dead(struct memfs_scb *scb)
 {
-    return scb->volume->dismounted || scb->node->link_count == 0 || (scb->stream && scb->stream->removed);
+    return MemfsIs(&scb->volume->dismounted) || MemfsCount(&scb->node->link_count) == 0 ||
+           (scb->stream && MemfsIs(&scb->stream->removed));
 }
 
-/* node->lock held, nobody holds the control block: takes it out of all lists, so that nobody finds it again. */
+/* node->lock held, nobody holds the control block: takes it out of all lists, so that nobody finds
+ * it again. */
 static bool unhook(struct memfs_scb *scb)
 {
     struct memfs_volume *volume = scb->volume;
     struct memfs_stream *stream = scb->stream;
     ExAcquireFastMutex(&volume->lock);
-    bool alone = scb->references == 0;
+    bool alone = MemfsCount(&scb->references) == 0;
     if (alone)
         RemoveEntryList(&scb->link);
     ExReleaseFastMutex(&volume->lock);
@@ -245,7 +257,7 @@ static bool unhook(struct memfs_scb *scb)
         stream->size = scb->header.FileSize.QuadPart;
         stream->valid = scb->header.ValidDataLength.QuadPart;
     }
-    if (stream && stream->removed)
+    if (stream && MemfsIs(&stream->removed))
         unlink_stream(stream);
     return true;
 }
@@ -261,7 +273,7 @@ static void release_last(struct memfs_scb *scb, bool anyway)
     if (InterlockedDecrement(&scb->references) == 0 && (anyway || is_dead(scb)))
         gone = unhook(scb);
     if (gone) {
-        dead = scb->stream && scb->stream->removed ? scb->stream : NULL;
+        dead = scb->stream && MemfsIs(&scb->stream->removed) ? scb->stream : NULL;
         last = node->scbs == 0 && node->store->ntfs;
     }
     ExReleaseFastMutex(&node->lock);
@@ -281,7 +293,7 @@ static void release_scb(struct memfs_scb *scb, bool anyway)
         InterlockedDecrement(&scb->references);
         return;
     }
-    LONG now = scb->references;
+    LONG now = MemfsCount(&scb->references);
     while (now > 1) {
         LONG seen = InterlockedCompareExchange(&scb->references, now - 1, now);
         if (seen == now)
@@ -291,9 +303,12 @@ static void release_scb(struct memfs_scb *scb, bool anyway)
     release_last(scb, anyway);
 }
 
-void MemfsReleaseScb(struct memfs_scb *scb) { release_scb(scb, false); }
+void MemfsReleaseScb(struct memfs_scb *scb)
+{
+    release_scb(scb, false);
+}
 
-/* -- volume-wide passes ---------------------------------------------------------------------------------------------------- */
+/* -- volume-wide passes ------------------------------------------------------------------------ */
 
 enum drop { DROP_IDLE = 1, DROP_WRITE_BACK = 2, DROP_NO_WAIT = 4 };
 
@@ -301,11 +316,11 @@ enum drop { DROP_IDLE = 1, DROP_WRITE_BACK = 2, DROP_NO_WAIT = 4 };
 static void drop_cache(struct memfs_scb *scb, int how)
 {
     IO_STATUS_BLOCK iosb;
-    if (!scb->stream || !scb->sections.DataSectionObject)
+    if (!scb->stream || !MemfsHasPages(scb))
         return;
     if (!ExAcquireResourceExclusiveLite(&scb->main, !(how & DROP_NO_WAIT)))
         return;
-    if (!(how & DROP_IDLE) || scb->handles == 0) {
+    if (!(how & DROP_IDLE) || MemfsCount(&scb->handles) == 0) {
         if (how & DROP_WRITE_BACK)
             CcFlushCache(&scb->sections, NULL, 0, &iosb);
         CcPurgeCacheSection(&scb->sections, NULL, 0, UNINITIALIZE_CACHE_MAPS);
@@ -315,14 +330,15 @@ static void drop_cache(struct memfs_scb *scb, int how)
 }
 
 /* The next control block after `from` (NULL: the first), with a reference. `from` is released. */
-static struct memfs_scb *next_scb(struct memfs_volume *volume, struct memfs_scb *from, bool idle_only)
+static struct memfs_scb *next_scb(struct memfs_volume *volume, struct memfs_scb *from,
+                                  bool idle_only)
 {
     struct memfs_scb *next = NULL;
     ExAcquireFastMutex(&volume->lock);
     PLIST_ENTRY link = from ? from->link.Flink : volume->scbs.Flink;
     for (; link != &volume->scbs && !next; link = link->Flink) {
         struct memfs_scb *scb = CONTAINING_RECORD(link, struct memfs_scb, link);
-        if (!idle_only || scb->handles == 0)
+        if (!idle_only || MemfsCount(&scb->handles) == 0)
             next = scb;
     }
     if (next)
@@ -331,8 +347,8 @@ static struct memfs_scb *next_scb(struct memfs_volume *volume, struct memfs_scb 
     return next;
 }
 
-void MemfsEachScb(struct memfs_volume *volume, bool idle_only, void (*visit)(struct memfs_scb *scb, bool flag),
-                  bool flag)
+void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
+                  void (*visit)(struct memfs_scb *scb, bool flag), bool flag)
 {
     struct memfs_scb *scb = next_scb(volume, NULL, idle_only);
     while (scb) {
@@ -350,10 +366,11 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
     struct memfs_scb *idle[BATCH];
     unsigned count = 0;
     ExAcquireFastMutex(&node->lock);
-    for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1; stream = stream->next)
-        if (stream->scb && stream->scb != except && stream->scb->handles == 0)
+    for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1;
+         stream = stream->next)
+        if (stream->scb && stream->scb != except && MemfsCount(&stream->scb->handles) == 0)
             idle[count++] = stream->scb;
-    if (node->directory && node->directory != except && node->directory->handles == 0)
+    if (node->directory && node->directory != except && MemfsCount(&node->directory->handles) == 0)
         idle[count++] = node->directory;
     for (unsigned i = 0; i < count; i++)
         MemfsReferenceScb(idle[i]);
@@ -364,17 +381,29 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
     }
 }
 
-static void trim_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, DROP_IDLE | DROP_WRITE_BACK); }
+static void trim_one(struct memfs_scb *scb, bool flag)
+{
+    drop_cache(scb, DROP_IDLE | DROP_WRITE_BACK);
+}
 static void flush_one(struct memfs_scb *scb, bool flag)
 {
     IO_STATUS_BLOCK iosb;
-    if (scb->stream && scb->sections.DataSectionObject)
+    if (scb->stream && MemfsHasPages(scb))
         CcFlushCache(&scb->sections, NULL, 0, &iosb);
 }
-static void write_back_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, DROP_WRITE_BACK); }
-static void abandon_one(struct memfs_scb *scb, bool flag) { drop_cache(scb, 0); }
+static void write_back_one(struct memfs_scb *scb, bool flag)
+{
+    drop_cache(scb, DROP_WRITE_BACK);
+}
+static void abandon_one(struct memfs_scb *scb, bool flag)
+{
+    drop_cache(scb, 0);
+}
 
-void MemfsTrimVolume(struct memfs_volume *volume) { MemfsEachScb(volume, true, trim_one, true); }
+void MemfsTrimVolume(struct memfs_volume *volume)
+{
+    MemfsEachScb(volume, true, trim_one, true);
+}
 
 NTSTATUS MemfsFlushVolume(struct memfs_volume *volume)
 {
@@ -387,12 +416,13 @@ void MemfsDropAll(struct memfs_volume *volume, bool write_back)
     MemfsEachScb(volume, false, write_back ? write_back_one : abandon_one, true);
 }
 
-/* -- sizes ------------------------------------------------------------------------------------------------------------------ */
+/* -- sizes ------------------------------------------------------------------------------------- */
 
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
 {
     struct memfs_store *store = scb->volume->store;
-    LONGLONG wanted = MemfsRound(allocation), have = MemfsLoad(&scb->header.AllocationSize), delta = wanted - have;
+    LONGLONG wanted = MemfsRound(allocation), have = MemfsLoad(&scb->header.AllocationSize),
+             delta = wanted - have;
     if (delta == 0)
         return STATUS_SUCCESS;
     if (!scb->stream->sparse) {
@@ -410,7 +440,7 @@ NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
 
 void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file)
 {
-    if (scb->sections.DataSectionObject)
+    if (MemfsHasPages(scb))
         CcSetFileSizes(file, (PCC_FILE_SIZES)&scb->header.AllocationSize);
 }
 

@@ -86,8 +86,9 @@ static NTSTATUS query_attributes(struct query *query)
         return STATUS_INFO_LENGTH_MISMATCH;
     info->FileSystemAttributes = FILE_CASE_PRESERVED_NAMES | FILE_UNICODE_ON_DISK;
     if (ntfs)
-        info->FileSystemAttributes |= FILE_CASE_SENSITIVE_SEARCH | FILE_PERSISTENT_ACLS | FILE_SUPPORTS_SPARSE_FILES |
-                                      FILE_SUPPORTS_REPARSE_POINTS | FILE_SUPPORTS_OBJECT_IDS | FILE_NAMED_STREAMS |
+        info->FileSystemAttributes |= FILE_CASE_SENSITIVE_SEARCH | FILE_PERSISTENT_ACLS |
+                                      FILE_SUPPORTS_SPARSE_FILES | FILE_SUPPORTS_REPARSE_POINTS |
+                                      FILE_SUPPORTS_OBJECT_IDS | FILE_NAMED_STREAMS |
                                       FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES |
                                       FILE_SUPPORTS_OPEN_BY_FILE_ID;
     if (MemfsIsReadOnly(query->volume))
@@ -173,13 +174,15 @@ NTSTATUS MemfsQueryVolumeInformation(PDEVICE_OBJECT device, PIRP irp)
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);
 }
 
-static NTSTATUS set_label(struct memfs_volume *volume, const FILE_FS_LABEL_INFORMATION *info, ULONG length)
+static NTSTATUS set_label(struct memfs_volume *volume, const FILE_FS_LABEL_INFORMATION *info,
+                          ULONG length)
 {
     struct memfs_store *store = volume->store;
     ULONG head = (ULONG)FIELD_OFFSET(FILE_FS_LABEL_INFORMATION, VolumeLabel);
     if (MemfsIsReadOnly(volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
-    if (length < head || info->VolumeLabelLength > length - head || info->VolumeLabelLength % sizeof(WCHAR))
+    if (length < head || info->VolumeLabelLength > length - head ||
+        info->VolumeLabelLength % sizeof(WCHAR))
         return STATUS_INVALID_PARAMETER;
     if (info->VolumeLabelLength > (store->ntfs ? sizeof store->label : 11 * sizeof(WCHAR)))
         return STATUS_INVALID_VOLUME_LABEL;
@@ -190,7 +193,8 @@ static NTSTATUS set_label(struct memfs_volume *volume, const FILE_FS_LABEL_INFOR
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS set_object_id(struct memfs_volume *volume, const FILE_FS_OBJECTID_INFORMATION *info, ULONG length)
+static NTSTATUS set_object_id(struct memfs_volume *volume, const FILE_FS_OBJECTID_INFORMATION *info,
+                              ULONG length)
 {
     if (!volume->store->ntfs || length < sizeof *info)
         return STATUS_INVALID_PARAMETER;

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-/* -- mount ----------------------------------------------------------------------------------------------------------- */
+/* -- mount ------------------------------------------------------------------------------------- */
 
-static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB vpb, struct memfs_store *store)
+static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB vpb,
+                        struct memfs_store *store)
 {
     volume->kind = MEMFS_VOLUME_DEVICE;
     volume->device = device;
@@ -59,7 +60,8 @@ NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp)
     device->StackSize = (CCHAR)(target->StackSize + 1);
     device->SectorSize = MEMFS_SECTOR;
     device->AlignmentRequirement = target->AlignmentRequirement;
-    device->Characteristics |= vpb->RealDevice->Characteristics & (FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE);
+    device->Characteristics |=
+        vpb->RealDevice->Characteristics & (FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE);
     if (store->ntfs)
         device->Flags |= DO_SUPPORTS_PERSISTENT_ACLS;
     vpb->DeviceObject = device;
@@ -76,10 +78,10 @@ NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp)
 
 NTSTATUS MemfsCheckVolume(struct memfs_volume *volume)
 {
-    return volume->dismounted ? STATUS_VOLUME_DISMOUNTED : STATUS_SUCCESS;
+    return MemfsIs(&volume->dismounted) ? STATUS_VOLUME_DISMOUNTED : STATUS_SUCCESS;
 }
 
-/* -- dismount ------------------------------------------------------------------------------------------------------------ */
+/* -- dismount ---------------------------------------------------------------------------------- */
 
 /* Everybody above lets go of the device, as IoDeleteDevice of Windows makes them. */
 static void detach_all(PDEVICE_OBJECT device)
@@ -113,7 +115,8 @@ static void delete_volume(struct memfs_volume *volume)
     InterlockedDecrement(&memfs->volume_count);
 }
 
-/* A last file object may still be on its way up the stack: its VPB reference goes when that is over. */
+/* A last file object may still be on its way up the stack: its VPB reference goes when that is
+ * over. */
 static VOID delete_later(PVOID context)
 {
     struct memfs_volume *volume = context;
@@ -128,8 +131,8 @@ static VOID delete_later(PVOID context)
 static bool claim_delete(struct memfs_volume *volume)
 {
     ExAcquireFastMutex(&volume->lock);
-    bool mine = volume->dismounted && !volume->deleting && IsListEmpty(&volume->scbs) &&
-                volume->self->references == 0 && volume->references == 0;
+    bool mine = MemfsIs(&volume->dismounted) && !volume->deleting && IsListEmpty(&volume->scbs) &&
+                MemfsCount(&volume->self->references) == 0 && MemfsCount(&volume->references) == 0;
     if (mine)
         volume->deleting = true;
     ExReleaseFastMutex(&volume->lock);
@@ -138,13 +141,14 @@ static bool claim_delete(struct memfs_volume *volume)
 
 void MemfsCheckDelete(struct memfs_volume *volume)
 {
-    if (!volume->dismounted || !claim_delete(volume))
+    if (!MemfsIs(&volume->dismounted) || !claim_delete(volume))
         return;
     ExInitializeWorkItem(&volume->work, delete_later, volume);
     ExQueueWorkItem(&volume->work, DelayedWorkQueue);
 }
 
-/* Takes the volume off its disk: the next open mounts anew. The VPB that files still point at becomes ours. */
+/* Takes the volume off its disk: the next open mounts anew. The VPB that files still point at
+ * becomes ours. */
 static void take_vpb(struct memfs_volume *volume)
 {
     KIRQL irql;
@@ -164,14 +168,14 @@ static void take_vpb(struct memfs_volume *volume)
 void MemfsDismountVolume(struct memfs_volume *volume, bool write_back)
 {
     ExAcquireFastMutex(&volume->lock);
-    bool mine = !volume->dismounted;
-    volume->references++;
+    bool mine = !MemfsIs(&volume->dismounted);
+    InterlockedIncrement(&volume->references);
     ExReleaseFastMutex(&volume->lock);
     if (mine) {
         TRACE("memfs", "dismount volume %p", (void *)volume->device);
         if (write_back)
             MemfsFlushVolume(volume);
-        volume->dismounted = true;
+        MemfsSetIs(&volume->dismounted, true);
         take_vpb(volume);
         ExAcquireFastMutex(&memfs->lock);
         RemoveEntryList(&volume->link);
@@ -180,11 +184,11 @@ void MemfsDismountVolume(struct memfs_volume *volume, bool write_back)
         MemfsDropAll(volume, write_back);
     }
     ExAcquireFastMutex(&volume->lock);
-    volume->references--;
+    InterlockedDecrement(&volume->references);
     ExReleaseFastMutex(&volume->lock);
 }
 
-/* -- the seam of the simulated machine --------------------------------------------------------------------------------------- */
+/* -- the seam of the simulated machine --------------------------------------------------------- */
 
 /* The volume mounted on the disk below `device`, kept from going; NULL: none. */
 static struct memfs_volume *volume_of(PDEVICE_OBJECT device)
@@ -192,7 +196,8 @@ static struct memfs_volume *volume_of(PDEVICE_OBJECT device)
     PDEVICE_OBJECT base = IoGetDeviceAttachmentBaseRef(device);
     struct memfs_volume *found = NULL;
     ExAcquireFastMutex(&memfs->lock);
-    for (PLIST_ENTRY link = memfs->volumes.Flink; link != &memfs->volumes && !found; link = link->Flink) {
+    for (PLIST_ENTRY link = memfs->volumes.Flink; link != &memfs->volumes && !found;
+         link = link->Flink) {
         struct memfs_volume *volume = CONTAINING_RECORD(link, struct memfs_volume, link);
         if (volume->device == base || volume->disk == base)
             found = volume;
@@ -207,9 +212,9 @@ static struct memfs_volume *volume_of(PDEVICE_OBJECT device)
 static void let_go(struct memfs_volume *volume)
 {
     ExAcquireFastMutex(&volume->lock);
-    volume->references--;
+    InterlockedDecrement(&volume->references);
     ExReleaseFastMutex(&volume->lock);
-    if (!volume->dismounted || !claim_delete(volume))
+    if (!MemfsIs(&volume->dismounted) || !claim_delete(volume))
         return;
     if (__atomic_load_n(&volume->vpb->ReferenceCount, __ATOMIC_SEQ_CST) > 0)
         delete_later(volume);
@@ -250,14 +255,14 @@ void MemfsTrim(PDEVICE_OBJECT device)
     let_go(volume);
 }
 
-/* -- use ---------------------------------------------------------------------------------------------------------------------- */
+/* -- use --------------------------------------------------------------------------------------- */
 
 bool MemfsIsInUse(struct memfs_volume *volume, PFILE_OBJECT except)
 {
-    LONG handles = volume->self->handles;
+    LONG handles = MemfsCount(&volume->self->handles);
     ExAcquireFastMutex(&volume->lock);
     for (PLIST_ENTRY link = volume->scbs.Flink; link != &volume->scbs; link = link->Flink)
-        handles += CONTAINING_RECORD(link, struct memfs_scb, link)->references;
+        handles += MemfsCount(&CONTAINING_RECORD(link, struct memfs_scb, link)->references);
     ExReleaseFastMutex(&volume->lock);
     return handles > (except ? 1 : 0);
 }

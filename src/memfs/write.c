@@ -30,11 +30,12 @@ static NTSTATUS start_write(PIRP irp, struct write *write)
     write->offset = offset.QuadPart;
     if (!write->scb || !write->scb->node || !write->scb->stream)
         return STATUS_INVALID_DEVICE_REQUEST;
-    if (write->scb->volume->dismounted)
+    if (MemfsIs(&write->scb->volume->dismounted))
         return STATUS_VOLUME_DISMOUNTED;
     if (MemfsIsReadOnly(write->scb->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
-    if (!write->append && (write->offset < 0 || write->offset > MAXLONGLONG - (LONGLONG)write->length))
+    if (!write->append &&
+        (write->offset < 0 || write->offset > MAXLONGLONG - (LONGLONG)write->length))
         return STATUS_INVALID_PARAMETER;
     write->end = write->offset + write->length;
     return STATUS_SUCCESS;
@@ -69,10 +70,12 @@ static NTSTATUS check_lock(PIRP irp, struct write *write)
     if (!scb->locks)
         return STATUS_SUCCESS;
     if (!write->append)
-        return FsRtlCheckLockForWriteAccess(scb->locks, irp) ? STATUS_SUCCESS : STATUS_FILE_LOCK_CONFLICT;
+        return FsRtlCheckLockForWriteAccess(scb->locks, irp) ? STATUS_SUCCESS
+                                                             : STATUS_FILE_LOCK_CONFLICT;
     LARGE_INTEGER offset = {.QuadPart = write->offset}, length = {.QuadPart = write->length};
     ULONG key = IoGetCurrentIrpStackLocation(irp)->Parameters.Write.Key;
-    return FsRtlFastCheckLockForWrite(scb->locks, &offset, &length, key, write->file, IoGetRequestorProcess(irp))
+    return FsRtlFastCheckLockForWrite(scb->locks, &offset, &length, key, write->file,
+                                      IoGetRequestorProcess(irp))
                ? STATUS_SUCCESS
                : STATUS_FILE_LOCK_CONFLICT;
 }
@@ -102,7 +105,7 @@ static void advance(struct write *write)
         MemfsSetTime(&write->scb->node->written, MemfsNow());
 }
 
-/* -- to the disk ---------------------------------------------------------------------------------------------------------- */
+/* -- to the disk ------------------------------------------------------------------------------- */
 
 /* The memory manager writes whole pages: what lies beyond the end of the file is not the file's. */
 static NTSTATUS write_paging(PIRP irp, struct write *write)
@@ -127,7 +130,7 @@ static NTSTATUS flush_and_purge(struct write *write)
     struct memfs_scb *scb = write->scb;
     IO_STATUS_BLOCK iosb;
     LARGE_INTEGER offset = {.QuadPart = write->offset};
-    if (!scb->sections.DataSectionObject)
+    if (!MemfsHasPages(scb))
         return STATUS_SUCCESS;
     CcFlushCache(&scb->sections, &offset, write->length, &iosb);
     if (!NT_SUCCESS(iosb.Status))
@@ -145,8 +148,9 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
     if (!buffer)
         return STATUS_INVALID_USER_BUFFER;
     lock_for(write);
-    NTSTATUS status = write->offset % MEMFS_SECTOR || write->length % MEMFS_SECTOR ? STATUS_INVALID_PARAMETER
-                                                                                  : check_lock(irp, write);
+    NTSTATUS status = write->offset % MEMFS_SECTOR || write->length % MEMFS_SECTOR
+                          ? STATUS_INVALID_PARAMETER
+                          : check_lock(irp, write);
     if (NT_SUCCESS(status))
         status = flush_and_purge(write);
     if (NT_SUCCESS(status))
@@ -161,14 +165,15 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
     return status;
 }
 
-/* -- to the cache ------------------------------------------------------------------------------------------------------------ */
+/* -- to the cache ------------------------------------------------------------------------------ */
 
 static void zero_gap(struct write *write)
 {
     LARGE_INTEGER valid = {.QuadPart = MemfsLoad(&write->scb->header.ValidDataLength)};
     LARGE_INTEGER offset = {.QuadPart = write->offset};
     /* The disk gives zeros where nothing was ever written: a wide gap stays a hole. */
-    if (write->exclusive && offset.QuadPart > valid.QuadPart && offset.QuadPart - valid.QuadPart <= SMALL_GAP)
+    if (write->exclusive && offset.QuadPart > valid.QuadPart &&
+        offset.QuadPart - valid.QuadPart <= SMALL_GAP)
         CcZeroData(write->file, &valid, &offset, TRUE);
 }
 
@@ -217,7 +222,7 @@ static NTSTATUS write_cached(PIRP irp, struct write *write)
     return status;
 }
 
-/* -- the request ----------------------------------------------------------------------------------------------------------------- */
+/* -- the request ------------------------------------------------------------------------------- */
 
 static NTSTATUS complete_mdl(PIRP irp)
 {
@@ -244,10 +249,13 @@ NTSTATUS MemfsWrite(PDEVICE_OBJECT device, PIRP irp)
     PIRP top = IoGetTopLevelIrp();
     if (!top)
         IoSetTopLevelIrp(irp);
-    status = write.paging ? write_paging(irp, &write) : disk ? write_uncached(irp, &write) : write_cached(irp, &write);
+    status = write.paging ? write_paging(irp, &write)
+             : disk       ? write_uncached(irp, &write)
+                          : write_cached(irp, &write);
     if (!top)
         IoSetTopLevelIrp(NULL);
     FsRtlExitFileSystem();
     ULONG_PTR done = NT_SUCCESS(status) ? write.length : 0;
-    return disk ? MemfsCompleteTransfer(store, irp, status, done) : MemfsComplete(irp, status, done);
+    return disk ? MemfsCompleteTransfer(store, irp, status, done)
+                : MemfsComplete(irp, status, done);
 }

@@ -4,11 +4,14 @@
 #include "plat/pages.h"
 #include "ps/process.h"
 
-/* -- memory of drivers that devices could see -------------------------------------------------------------------- */
+/* -- memory of drivers that devices could see -------------------------------------------------- */
 
 enum { MI_CONTIGUOUS_TAG = 'tnCM' };
 
-static PVOID contiguous(SIZE_T size) { return ExAllocatePoolWithTag(NonPagedPool, size, MI_CONTIGUOUS_TAG); }
+static PVOID contiguous(SIZE_T size)
+{
+    return ExAllocatePoolWithTag(NonPagedPool, size, MI_CONTIGUOUS_TAG);
+}
 
 PVOID MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS HighestAcceptableAddress)
 {
@@ -16,9 +19,11 @@ PVOID MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS HighestA
     return contiguous(NumberOfBytes);
 }
 
-PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes,
+                                             PHYSICAL_ADDRESS LowestAcceptableAddress,
                                              PHYSICAL_ADDRESS HighestAcceptableAddress,
-                                             PHYSICAL_ADDRESS BoundaryAddressMultiple, MEMORY_CACHING_TYPE CacheType)
+                                             PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                             MEMORY_CACHING_TYPE CacheType)
 {
     API_IRQL(MmAllocateContiguousMemorySpecifyCache);
     return contiguous(NumberOfBytes);
@@ -42,7 +47,7 @@ VOID MmFreeNonCachedMemory(PVOID BaseAddress, SIZE_T NumberOfBytes)
     ExFreePoolWithTag(BaseAddress, MI_CONTIGUOUS_TAG);
 }
 
-/* -- memory of programs -------------------------------------------------------------------------------------------- */
+/* -- memory of programs ------------------------------------------------------------------------ */
 
 struct mi_region {
     LIST_ENTRY link; /* mm_state.regions */
@@ -88,8 +93,8 @@ static NTSTATUS process_of(HANDLE handle, PEPROCESS *process)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits, PSIZE_T RegionSize,
-                                 ULONG AllocationType, ULONG Protect)
+NTSTATUS ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                                 PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
 {
     API_IRQL(ZwAllocateVirtualMemory);
     PEPROCESS process;
@@ -122,7 +127,8 @@ NTSTATUS ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG
     return STATUS_SUCCESS;
 }
 
-NTSTATUS ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
+NTSTATUS ZwFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                             ULONG FreeType)
 {
     API_IRQL(ZwFreeVirtualMemory);
     PEPROCESS process;

@@ -7,7 +7,7 @@
 
 struct mm_state *mm;
 
-/* -- memory: ranges that are kept for the next stream, across machines, too --------------------------------- */
+/* -- memory: ranges that are kept for the next stream, across machines, too -------------------- */
 
 enum { MI_KEEP = 32, MI_KEEP_PAGES = 64 };
 static const size_t smallest_range = (size_t)1 << 30;
@@ -23,7 +23,10 @@ static struct mi_reservation kept_blocks[MI_KEEP];
 static unsigned kept_count;
 static struct mi_reservation *live; /* of this machine: what a fatal end leaves behind */
 
-static size_t state_bytes(size_t size) { return (size / MI_PAGE + MI_PAGE - 1) & ~(size_t)(MI_PAGE - 1); }
+static size_t state_bytes(size_t size)
+{
+    return (size / MI_PAGE + MI_PAGE - 1) & ~(size_t)(MI_PAGE - 1);
+}
 
 static void link_live(struct mi_reservation *range)
 {
@@ -97,7 +100,7 @@ bool MiCreateShadow(struct mi_control_area *area)
     return true;
 }
 
-/* -- control areas --------------------------------------------------------------------------------------------- */
+/* -- control areas ----------------------------------------------------------------------------- */
 
 static struct sched_lock *lock_of(PSECTION_OBJECT_POINTERS pointers)
 {
@@ -168,7 +171,7 @@ struct mi_control_area *MiGetControlArea(PFILE_OBJECT file, bool image, LONGLONG
     if (area)
         MiReference(area);
     else
-        *slot_of(pointers, image) = fresh;
+        __atomic_store_n(slot_of(pointers, image), fresh, __ATOMIC_RELEASE);
     sched_unlock(lock);
     if (!area)
         return fresh;
@@ -237,9 +240,9 @@ bool MiRetire(struct mi_control_area *area, long held)
     sched_lock(lock);
     PVOID *slot = slot_of(area->pointers, area->image);
     if (!area->retired && atomic_load(&area->references) == held + 1 && *slot == area) {
-        *slot = NULL;
+        __atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
         if (!area->image)
-            area->pointers->SharedCacheMap = NULL;
+            __atomic_store_n(&area->pointers->SharedCacheMap, NULL, __ATOMIC_RELEASE);
         idle = true;
     }
     sched_unlock(lock);
@@ -250,13 +253,14 @@ bool MiRetire(struct mi_control_area *area, long held)
     return true;
 }
 
-/* -- the room ------------------------------------------------------------------------------------------------------ */
+/* -- the room ---------------------------------------------------------------------------------- */
 
 bool MmpStart(void)
 {
     static const GENERIC_MAPPING mapping = {STANDARD_RIGHTS_READ | SECTION_QUERY | SECTION_MAP_READ,
                                             STANDARD_RIGHTS_WRITE | SECTION_MAP_WRITE,
-                                            STANDARD_RIGHTS_EXECUTE | SECTION_MAP_EXECUTE, SECTION_ALL_ACCESS};
+                                            STANDARD_RIGHTS_EXECUTE | SECTION_MAP_EXECUTE,
+                                            SECTION_ALL_ACCESS};
     mm = machine->mm = sim_alloc(sizeof *mm);
     InitializeListHead(&mm->views);
     InitializeListHead(&mm->regions);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* -- making and freeing --------------------------------------------------------------------------------------- */
+/* -- making and freeing ------------------------------------------------------------------------ */
 
 static SIZE_T pages_spanned(const void *address, SIZE_T length)
 {
@@ -51,8 +51,9 @@ VOID IoBuildPartialMdl(PMDL source, PMDL target, PVOID address, ULONG length)
     target->ByteCount = length;
     target->Process = source->Process;
     target->MdlFlags &= MDL_ALLOCATED_FIXED_SIZE | MDL_ALLOCATED_MUST_SUCCEED;
-    target->MdlFlags |= MDL_PARTIAL | (source->MdlFlags & (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA |
-                                                          MDL_IO_PAGE_READ));
+    target->MdlFlags |=
+        MDL_PARTIAL | (source->MdlFlags &
+                       (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA | MDL_IO_PAGE_READ));
     if (source->MdlFlags & (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA))
         target->MappedSystemVa = (UCHAR *)source->MappedSystemVa + skipped;
     PPFN_NUMBER from = MmGetMdlPfnArray(source), to = MmGetMdlPfnArray(target);
@@ -60,7 +61,7 @@ VOID IoBuildPartialMdl(PMDL source, PMDL target, PVOID address, ULONG length)
     memcpy(to, from + first, pages_spanned(address, length) * sizeof *to);
 }
 
-/* -- pages ------------------------------------------------------------------------------------------------------ */
+/* -- pages ------------------------------------------------------------------------------------- */
 
 static void fill_frames(PMDL mdl)
 {
@@ -79,7 +80,8 @@ VOID MmBuildMdlForNonPagedPool(PMDL mdl)
     mdl->MappedSystemVa = MmGetMdlVirtualAddress(mdl);
 }
 
-/* Touches every page, so that a bad address raises here, as documented, inside the caller's own __try. */
+/* Touches every page, so that a bad address raises here, as documented, inside the caller's own
+ * __try. */
 static void probe(PMDL mdl, LOCK_OPERATION operation)
 {
     volatile UCHAR *at = MmGetMdlVirtualAddress(mdl), *end = at + mdl->ByteCount;
@@ -103,7 +105,8 @@ VOID MmProbeAndLockPages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operatio
     mdl->MdlFlags |= MDL_PAGES_LOCKED | (operation != IoReadAccess ? MDL_WRITE_OPERATION : 0);
 }
 
-VOID MmProbeAndLockProcessPages(PMDL mdl, PEPROCESS process, KPROCESSOR_MODE mode, LOCK_OPERATION operation)
+VOID MmProbeAndLockProcessPages(PMDL mdl, PEPROCESS process, KPROCESSOR_MODE mode,
+                                LOCK_OPERATION operation)
 {
     API_IRQL(MmProbeAndLockProcessPages);
     MmProbeAndLockPages(mdl, mode, operation);
@@ -116,10 +119,10 @@ VOID MmUnlockPages(PMDL mdl)
     mdl->MdlFlags &= ~(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_WRITE_OPERATION);
 }
 
-/* -- mapping: all addresses are one space, so an MDL's pages are mapped where they are ------------------------------ */
+/* -- mapping: all addresses are one space, so an MDL's pages are mapped where they are --------- */
 
-PVOID MmMapLockedPagesSpecifyCache(PMDL mdl, KPROCESSOR_MODE mode, MEMORY_CACHING_TYPE cache, PVOID requested,
-                                   ULONG bugcheck, ULONG priority)
+PVOID MmMapLockedPagesSpecifyCache(PMDL mdl, KPROCESSOR_MODE mode, MEMORY_CACHING_TYPE cache,
+                                   PVOID requested, ULONG bugcheck, ULONG priority)
 {
     API_IRQL(MmMapLockedPagesSpecifyCache);
     PVOID address = MmGetMdlVirtualAddress(mdl);
@@ -156,10 +159,10 @@ NTSTATUS MmProtectMdlSystemAddress(PMDL mdl, ULONG protect)
     return mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA ? STATUS_SUCCESS : STATUS_NOT_MAPPED_VIEW;
 }
 
-/* -- pages without an address of the caller's ---------------------------------------------------------------------- */
+/* -- pages without an address of the caller's -------------------------------------------------- */
 
-PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSICAL_ADDRESS skip, SIZE_T total,
-                             MEMORY_CACHING_TYPE cache, ULONG flags)
+PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSICAL_ADDRESS skip,
+                             SIZE_T total, MEMORY_CACHING_TYPE cache, ULONG flags)
 {
     API_IRQL(MmAllocatePagesForMdlEx);
     if (total == 0 || total > MAXULONG - MI_PAGE)
@@ -178,7 +181,8 @@ PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSIC
     return mdl;
 }
 
-PMDL MmAllocatePagesForMdl(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSICAL_ADDRESS skip, SIZE_T total)
+PMDL MmAllocatePagesForMdl(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSICAL_ADDRESS skip,
+                           SIZE_T total)
 {
     API_IRQL(MmAllocatePagesForMdl);
     return MmAllocatePagesForMdlEx(low, high, skip, total, MmCached, 0);

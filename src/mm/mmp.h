@@ -1,12 +1,16 @@
 /* Private to the memory manager and the cache manager: control areas and their pages.
  *
- * One control area for each stream that is cached or mapped as data (and one more for an image). It hangs in the file
- * system's SECTION_OBJECT_POINTERS, keeps a reference on the first file object it was made for (through which all of
- * its paging I/O goes), and owns the stream's pages: one range of memory that never moves, so that cached copies, pinned
- * data, MDLs and mapped views are the same bytes.
- *     1. Its place in SECTION_OBJECT_POINTERS is one reference; so is each open cache map, section and view.
- *     2. With only the first one left it is idle; the lazy writer, MmForceSectionClosed and the like then retire it.
- *     3. Retiring drops the file object, whose IRP_MJ_CLOSE may come from there, long after its IRP_MJ_CLEANUP. */
+ * One control area for each stream that is cached or mapped as data (and one more for an image). It
+ * hangs in the file system's SECTION_OBJECT_POINTERS, keeps a reference on the first file object it
+ * was made for (through which all of its paging I/O goes), and owns the stream's pages: one range
+ * of memory that never moves, so that cached copies, pinned data, MDLs and mapped views are the
+ * same bytes.
+ *     1. Its place in SECTION_OBJECT_POINTERS is one reference; so is each open cache map, section
+ * and view.
+ *     2. With only the first one left it is idle; the lazy writer, MmForceSectionClosed and the
+ * like then retire it.
+ *     3. Retiring drops the file object, whose IRP_MJ_CLOSE may come from there, long after its
+ * IRP_MJ_CLEANUP. */
 #ifndef FLTSIM_MM_MMP_H
 #define FLTSIM_MM_MMP_H
 
@@ -20,10 +24,10 @@
 #include <stdbool.h>
 
 enum {
-    MI_VALID = 1,   /* holds the stream's bytes */
-    MI_DIRTY = 2,   /* they differ from the file system's */
-    MI_READING = 4, /* somebody fills it: others wait */
-    MI_WRITING = 8, /* a paging write of it is under way */
+    MI_VALID = 1,     /* holds the stream's bytes */
+    MI_DIRTY = 2,     /* they differ from the file system's */
+    MI_READING = 4,   /* somebody fills it: others wait */
+    MI_WRITING = 8,   /* a paging write of it is under way */
     MI_SHADOWED = 16, /* the shadow holds its clean copy */
 };
 
@@ -37,11 +41,11 @@ struct mi_control_area {
     bool image;
     bool retired;
     atomic_long references;
-    atomic_long dirty;   /* pages */
-    atomic_long maps;    /* cache maps that are open (cc: at most one, counted by its opens) */
+    atomic_long dirty; /* pages */
+    atomic_long maps;  /* cache maps that are open (cc: at most one, counted by its opens) */
     atomic_long sections, user_views, user_writable; /* of views and sections that programs hold */
     atomic_long writable_views;
-    atomic_long pins;    /* BCBs and MDLs that lend pages out */
+    atomic_long pins;       /* BCBs and MDLs that lend pages out */
     struct sched_lock lock; /* leaf: page states that change together, waiters */
     struct mi_waiter *waiters;
     UCHAR *base;
@@ -50,8 +54,8 @@ struct mi_control_area {
     atomic_uchar *state; /* one a page */
     UCHAR *shadow;       /* clean copies while writable views exist, or NULL */
     struct mi_reservation *memory, *shadow_memory;
-    PVOID cache;         /* cc: struct cc_map, or NULL */
-    bool queued;         /* mm_state.work */
+    PVOID cache;                  /* cc: struct cc_map, or NULL */
+    bool queued;                  /* mm_state.work */
     struct mi_control_area *next; /* mm_state.work */
 };
 
@@ -88,9 +92,10 @@ struct mm_state {
 };
 extern struct mm_state *mm;
 
-/* -- control.c -------------------------------------------------------------------------------------------- */
+/* -- control.c --------------------------------------------------------------------------------- */
 
-/* The stream's control area, referenced; made when there is none. NULL: no memory for `size` bytes. */
+/* The stream's control area, referenced; made when there is none. NULL: no memory for `size` bytes.
+ */
 struct mi_control_area *MiGetControlArea(PFILE_OBJECT file, bool image, LONGLONG size);
 /* The one that hangs there, referenced, or NULL. */
 struct mi_control_area *MiFindControlArea(PSECTION_OBJECT_POINTERS pointers, bool image);
@@ -99,28 +104,37 @@ void MiDereference(struct mi_control_area *area);
 /* Puts it on the lazy writer's list, where it looks for dirty pages and idle areas. */
 void MiQueueWork(struct mi_control_area *area);
 struct mi_control_area *MiTakeWork(void); /* referenced; NULL: none left */
-/* Takes an idle area (`held` references are the caller's) out of SECTION_OBJECT_POINTERS. False: it is in use. */
+/* Takes an idle area (`held` references are the caller's) out of SECTION_OBJECT_POINTERS. False: it
+ * is in use. */
 bool MiRetire(struct mi_control_area *area, long held);
 /* Memory for clean copies (area->shadow). False: none. */
 bool MiCreateShadow(struct mi_control_area *area);
 
-/* -- paging.c ---------------------------------------------------------------------------------------------- */
+/* -- paging.c ---------------------------------------------------------------------------------- */
 
-static inline size_t MiPageOf(LONGLONG offset) { return (size_t)((ULONGLONG)offset / MI_PAGE); }
-static inline size_t MiPageAfter(LONGLONG end) { return (size_t)(((ULONGLONG)end + MI_PAGE - 1) / MI_PAGE); }
+static inline size_t MiPageOf(LONGLONG offset)
+{
+    return (size_t)((ULONGLONG)offset / MI_PAGE);
+}
+static inline size_t MiPageAfter(LONGLONG end)
+{
+    return (size_t)(((ULONGLONG)end + MI_PAGE - 1) / MI_PAGE);
+}
 static inline bool MiIsValid(struct mi_control_area *area, size_t page)
 {
     return atomic_load_explicit(&area->state[page], memory_order_acquire) & MI_VALID;
 }
 /* Makes pages [first, end) valid by paging reads. */
 NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end);
-/* Claims a page that is not valid, to fill it without reading: MiFilled must follow. False: it is valid. */
+/* Claims a page that is not valid, to fill it without reading: MiFilled must follow. False: it is
+ * valid. */
 bool MiClaim(struct mi_control_area *area, size_t page);
 void MiFilled(struct mi_control_area *area, size_t page);
 void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end);
 /* Writes the dirty ones of pages [first, end) back. */
 NTSTATUS MiFlush(struct mi_control_area *area, size_t first, size_t end, ULONG_PTR *written);
-/* Forgets pages [first, end), dirty or not, after the reads and writes under way on them. False: some are lent out. */
+/* Forgets pages [first, end), dirty or not, after the reads and writes under way on them. False:
+ * some are lent out. */
 bool MiPurge(struct mi_control_area *area, size_t first, size_t end);
 /* Finds what was written through views: marks those pages dirty. */
 void MiCollectViews(struct mi_control_area *area);
@@ -128,12 +142,12 @@ bool MiStartShadow(struct mi_control_area *area, size_t first, size_t end);
 /* A clean file ends at `size`: zeroes the rest of the last page, forgets the pages after it. */
 void MiTruncate(struct mi_control_area *area, LONGLONG size);
 
-/* -- section.c, view.c ----------------------------------------------------------------------------------------- */
+/* -- section.c, view.c ------------------------------------------------------------------------- */
 
-NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size, ULONG protection,
-                         ULONG attributes, struct mi_section **section);
-NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset, SIZE_T *size,
-                   ULONG protection, bool system);
+NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size,
+                         ULONG protection, ULONG attributes, struct mi_section **section);
+NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset,
+                   SIZE_T *size, ULONG protection, bool system);
 NTSTATUS MiUnmapView(PEPROCESS process, PVOID address, bool system);
 /* A process ends: its views go. */
 void MiUnmapProcess(PEPROCESS process);

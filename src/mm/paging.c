@@ -40,8 +40,8 @@ static void wake(struct mi_waiter *waiters)
     }
 }
 
-static void end_transfer(struct mi_control_area *area, size_t first, size_t count, unsigned char clear,
-                         unsigned char set)
+static void end_transfer(struct mi_control_area *area, size_t first, size_t count,
+                         unsigned char clear, unsigned char set)
 {
     sched_lock(&area->lock);
     for (size_t page = first; page < first + count; page++) {
@@ -61,9 +61,10 @@ static void raise_top(struct mi_control_area *area, size_t end)
         ;
 }
 
-/* -- transfers ------------------------------------------------------------------------------------------------ */
+/* -- transfers --------------------------------------------------------------------------------- */
 
-static PMDL describe(struct mi_control_area *area, struct cluster_mdl *mdl, size_t first, size_t count)
+static PMDL describe(struct mi_control_area *area, struct cluster_mdl *mdl, size_t first,
+                     size_t count)
 {
     MmInitializeMdl(&mdl->mdl, area->base + first * MI_PAGE, count * MI_PAGE);
     mdl->mdl.MdlFlags |= MDL_PAGES_LOCKED;
@@ -87,9 +88,11 @@ static NTSTATUS read_pages(struct mi_control_area *area, size_t first, size_t co
     LARGE_INTEGER offset = {.QuadPart = (LONGLONG)(first * MI_PAGE)};
     size_t length = count * MI_PAGE;
     KeInitializeEvent(&event, NotificationEvent, FALSE);
-    TRACE("mm", "page in %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart, length);
+    TRACE("mm", "page in %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart,
+          length);
     NTSTATUS status =
-        finish(IoPageRead(area->file, describe(area, &mdl, first, count), &offset, &event, &iosb), &event, &iosb);
+        finish(IoPageRead(area->file, describe(area, &mdl, first, count), &offset, &event, &iosb),
+               &event, &iosb);
     if (status == STATUS_END_OF_FILE) {
         iosb.Information = 0;
         status = STATUS_SUCCESS;
@@ -108,12 +111,14 @@ static NTSTATUS write_pages(struct mi_control_area *area, size_t first, size_t c
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     if (area->shadow)
         memcpy(area->shadow + first * MI_PAGE, area->base + first * MI_PAGE, count * MI_PAGE);
-    TRACE("mm", "page out %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart, count * MI_PAGE);
-    NTSTATUS status = IoSynchronousPageWrite(area->file, describe(area, &mdl, first, count), &offset, &event, &iosb);
+    TRACE("mm", "page out %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart,
+          count * MI_PAGE);
+    NTSTATUS status = IoSynchronousPageWrite(area->file, describe(area, &mdl, first, count),
+                                             &offset, &event, &iosb);
     return finish(status, &event, &iosb);
 }
 
-/* -- faults ---------------------------------------------------------------------------------------------------------- */
+/* -- faults ------------------------------------------------------------------------------------ */
 
 NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end)
 {
@@ -132,7 +137,8 @@ NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end)
             continue;
         }
         size_t count = 0;
-        while (page + count < end && count < MI_CLUSTER && !(state_of(area, page + count) & (MI_VALID | MI_READING)))
+        while (page + count < end && count < MI_CLUSTER &&
+               !(state_of(area, page + count) & (MI_VALID | MI_READING)))
             atomic_fetch_or(&area->state[page + count++], MI_READING);
         sched_unlock(&area->lock);
         if (count == 0)
@@ -165,13 +171,17 @@ bool MiClaim(struct mi_control_area *area, size_t page)
     }
 }
 
-void MiFilled(struct mi_control_area *area, size_t page) { end_transfer(area, page, 1, MI_READING, MI_VALID); }
+void MiFilled(struct mi_control_area *area, size_t page)
+{
+    end_transfer(area, page, 1, MI_READING, MI_VALID);
+}
 
 void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end)
 {
     long fresh = 0;
     for (size_t page = first; page < end; page++)
-        if (!(atomic_fetch_or_explicit(&area->state[page], MI_DIRTY, memory_order_release) & MI_DIRTY))
+        if (!(atomic_fetch_or_explicit(&area->state[page], MI_DIRTY, memory_order_release) &
+              MI_DIRTY))
             fresh++;
     if (fresh) {
         atomic_fetch_add(&area->dirty, fresh);
@@ -179,7 +189,7 @@ void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end)
     }
 }
 
-/* -- flush ----------------------------------------------------------------------------------------------------------------- */
+/* -- flush ------------------------------------------------------------------------------------- */
 
 /* The next run of dirty pages at or after *page, claimed for writing; 0: none below `end`. */
 static size_t claim_dirty(struct mi_control_area *area, size_t *page, size_t end)
@@ -232,7 +242,7 @@ NTSTATUS MiFlush(struct mi_control_area *area, size_t first, size_t end, ULONG_P
     return result;
 }
 
-/* -- purge and truncation ----------------------------------------------------------------------------------------------------- */
+/* -- purge and truncation ---------------------------------------------------------------------- */
 
 static void drop_page(struct mi_control_area *area, size_t page)
 {
@@ -241,7 +251,8 @@ static void drop_page(struct mi_control_area *area, size_t page)
         wait_for_transfer(area);
         sched_lock(&area->lock);
     }
-    unsigned char old = atomic_fetch_and(&area->state[page], (unsigned char)~(MI_VALID | MI_DIRTY | MI_SHADOWED));
+    unsigned char old =
+        atomic_fetch_and(&area->state[page], (unsigned char)~(MI_VALID | MI_DIRTY | MI_SHADOWED));
     sched_unlock(&area->lock);
     if (old & MI_DIRTY)
         atomic_fetch_sub(&area->dirty, 1);

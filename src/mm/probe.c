@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* -- probing: all addresses are one space, so only what can be wrong in any of them is checked ----------------- */
+/* -- probing: all addresses are one space, so only what can be wrong in any of them is checked ---
+ */
 
 static void check_range(const volatile VOID *address, SIZE_T length, ULONG alignment)
 {
@@ -45,12 +46,13 @@ BOOLEAN MmIsAddressValid(PVOID VirtualAddress)
     return VirtualAddress && plat_pages_readable(VirtualAddress, 1);
 }
 
-NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes, ULONG Flags,
-                      PSIZE_T NumberOfBytesTransferred)
+NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T NumberOfBytes,
+                      ULONG Flags, PSIZE_T NumberOfBytesTransferred)
 {
     API_IRQL(MmCopyMemory);
-    PVOID source = Flags & MM_COPY_MEMORY_PHYSICAL ? (PVOID)(ULONG_PTR)SourceAddress.PhysicalAddress.QuadPart
-                                                   : SourceAddress.VirtualAddress;
+    PVOID source = Flags & MM_COPY_MEMORY_PHYSICAL
+                       ? (PVOID)(ULONG_PTR)SourceAddress.PhysicalAddress.QuadPart
+                       : SourceAddress.VirtualAddress;
     *NumberOfBytesTransferred = 0;
     if (Flags != MM_COPY_MEMORY_PHYSICAL && Flags != MM_COPY_MEMORY_VIRTUAL)
         return STATUS_INVALID_PARAMETER_4;
@@ -61,12 +63,14 @@ NTSTATUS MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, SIZE_T
     return STATUS_SUCCESS;
 }
 
-NTSTATUS MmCopyVirtualMemory(PEPROCESS FromProcess, PVOID FromAddress, PEPROCESS ToProcess, PVOID ToAddress,
-                             SIZE_T BufferSize, KPROCESSOR_MODE PreviousMode, PSIZE_T NumberOfBytesCopied)
+NTSTATUS MmCopyVirtualMemory(PEPROCESS FromProcess, PVOID FromAddress, PEPROCESS ToProcess,
+                             PVOID ToAddress, SIZE_T BufferSize, KPROCESSOR_MODE PreviousMode,
+                             PSIZE_T NumberOfBytesCopied)
 {
     API_IRQL(MmCopyVirtualMemory);
     *NumberOfBytesCopied = 0;
-    if (!plat_pages_readable(FromAddress, BufferSize) || !plat_pages_readable(ToAddress, BufferSize))
+    if (!plat_pages_readable(FromAddress, BufferSize) ||
+        !plat_pages_readable(ToAddress, BufferSize))
         return STATUS_ACCESS_VIOLATION;
     memmove(ToAddress, FromAddress, BufferSize);
     *NumberOfBytesCopied = BufferSize;
@@ -79,7 +83,10 @@ HANDLE MmSecureVirtualMemory(PVOID Address, SIZE_T Size, ULONG ProbeMode)
     return plat_pages_readable(Address, Size) ? (HANDLE)Address : NULL;
 }
 
-VOID MmUnsecureVirtualMemory(HANDLE SecureHandle) { API_IRQL(MmUnsecureVirtualMemory); }
+VOID MmUnsecureVirtualMemory(HANDLE SecureHandle)
+{
+    API_IRQL(MmUnsecureVirtualMemory);
+}
 
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
 {
@@ -100,7 +107,7 @@ LOGICAL MmIsVerifierEnabled(PULONG VerifierFlags)
     return FALSE;
 }
 
-/* -- names to routines: what this library exports is what this Windows has ------------------------------------- */
+/* -- names to routines: what this library exports is what this Windows has --------------------- */
 
 PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
 {

@@ -7,7 +7,7 @@
 
 enum { MI_WRITE_PROTECTIONS = PAGE_READWRITE | PAGE_EXECUTE_READWRITE };
 
-/* -- checks ------------------------------------------------------------------------------------------------------ */
+/* -- checks ------------------------------------------------------------------------------------ */
 
 static bool is_protection(ULONG protection)
 {
@@ -54,11 +54,11 @@ static ACCESS_MASK access_for(ULONG protection)
     }
 }
 
-/* -- making ---------------------------------------------------------------------------------------------------------- */
+/* -- making ------------------------------------------------------------------------------------ */
 
 /* The file's size and the section's, which may extend the file. */
-static NTSTATUS settle_size(PFILE_OBJECT file, PLARGE_INTEGER wanted, ULONG protection, ULONG attributes,
-                            LONGLONG *size)
+static NTSTATUS settle_size(PFILE_OBJECT file, PLARGE_INTEGER wanted, ULONG protection,
+                            ULONG attributes, LONGLONG *size)
 {
     LARGE_INTEGER end;
     NTSTATUS status = FsRtlGetFileSize(file, &end);
@@ -68,7 +68,8 @@ static NTSTATUS settle_size(PFILE_OBJECT file, PLARGE_INTEGER wanted, ULONG prot
         return status;
     *size = wanted && wanted->QuadPart ? wanted->QuadPart : end.QuadPart;
     if (*size == 0)
-        return attributes & SEC_IMAGE ? STATUS_INVALID_FILE_FOR_SECTION : STATUS_MAPPED_FILE_SIZE_ZERO;
+        return attributes & SEC_IMAGE ? STATUS_INVALID_FILE_FOR_SECTION
+                                      : STATUS_MAPPED_FILE_SIZE_ZERO;
     if (*size <= end.QuadPart)
         return STATUS_SUCCESS;
     if (!((protection & 0xff) & MI_WRITE_PROTECTIONS) || attributes & SEC_IMAGE)
@@ -101,7 +102,8 @@ static NTSTATUS check_image(struct mi_control_area *area)
 static NTSTATUS attach_area(struct mi_section *section, PFILE_OBJECT file, PLARGE_INTEGER wanted)
 {
     bool image = (section->attributes & SEC_IMAGE) != 0;
-    NTSTATUS status = settle_size(file, wanted, section->protection, section->attributes, &section->size);
+    NTSTATUS status =
+        settle_size(file, wanted, section->protection, section->attributes, &section->size);
     if (NT_SUCCESS(status) && image)
         status = write_data_back(file);
     if (!NT_SUCCESS(status))
@@ -118,8 +120,8 @@ static NTSTATUS attach_area(struct mi_section *section, PFILE_OBJECT file, PLARG
     return image ? check_image(area) : STATUS_SUCCESS;
 }
 
-NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size, ULONG protection,
-                         ULONG attributes, struct mi_section **result)
+NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size,
+                         ULONG protection, ULONG attributes, struct mi_section **result)
 {
     struct mi_section *section = NULL;
     NTSTATUS status = ObpCreateObject(mm->section_type, sizeof *section, (PVOID *)&section);
@@ -132,9 +134,9 @@ NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER
         section->size = size ? (size->QuadPart + MI_PAGE - 1) & ~(LONGLONG)(MI_PAGE - 1) : 0;
         if (section->size > 0)
             section->memory = plat_pages_alloc((size_t)section->size, PLAT_READ_WRITE);
-        status = section->size <= 0   ? STATUS_INVALID_PARAMETER_4
-                 : section->memory ? STATUS_SUCCESS
-                                   : STATUS_COMMITMENT_LIMIT;
+        status = section->size <= 0 ? STATUS_INVALID_PARAMETER_4
+                 : section->memory  ? STATUS_SUCCESS
+                                    : STATUS_COMMITMENT_LIMIT;
     } else if (!file->SectionObjectPointer) {
         status = STATUS_INVALID_FILE_FOR_SECTION;
     } else {
@@ -170,11 +172,11 @@ void MiDeleteSection(PVOID object)
     MiDereference(area);
 }
 
-/* -- the services ---------------------------------------------------------------------------------------------------- */
+/* -- the services ------------------------------------------------------------------------------ */
 
-static NTSTATUS create_section(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES names, PLARGE_INTEGER size,
-                               ULONG protection, ULONG attributes, HANDLE file_handle, PFILE_OBJECT file,
-                               const void *site)
+static NTSTATUS create_section(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES names,
+                               PLARGE_INTEGER size, ULONG protection, ULONG attributes,
+                               HANDLE file_handle, PFILE_OBJECT file, const void *site)
 {
     KPROCESSOR_MODE mode = ExGetPreviousMode();
     struct mi_section *section;
@@ -186,8 +188,8 @@ static NTSTATUS create_section(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRI
     if (file)
         ObpReference(file);
     else if (file_handle)
-        status = ObpReferenceHandle(file_handle, access_for(protection), *IoFileObjectType, (CCHAR)mode,
-                                    (PVOID *)&file, NULL);
+        status = ObpReferenceHandle(file_handle, access_for(protection), *IoFileObjectType,
+                                    (CCHAR)mode, (PVOID *)&file, NULL);
     if (!NT_SUCCESS(status))
         return status;
     status = MiCreateSection(file, mode, size, protection, attributes, &section);
@@ -198,13 +200,14 @@ static NTSTATUS create_section(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRI
     return ObpInsertObject(section, names, (CCHAR)mode, access, site, handle);
 }
 
-NTSTATUS NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                         PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
-                         HANDLE FileHandle)
+NTSTATUS NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                         POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                         ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle)
 {
     API_ENTER(NtCreateSection, FileHandle, SCHED_WRITE);
-    return create_section(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize, SectionPageProtection,
-                          AllocationAttributes, FileHandle, NULL, VERIFY_CALLER);
+    return create_section(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize,
+                          SectionPageProtection, AllocationAttributes, FileHandle, NULL,
+                          VERIFY_CALLER);
 }
 
 static KPROCESSOR_MODE enter_kernel(void)
@@ -215,56 +218,66 @@ static KPROCESSOR_MODE enter_kernel(void)
     return previous;
 }
 
-static void leave_kernel(KPROCESSOR_MODE previous) { KiCurrentThread()->previous_mode = previous; }
+static void leave_kernel(KPROCESSOR_MODE previous)
+{
+    KiCurrentThread()->previous_mode = previous;
+}
 
-NTSTATUS ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                         PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
-                         HANDLE FileHandle)
+NTSTATUS ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                         POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                         ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle)
 {
     API_ENTER(ZwCreateSection, FileHandle, SCHED_WRITE);
     KPROCESSOR_MODE previous = enter_kernel();
     NTSTATUS status = create_section(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize,
-                                     SectionPageProtection, AllocationAttributes, FileHandle, NULL, VERIFY_CALLER);
+                                     SectionPageProtection, AllocationAttributes, FileHandle, NULL,
+                                     VERIFY_CALLER);
     leave_kernel(previous);
     return status;
 }
 
-NTSTATUS NtOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
+NTSTATUS NtOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                       POBJECT_ATTRIBUTES ObjectAttributes)
 {
     API_ENTER(NtOpenSection, ObjectAttributes, SCHED_READ);
-    return ObpOpenByName(ObjectAttributes, mm->section_type, (CCHAR)ExGetPreviousMode(), DesiredAccess, NULL,
+    return ObpOpenByName(ObjectAttributes, mm->section_type, (CCHAR)ExGetPreviousMode(),
+                         DesiredAccess, NULL, VERIFY_CALLER, SectionHandle);
+}
+
+NTSTATUS ZwOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                       POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    API_ENTER(ZwOpenSection, ObjectAttributes, SCHED_READ);
+    return ObpOpenByName(ObjectAttributes, mm->section_type, KernelMode, DesiredAccess, NULL,
                          VERIFY_CALLER, SectionHandle);
 }
 
-NTSTATUS ZwOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
-{
-    API_ENTER(ZwOpenSection, ObjectAttributes, SCHED_READ);
-    return ObpOpenByName(ObjectAttributes, mm->section_type, KernelMode, DesiredAccess, NULL, VERIFY_CALLER,
-                         SectionHandle);
-}
-
-NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject, PLARGE_INTEGER SectionFileSize,
-                                       PFILE_OBJECT FileObject, ACCESS_MASK DesiredAccess,
-                                       POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
-                                       ULONG SectionPageProtection, ULONG AllocationAttributes, ULONG Flags)
+NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject,
+                                       PLARGE_INTEGER SectionFileSize, PFILE_OBJECT FileObject,
+                                       ACCESS_MASK DesiredAccess,
+                                       POBJECT_ATTRIBUTES ObjectAttributes,
+                                       PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+                                       ULONG AllocationAttributes, ULONG Flags)
 {
     API_ENTER(FsRtlCreateSectionForDataScan, FileObject, SCHED_WRITE);
     struct mi_section *section;
     if (Flags != 0)
         return STATUS_INVALID_PARAMETER_10;
-    if ((SectionPageProtection & 0xff) != PAGE_READONLY && (SectionPageProtection & 0xff) != PAGE_EXECUTE_READ &&
+    if ((SectionPageProtection & 0xff) != PAGE_READONLY &&
+        (SectionPageProtection & 0xff) != PAGE_EXECUTE_READ &&
         (SectionPageProtection & 0xff) != PAGE_READWRITE)
         return STATUS_INVALID_PAGE_PROTECTION;
     NTSTATUS status = check_attributes(AllocationAttributes, true);
     if (NT_SUCCESS(status))
-        status = MiCreateSection(FileObject, KernelMode, MaximumSize, SectionPageProtection, AllocationAttributes,
-                                 &section);
+        status = MiCreateSection(FileObject, KernelMode, MaximumSize, SectionPageProtection,
+                                 AllocationAttributes, &section);
     if (!NT_SUCCESS(status))
         return status;
     if (SectionFileSize)
         SectionFileSize->QuadPart = section->size;
     ObReferenceObject(section);
-    status = ObpInsertObject(section, ObjectAttributes, KernelMode, DesiredAccess, VERIFY_CALLER, SectionHandle);
+    status = ObpInsertObject(section, ObjectAttributes, KernelMode, DesiredAccess, VERIFY_CALLER,
+                             SectionHandle);
     if (!NT_SUCCESS(status))
         ObDereferenceObject(section);
     else
@@ -272,19 +285,22 @@ NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObje
     return status;
 }
 
-NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                         PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
-                         HANDLE FileHandle, PFILE_OBJECT File)
+NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess,
+                         POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                         ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle,
+                         PFILE_OBJECT File)
 {
     API_ENTER(MmCreateSection, File, SCHED_WRITE);
     struct mi_section *section;
     PFILE_OBJECT file = File;
     NTSTATUS status = check_attributes(AllocationAttributes, FileHandle || File);
     if (NT_SUCCESS(status) && !file && FileHandle)
-        status = ObpReferenceHandle(FileHandle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL);
+        status =
+            ObpReferenceHandle(FileHandle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL);
     if (!NT_SUCCESS(status))
         return status;
-    status = MiCreateSection(file, KernelMode, MaximumSize, SectionPageProtection, AllocationAttributes, &section);
+    status = MiCreateSection(file, KernelMode, MaximumSize, SectionPageProtection,
+                             AllocationAttributes, &section);
     if (file && !File)
         ObpDereference(file);
     if (NT_SUCCESS(status))

@@ -12,7 +12,7 @@ static bool is_writable(ULONG protection)
     return (protection & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE)) != 0;
 }
 
-/* -- what was written through views --------------------------------------------------------------------------------- */
+/* -- what was written through views ------------------------------------------------------------ */
 
 /* Threads of a program may write while this looks: they are not ours to lock out. */
 __attribute__((no_sanitize("thread"))) static bool differs(const UCHAR *page, const UCHAR *clean)
@@ -36,7 +36,7 @@ void MiCollectViews(struct mi_control_area *area)
             MiMarkDirty(area, page, page + 1);
 }
 
-/* -- mapping ---------------------------------------------------------------------------------------------------------- */
+/* -- mapping ----------------------------------------------------------------------------------- */
 
 static NTSTATUS bring_in(struct mi_view *view, size_t first, size_t end)
 {
@@ -59,7 +59,8 @@ static void count_view(struct mi_view *view, long by)
     }
 }
 
-static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *size, ULONG protection)
+static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *size,
+                           ULONG protection)
 {
     if (offset % MI_GRANULARITY)
         return STATUS_MAPPED_ALIGNMENT;
@@ -74,8 +75,8 @@ static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *
     return STATUS_SUCCESS;
 }
 
-NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset, SIZE_T *size,
-                   ULONG protection, bool system)
+NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset,
+                   SIZE_T *size, ULONG protection, bool system)
 {
     NTSTATUS status = check_view(section, offset, size, protection);
     if (!NT_SUCCESS(status))
@@ -162,7 +163,8 @@ void MiUnmapProcess(PEPROCESS process)
 }
 
 /* The stream and the pages that a range of a view shows; the section is referenced. */
-static struct mi_section *section_of(PEPROCESS process, PVOID base, SIZE_T *size, size_t *first, size_t *end)
+static struct mi_section *section_of(PEPROCESS process, PVOID base, SIZE_T *size, size_t *first,
+                                     size_t *end)
 {
     struct mi_section *section = NULL;
     sched_lock(&mm->view_lock);
@@ -206,7 +208,7 @@ NTSTATUS MiFlushView(PEPROCESS process, PVOID *base, SIZE_T *size, PIO_STATUS_BL
     return status;
 }
 
-/* -- the services -------------------------------------------------------------------------------------------------------- */
+/* -- the services ------------------------------------------------------------------------------ */
 
 static NTSTATUS process_of(HANDLE handle, KPROCESSOR_MODE mode, PEPROCESS *process)
 {
@@ -222,9 +224,10 @@ static ACCESS_MASK access_for(ULONG protection)
     return is_writable(protection) ? SECTION_MAP_READ | SECTION_MAP_WRITE : SECTION_MAP_READ;
 }
 
-NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
-                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
-                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect)
+NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress,
+                            ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
+                            PSIZE_T ViewSize, SECTION_INHERIT InheritDisposition,
+                            ULONG AllocationType, ULONG Win32Protect)
 {
     API_ENTER(NtMapViewOfSection, SectionHandle, SCHED_WRITE);
     KPROCESSOR_MODE mode = ExGetPreviousMode();
@@ -233,27 +236,30 @@ NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *B
     NTSTATUS status = process_of(ProcessHandle, mode, &process);
     if (!NT_SUCCESS(status))
         return status;
-    status = ObpReferenceHandle(SectionHandle, access_for(Win32Protect), mm->section_type, (CCHAR)mode,
-                                (PVOID *)&section, NULL);
+    status = ObpReferenceHandle(SectionHandle, access_for(Win32Protect), mm->section_type,
+                                (CCHAR)mode, (PVOID *)&section, NULL);
     if (NT_SUCCESS(status)) {
-        status = MiMapView(section, process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0, ViewSize,
-                           Win32Protect, false);
+        status =
+            MiMapView(section, process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0,
+                      ViewSize, Win32Protect, false);
         ObpDereference(section);
     }
     ObpDereference(process);
     return status;
 }
 
-NTSTATUS ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
-                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
-                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect)
+NTSTATUS ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress,
+                            ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
+                            PSIZE_T ViewSize, SECTION_INHERIT InheritDisposition,
+                            ULONG AllocationType, ULONG Win32Protect)
 {
     API_ENTER(ZwMapViewOfSection, SectionHandle, SCHED_WRITE);
     struct _KTHREAD *thread = KiCurrentThread();
     KPROCESSOR_MODE previous = thread->previous_mode;
     thread->previous_mode = KernelMode;
-    NTSTATUS status = NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits, CommitSize,
-                                         SectionOffset, ViewSize, InheritDisposition, AllocationType, Win32Protect);
+    NTSTATUS status = NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits,
+                                         CommitSize, SectionOffset, ViewSize, InheritDisposition,
+                                         AllocationType, Win32Protect);
     thread->previous_mode = previous;
     return status;
 }
@@ -294,13 +300,15 @@ static NTSTATUS flush_memory(HANDLE process_handle, KPROCESSOR_MODE mode, PVOID 
     return status;
 }
 
-NTSTATUS NtFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
+NTSTATUS NtFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                              PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(NtFlushVirtualMemory, *BaseAddress, SCHED_WRITE);
     return flush_memory(ProcessHandle, ExGetPreviousMode(), BaseAddress, RegionSize, IoStatus);
 }
 
-NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, PIO_STATUS_BLOCK IoStatus)
+NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                              PIO_STATUS_BLOCK IoStatus)
 {
     API_ENTER(ZwFlushVirtualMemory, *BaseAddress, SCHED_WRITE);
     return flush_memory(ProcessHandle, KernelMode, BaseAddress, RegionSize, IoStatus);
@@ -320,13 +328,14 @@ NTSTATUS MmUnmapViewInSystemSpace(PVOID MappedBase)
     return MiUnmapView(PsInitialSystemProcess, MappedBase, true);
 }
 
-NTSTATUS MmMapViewOfSection(PVOID SectionObject, PEPROCESS Process, PVOID *BaseAddress, ULONG_PTR ZeroBits,
-                            SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
-                            SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Protect)
+NTSTATUS MmMapViewOfSection(PVOID SectionObject, PEPROCESS Process, PVOID *BaseAddress,
+                            ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
+                            PSIZE_T ViewSize, SECTION_INHERIT InheritDisposition,
+                            ULONG AllocationType, ULONG Protect)
 {
     API_ENTER(MmMapViewOfSection, SectionObject, SCHED_WRITE);
-    return MiMapView(SectionObject, Process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0, ViewSize,
-                     Protect, false);
+    return MiMapView(SectionObject, Process, BaseAddress,
+                     SectionOffset ? SectionOffset->QuadPart : 0, ViewSize, Protect, false);
 }
 
 NTSTATUS MmUnmapViewOfSection(PEPROCESS Process, PVOID BaseAddress)

@@ -70,7 +70,8 @@ static NTSTATUS tap_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
         driver->MajorFunction[i] = tap_pass;
     driver->FastIoDispatch = &tap_fast_io;
     driver->DriverUnload = tap_unload;
-    NTSTATUS status = IoCreateDevice(driver, 0, NULL, FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &tap.device);
+    NTSTATUS status =
+        IoCreateDevice(driver, 0, NULL, FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &tap.device);
     if (!NT_SUCCESS(status))
         return status;
     tap.below = IoAttachDeviceToDeviceStack(tap.device, fltsim_volume_device(tap.volume));
@@ -84,8 +85,9 @@ static int tap_start(void **state)
     memset(&tap, 0, sizeof tap);
     assert_true(fltsim_start(NULL));
     assert_int_equal(fltsim_mount(NULL, &tap.volume), STATUS_SUCCESS);
-    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "tap", .entry = tap_entry}, &driver),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_load(&(struct fltsim_driver_options){.name = "tap", .entry = tap_entry}, &driver),
+        STATUS_SUCCESS);
     return 0;
 }
 
@@ -108,8 +110,9 @@ static inline HANDLE open_file(const char *path, ULONG disposition, ULONG option
 static inline PFILE_OBJECT file_of(HANDLE handle)
 {
     PFILE_OBJECT file;
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+        STATUS_SUCCESS);
     ObDereferenceObject(file);
     return file;
 }

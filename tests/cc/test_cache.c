@@ -1,4 +1,5 @@
-/* The cache as filters see it: which paging I/O it makes, and when the file object it keeps is closed. */
+/* The cache as filters see it: which paging I/O it makes, and when the file object it keeps is
+ * closed. */
 #include "tap.h"
 
 static char data[16384];
@@ -102,7 +103,7 @@ static void pages_are_read_in_clusters(void **state)
     assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
 }
 
-/* -- the routines themselves -------------------------------------------------------------------------------------------- */
+/* -- the routines themselves ------------------------------------------------------------------- */
 
 static void pages_are_lent_as_an_mdl(void **state)
 {

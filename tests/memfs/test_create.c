@@ -50,12 +50,14 @@ static void check_disposition(const struct disposition_case *c, unsigned number)
     if (c->there == FOLDER_THERE)
         make_folder(path);
     struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE | DELETE,
-                               .disposition = c->disposition == FILE_SUPERSEDE ? FLTSIM_SUPERSEDE : c->disposition,
+                               .disposition = c->disposition == FILE_SUPERSEDE ? FLTSIM_SUPERSEDE
+                                                                               : c->disposition,
                                .options = c->options,
                                .information = &information};
     NTSTATUS status = fltsim_open(at(path), &open, &handle);
     if (status != c->status)
-        fail_msg("case %u: 0x%08x instead of 0x%08x", number, (unsigned)status, (unsigned)c->status);
+        fail_msg("case %u: 0x%08x instead of 0x%08x", number, (unsigned)status,
+                 (unsigned)c->status);
     if (!NT_SUCCESS(status))
         return;
     assert_int_equal(information, c->information);
@@ -81,7 +83,7 @@ static void dispositions_do_as_documented(void **state)
     every_disposition(FLTSIM_FAT);
 }
 
-/* -- names ------------------------------------------------------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 static void names_are_checked(void **state)
 {
@@ -109,7 +111,8 @@ static void names_are_checked(void **state)
         {"\\file:", FILE_OPEN, 0, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_INVALID},
         {"\\folder:s", FILE_CREATE, 0, STATUS_SUCCESS, STATUS_OBJECT_NAME_INVALID},
         {"\\folder::$DATA", FILE_OPEN, 0, STATUS_FILE_IS_A_DIRECTORY, STATUS_OBJECT_NAME_INVALID},
-        {"\\folder:$I30:$INDEX_ALLOCATION", FILE_OPEN, 0, STATUS_SUCCESS, STATUS_OBJECT_NAME_INVALID},
+        {"\\folder:$I30:$INDEX_ALLOCATION", FILE_OPEN, 0, STATUS_SUCCESS,
+         STATUS_OBJECT_NAME_INVALID},
         {"\\..", FILE_OPEN, 0, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_INVALID},
         {"\\", FILE_OPEN, 0, STATUS_SUCCESS, STATUS_SUCCESS},
         {"\\", FILE_OPEN, FILE_DIRECTORY_FILE, STATUS_SUCCESS, STATUS_SUCCESS},
@@ -124,11 +127,12 @@ static void names_are_checked(void **state)
         make_file("\\folder\\inner", "y");
         for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
             HANDLE handle;
-            NTSTATUS status = try_open(cases[i].path, FILE_READ_DATA, cases[i].disposition, cases[i].options, &handle);
+            NTSTATUS status = try_open(cases[i].path, FILE_READ_DATA, cases[i].disposition,
+                                       cases[i].options, &handle);
             NTSTATUS wanted = kind == FLTSIM_NTFS ? cases[i].ntfs : cases[i].fat;
             if (status != wanted)
-                fail_msg("\"%s\" kind %d: 0x%08x instead of 0x%08x", cases[i].path, kind, (unsigned)status,
-                         (unsigned)wanted);
+                fail_msg("\"%s\" kind %d: 0x%08x instead of 0x%08x", cases[i].path, kind,
+                         (unsigned)status, (unsigned)wanted);
             if (NT_SUCCESS(status))
                 close_it(handle);
         }
@@ -144,7 +148,8 @@ static void a_component_has_255_characters_at_most(void **state)
     make_file(path, "x");
     path[256] = 'n';
     HANDLE handle;
-    assert_int_equal(try_open(path, GENERIC_WRITE, FILE_CREATE, 0, &handle), STATUS_OBJECT_NAME_INVALID);
+    assert_int_equal(try_open(path, GENERIC_WRITE, FILE_CREATE, 0, &handle),
+                     STATUS_OBJECT_NAME_INVALID);
     unit_stop();
 }
 
@@ -154,13 +159,15 @@ static void names_are_relative_to_folders(void **state)
     make_folder("\\d");
     make_file("\\d\\f", "inside");
     HANDLE folder = open_for("\\d", GENERIC_READ, FILE_OPEN, FILE_DIRECTORY_FILE), file;
-    assert_int_equal(fltsim_open("f", &(struct fltsim_open){.root = folder}, &file), STATUS_SUCCESS);
+    assert_int_equal(fltsim_open("f", &(struct fltsim_open){.root = folder}, &file),
+                     STATUS_SUCCESS);
     char text[8];
     size_t done;
     assert_int_equal(fltsim_read(file, text, sizeof text, 0, &done), STATUS_SUCCESS);
     assert_int_equal(done, 6);
     close_it(file);
-    assert_int_equal(fltsim_open("none", &(struct fltsim_open){.root = folder}, &file), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(fltsim_open("none", &(struct fltsim_open){.root = folder}, &file),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
     close_it(folder);
     unit_stop();
 }
@@ -175,7 +182,7 @@ static void short_names_find_long_ones(void **state)
     unit_stop();
 }
 
-/* -- sharing and attributes ----------------------------------------------------------------------------------------------- */
+/* -- sharing and attributes -------------------------------------------------------------------- */
 
 static void sharing_is_kept(void **state)
 {
@@ -229,7 +236,8 @@ static void overwriting_wants_to_share_writing(void **state)
 static HANDLE make_with(const char *path, ULONG attributes)
 {
     HANDLE handle;
-    struct fltsim_open open = {.access = GENERIC_WRITE, .disposition = FILE_CREATE, .attributes = attributes};
+    struct fltsim_open open = {
+        .access = GENERIC_WRITE, .disposition = FILE_CREATE, .attributes = attributes};
     assert_int_equal(fltsim_open(at(path), &open, &handle), STATUS_SUCCESS);
     return handle;
 }
@@ -241,10 +249,13 @@ static void attributes_limit_opens(void **state)
     close_it(make_with("\\ro", FILE_ATTRIBUTE_READONLY));
     close_it(make_with("\\hidden", FILE_ATTRIBUTE_HIDDEN));
     assert_int_equal(try_open("\\ro", GENERIC_WRITE, FILE_OPEN, 0, &handle), STATUS_ACCESS_DENIED);
-    assert_int_equal(try_open("\\ro", GENERIC_READ, FILE_OVERWRITE, 0, &handle), STATUS_ACCESS_DENIED);
-    assert_int_equal(try_open("\\ro", DELETE, FILE_OPEN, FILE_DELETE_ON_CLOSE, &handle), STATUS_CANNOT_DELETE);
+    assert_int_equal(try_open("\\ro", GENERIC_READ, FILE_OVERWRITE, 0, &handle),
+                     STATUS_ACCESS_DENIED);
+    assert_int_equal(try_open("\\ro", DELETE, FILE_OPEN, FILE_DELETE_ON_CLOSE, &handle),
+                     STATUS_CANNOT_DELETE);
     close_it(open_for("\\ro", GENERIC_READ, FILE_OPEN, 0));
-    assert_int_equal(try_open("\\hidden", GENERIC_WRITE, FILE_OVERWRITE, 0, &handle), STATUS_ACCESS_DENIED);
+    assert_int_equal(try_open("\\hidden", GENERIC_WRITE, FILE_OVERWRITE, 0, &handle),
+                     STATUS_ACCESS_DENIED);
     struct fltsim_open open = {.access = GENERIC_WRITE,
                                .disposition = FILE_OVERWRITE,
                                .attributes = FILE_ATTRIBUTE_HIDDEN};
@@ -257,18 +268,20 @@ static void a_read_only_volume_is_not_written(void **state)
 {
     HANDLE handle;
     unit_start_with((struct fltsim_volume_options){.read_only = true});
-    assert_int_equal(try_open("\\f", GENERIC_WRITE, FILE_CREATE, 0, &handle), STATUS_MEDIA_WRITE_PROTECTED);
+    assert_int_equal(try_open("\\f", GENERIC_WRITE, FILE_CREATE, 0, &handle),
+                     STATUS_MEDIA_WRITE_PROTECTED);
     assert_int_equal(status_of_open("\\f"), STATUS_OBJECT_NAME_NOT_FOUND);
     unit_stop();
 }
 
-/* -- other ways to open ----------------------------------------------------------------------------------------------------- */
+/* -- other ways to open ------------------------------------------------------------------------ */
 
 static LONGLONG id_of(const char *path)
 {
     FILE_INTERNAL_INFORMATION info;
     HANDLE handle = open_for(path, FILE_READ_ATTRIBUTES, FILE_OPEN, 0);
-    assert_int_equal(fltsim_query(handle, FileInternalInformation, &info, sizeof info), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileInternalInformation, &info, sizeof info),
+                     STATUS_SUCCESS);
     close_it(handle);
     return info.IndexNumber.QuadPart;
 }
@@ -279,8 +292,8 @@ static NTSTATUS open_id(HANDLE volume, LONGLONG id, HANDLE *handle)
     IO_STATUS_BLOCK iosb;
     UNICODE_STRING name = {sizeof id, sizeof id, (PWCH)&id};
     InitializeObjectAttributes(&attributes, &name, 0, volume, NULL);
-    return ZwCreateFile(handle, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &iosb, NULL, 0, 7, FILE_OPEN,
-                        FILE_OPEN_BY_FILE_ID | FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
+    return ZwCreateFile(handle, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &iosb, NULL, 0, 7,
+                        FILE_OPEN, FILE_OPEN_BY_FILE_ID | FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
 }
 
 static void files_open_by_id(void **state)
@@ -326,8 +339,9 @@ static void a_target_directory_is_opened_for_its_child(void **state)
     assert_int_equal(fltsim_open(at("\\d\\new"), &open, &handle), STATUS_SUCCESS);
     assert_int_equal(information, FILE_DOES_NOT_EXIST);
     PFILE_OBJECT file;
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+        STATUS_SUCCESS);
     assert_int_equal(file->FileName.Length, 6);
     assert_memory_equal(file->FileName.Buffer, u"new", 6);
     ObDereferenceObject(file);
@@ -341,10 +355,12 @@ static void a_paging_file_has_no_filter_contexts(void **state)
     HANDLE handle;
     PFILE_OBJECT file;
     unit_start(FLTSIM_NTFS);
-    struct fltsim_open open = {.access = GENERIC_WRITE, .disposition = FILE_OPEN_IF, .paging_file = true};
+    struct fltsim_open open = {
+        .access = GENERIC_WRITE, .disposition = FILE_OPEN_IF, .paging_file = true};
     assert_int_equal(fltsim_open(at("\\pagefile.sys"), &open, &handle), STATUS_SUCCESS);
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+        STATUS_SUCCESS);
     assert_false(FsRtlSupportsPerStreamContexts(file));
     ObDereferenceObject(file);
     close_it(handle);

@@ -34,14 +34,16 @@ static void round_trip(struct fltsim_volume_options options, ULONG flags, size_t
 
 static void what_is_written_is_read(void **state)
 {
-    static const enum fltsim_completion completions[] = {FLTSIM_COMPLETE_INLINE, FLTSIM_COMPLETE_LATER,
-                                                         FLTSIM_COMPLETE_DISPATCH, FLTSIM_COMPLETE_CHOICE};
+    static const enum fltsim_completion completions[] = {
+        FLTSIM_COMPLETE_INLINE, FLTSIM_COMPLETE_LATER, FLTSIM_COMPLETE_DISPATCH,
+        FLTSIM_COMPLETE_CHOICE};
     static const ULONG flags[] = {0, FILE_NO_INTERMEDIATE_BUFFERING, FILE_WRITE_THROUGH};
     for (unsigned c = 0; c < 4; c++)
         for (unsigned f = 0; f < 3; f++)
             for (int kind = FLTSIM_NTFS; kind <= FLTSIM_FAT; kind++)
-                round_trip((struct fltsim_volume_options){.kind = kind, .completion = completions[c]}, flags[f],
-                           f == 1 ? 69632 : sizeof big);
+                round_trip(
+                    (struct fltsim_volume_options){.kind = kind, .completion = completions[c]},
+                    flags[f], f == 1 ? 69632 : sizeof big);
 }
 
 static void without_fast_io_all_is_irps(void **state)
@@ -56,7 +58,8 @@ static void small_pieces_make_a_file(void **state)
     HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_CREATE, 0);
     for (int i = 0; i < 3000; i++) {
         char piece[4] = {(char)('a' + i % 26), 'x', 'y', 'z'};
-        assert_int_equal(fltsim_write(handle, piece, sizeof piece, FLTSIM_CURRENT, &done), STATUS_SUCCESS);
+        assert_int_equal(fltsim_write(handle, piece, sizeof piece, FLTSIM_CURRENT, &done),
+                         STATUS_SUCCESS);
     }
     uint64_t size;
     assert_int_equal(fltsim_get_size(handle, &size), STATUS_SUCCESS);
@@ -78,7 +81,8 @@ static void appending_goes_to_the_end(void **state)
     assert_int_equal(fltsim_write(handle, "two ", 4, FLTSIM_APPEND, &done), STATUS_SUCCESS);
     close_it(handle);
     handle = open_for("\\log", FILE_APPEND_DATA, FILE_OPEN, 0);
-    assert_int_equal(fltsim_write(handle, "three", 5, 0, &done), STATUS_SUCCESS); /* no right to write elsewhere */
+    assert_int_equal(fltsim_write(handle, "three", 5, 0, &done),
+                     STATUS_SUCCESS); /* no right to write elsewhere */
     close_it(handle);
     expect_text("\\log", "one two three");
     unit_stop();
@@ -152,7 +156,8 @@ static void cached_and_uncached_see_the_same(void **state)
     unit_start(FLTSIM_NTFS);
     fill(big, 8192, 1);
     HANDLE cached = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_CREATE, 0);
-    HANDLE direct = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_NO_INTERMEDIATE_BUFFERING);
+    HANDLE direct =
+        open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_NO_INTERMEDIATE_BUFFERING);
     assert_int_equal(fltsim_write(cached, big, 8192, 0, &done), STATUS_SUCCESS);
     assert_int_equal(fltsim_read(direct, back, 8192, 0, &done), STATUS_SUCCESS);
     assert_memory_equal(big, back, 8192);
@@ -210,11 +215,16 @@ static void locks_stop_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read),      cmocka_unit_test(without_fast_io_all_is_irps),
-        cmocka_unit_test(small_pieces_make_a_file),     cmocka_unit_test(appending_goes_to_the_end),
-        cmocka_unit_test(reading_ends_at_the_end),      cmocka_unit_test(a_gap_reads_as_zeros),
-        cmocka_unit_test(sizes_grow_and_shrink),        cmocka_unit_test(cached_and_uncached_see_the_same),
-        cmocka_unit_test(a_full_disk_says_so),          cmocka_unit_test(locks_stop_others),
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(without_fast_io_all_is_irps),
+        cmocka_unit_test(small_pieces_make_a_file),
+        cmocka_unit_test(appending_goes_to_the_end),
+        cmocka_unit_test(reading_ends_at_the_end),
+        cmocka_unit_test(a_gap_reads_as_zeros),
+        cmocka_unit_test(sizes_grow_and_shrink),
+        cmocka_unit_test(cached_and_uncached_see_the_same),
+        cmocka_unit_test(a_full_disk_says_so),
+        cmocka_unit_test(locks_stop_others),
     };
     return cmocka_run_group_tests_name("memfs/data", tests, NULL, NULL);
 }

@@ -68,7 +68,8 @@ static void posix_deletion_takes_the_name_at_once(void **state)
     make_file("\\f", "old");
     HANDLE reader = open_for("\\f", GENERIC_READ, FILE_OPEN, 0);
     HANDLE a = open_for("\\f", DELETE, FILE_OPEN, 0);
-    assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS), STATUS_SUCCESS);
+    assert_int_equal(dispose(a, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS),
+                     STATUS_SUCCESS);
     close_it(a);
     assert_int_equal(status_of_open("\\f"), STATUS_OBJECT_NAME_NOT_FOUND);
     make_file("\\f", "new");
@@ -92,11 +93,13 @@ static void some_files_may_not_be_deleted(void **state)
     assert_int_equal(fltsim_set_delete(root, true), STATUS_CANNOT_DELETE);
     close_it(root);
     HANDLE handle;
-    struct fltsim_open open = {.access = DELETE, .disposition = FILE_CREATE, .attributes = FILE_ATTRIBUTE_READONLY};
+    struct fltsim_open open = {
+        .access = DELETE, .disposition = FILE_CREATE, .attributes = FILE_ATTRIBUTE_READONLY};
     assert_int_equal(fltsim_open(at("\\ro"), &open, &handle), STATUS_SUCCESS);
     assert_int_equal(fltsim_set_delete(handle, true), STATUS_CANNOT_DELETE);
-    assert_int_equal(dispose(handle, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        dispose(handle, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE),
+        STATUS_SUCCESS);
     close_it(handle);
     assert_int_equal(status_of_open("\\ro"), STATUS_OBJECT_NAME_NOT_FOUND);
     unit_stop();
@@ -106,7 +109,8 @@ static void a_folder_that_filled_stays(void **state)
 {
     unit_start(FLTSIM_NTFS);
     make_folder("\\d");
-    HANDLE folder = open_for("\\d", GENERIC_READ | DELETE, FILE_OPEN, FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE);
+    HANDLE folder = open_for("\\d", GENERIC_READ | DELETE, FILE_OPEN,
+                             FILE_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE);
     make_file("\\d\\f", "x");
     close_it(folder);
     expect_text("\\d\\f", "x");
@@ -146,10 +150,14 @@ static void overwriting_takes_the_other_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_goes_with_its_last_handle),    cmocka_unit_test(a_disposition_can_be_taken_back),
-        cmocka_unit_test(delete_on_close_waits_for_its_handle), cmocka_unit_test(posix_deletion_takes_the_name_at_once),
-        cmocka_unit_test(some_files_may_not_be_deleted),       cmocka_unit_test(a_folder_that_filled_stays),
-        cmocka_unit_test(a_stream_goes_alone_or_with_its_file), cmocka_unit_test(overwriting_takes_the_other_streams),
+        cmocka_unit_test(a_file_goes_with_its_last_handle),
+        cmocka_unit_test(a_disposition_can_be_taken_back),
+        cmocka_unit_test(delete_on_close_waits_for_its_handle),
+        cmocka_unit_test(posix_deletion_takes_the_name_at_once),
+        cmocka_unit_test(some_files_may_not_be_deleted),
+        cmocka_unit_test(a_folder_that_filled_stays),
+        cmocka_unit_test(a_stream_goes_alone_or_with_its_file),
+        cmocka_unit_test(overwriting_takes_the_other_streams),
     };
     return cmocka_run_group_tests_name("memfs/delete", tests, NULL, NULL);
 }

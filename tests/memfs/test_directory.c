@@ -73,11 +73,12 @@ static void nothing_matches(void **state)
     unit_stop();
 }
 
-static NTSTATUS next(HANDLE folder, void *buffer, ULONG length, FILE_INFORMATION_CLASS kind, bool single, bool restart,
-                     ULONG_PTR *done)
+static NTSTATUS next(HANDLE folder, void *buffer, ULONG length, FILE_INFORMATION_CLASS kind,
+                     bool single, bool restart, ULONG_PTR *done)
 {
     IO_STATUS_BLOCK iosb = {.Information = 0};
-    NTSTATUS status = ZwQueryDirectoryFile(folder, NULL, NULL, NULL, &iosb, buffer, length, kind, single, NULL, restart);
+    NTSTATUS status = ZwQueryDirectoryFile(folder, NULL, NULL, NULL, &iosb, buffer, length, kind,
+                                           single, NULL, restart);
     *done = iosb.Information;
     return status;
 }
@@ -95,14 +96,15 @@ static void single_entries_and_restarts(void **state)
     static const unsigned lengths[] = {2, 4, 18, 16, 10, 10};
     for (int pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < 6; i++) {
-            assert_int_equal(next(folder, &buffer, sizeof buffer, FileBothDirectoryInformation, true,
-                                  pass == 1 && i == 0, &done),
+            assert_int_equal(next(folder, &buffer, sizeof buffer, FileBothDirectoryInformation,
+                                  true, pass == 1 && i == 0, &done),
                              STATUS_SUCCESS);
             assert_int_equal(buffer.info.FileNameLength, lengths[i]);
             assert_int_equal(buffer.info.NextEntryOffset, 0);
         }
-        assert_int_equal(next(folder, &buffer, sizeof buffer, FileBothDirectoryInformation, true, false, &done),
-                         STATUS_NO_MORE_FILES);
+        assert_int_equal(
+            next(folder, &buffer, sizeof buffer, FileBothDirectoryInformation, true, false, &done),
+            STATUS_NO_MORE_FILES);
     }
     close_it(folder);
     unit_stop();
@@ -123,8 +125,9 @@ static void entries_that_do_not_fit(void **state)
                      STATUS_BUFFER_OVERFLOW);
     assert_int_equal(buffer.info.FileNameLength, 54);
     assert_memory_equal(buffer.info.FileName, u"long", 8);
-    assert_int_equal(next(folder, &buffer, sizeof buffer, FileDirectoryInformation, false, false, &done),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        next(folder, &buffer, sizeof buffer, FileDirectoryInformation, false, false, &done),
+        STATUS_SUCCESS);
     assert_int_equal(buffer.info.FileNameLength, 54);
     assert_int_equal(buffer.info.EndOfFile.QuadPart, 1);
     close_it(folder);
@@ -150,7 +153,8 @@ static void every_class_tells_the_same(void **state)
     make_file("\\only", "12345");
     for (unsigned i = 0; i < sizeof classes / sizeof *classes; i++) {
         HANDLE folder = open_for("\\", FILE_LIST_DIRECTORY, FILE_OPEN, FILE_DIRECTORY_FILE);
-        assert_int_equal(next(folder, buffer, sizeof buffer, classes[i].kind, false, false, &done), STATUS_SUCCESS);
+        assert_int_equal(next(folder, buffer, sizeof buffer, classes[i].kind, false, false, &done),
+                         STATUS_SUCCESS);
         FILE_DIRECTORY_INFORMATION *info = (void *)buffer;
         assert_int_equal(info->EndOfFile.QuadPart, 5);
         assert_int_equal(info->FileNameLength, 8);
@@ -174,7 +178,8 @@ static void changing_while_listing(void **state)
     }
     HANDLE folder = open_for("\\d", FILE_LIST_DIRECTORY, FILE_OPEN, FILE_DIRECTORY_FILE);
     unsigned count = 0;
-    while (next(folder, buffer, sizeof buffer, FileNamesInformation, true, false, &done) == STATUS_SUCCESS) {
+    while (next(folder, buffer, sizeof buffer, FileNamesInformation, true, false, &done) ==
+           STATUS_SUCCESS) {
         FILE_NAMES_INFORMATION *info = (void *)buffer;
         if (info->FileNameLength != 4 || info->FileName[0] != 'f')
             continue;
@@ -198,10 +203,12 @@ static void watchers_are_told(void **state)
     HANDLE folder;
     unit_start(FLTSIM_NTFS);
     make_folder("\\d");
-    struct fltsim_open open = {.access = FILE_LIST_DIRECTORY, .options = FILE_DIRECTORY_FILE, .asynchronous = true};
+    struct fltsim_open open = {
+        .access = FILE_LIST_DIRECTORY, .options = FILE_DIRECTORY_FILE, .asynchronous = true};
     assert_int_equal(fltsim_open(at("\\d"), &open, &folder), STATUS_SUCCESS);
-    NTSTATUS status = ZwNotifyChangeDirectoryFile(folder, NULL, NULL, NULL, &iosb, &buffer, sizeof buffer,
-                                                  FILE_NOTIFY_CHANGE_FILE_NAME, FALSE);
+    NTSTATUS status =
+        ZwNotifyChangeDirectoryFile(folder, NULL, NULL, NULL, &iosb, &buffer, sizeof buffer,
+                                    FILE_NOTIFY_CHANGE_FILE_NAME, FALSE);
     assert_int_equal(status, STATUS_PENDING);
     make_file("\\elsewhere", "x");
     assert_int_equal(iosb.Status, STATUS_PENDING);

@@ -7,20 +7,24 @@ static void basic_information(void **state)
     unit_start(FLTSIM_NTFS);
     make_file("\\f", "x");
     HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
-    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info),
+                     STATUS_SUCCESS);
     assert_int_equal(info.FileAttributes, FILE_ATTRIBUTE_ARCHIVE);
     assert_true(info.CreationTime.QuadPart > 0);
     set.CreationTime.QuadPart = 1000000;
     set.FileAttributes = FILE_ATTRIBUTE_HIDDEN;
     assert_int_equal(fltsim_set(handle, FileBasicInformation, &set, sizeof set), STATUS_SUCCESS);
-    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info),
+                     STATUS_SUCCESS);
     assert_int_equal(info.CreationTime.QuadPart, 1000000);
     assert_int_equal(info.FileAttributes, FILE_ATTRIBUTE_HIDDEN);
     set.FileAttributes = FILE_ATTRIBUTE_DIRECTORY;
-    assert_int_equal(fltsim_set(handle, FileBasicInformation, &set, sizeof set), STATUS_INVALID_PARAMETER);
+    assert_int_equal(fltsim_set(handle, FileBasicInformation, &set, sizeof set),
+                     STATUS_INVALID_PARAMETER);
     set = (FILE_BASIC_INFORMATION){.FileAttributes = FILE_ATTRIBUTE_NORMAL};
     assert_int_equal(fltsim_set(handle, FileBasicInformation, &set, sizeof set), STATUS_SUCCESS);
-    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileBasicInformation, &info, sizeof info),
+                     STATUS_SUCCESS);
     assert_int_equal(info.FileAttributes, FILE_ATTRIBUTE_NORMAL);
     close_it(handle);
     unit_stop();
@@ -45,7 +49,8 @@ static void all_information(void **state)
     assert_int_equal(fltsim_query(handle, FileAllInformation, &all, sizeof(FILE_ALL_INFORMATION)),
                      STATUS_BUFFER_OVERFLOW);
     FILE_NETWORK_OPEN_INFORMATION network;
-    assert_int_equal(fltsim_query(handle, FileNetworkOpenInformation, &network, sizeof network), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileNetworkOpenInformation, &network, sizeof network),
+                     STATUS_SUCCESS);
     assert_int_equal(network.EndOfFile.QuadPart, 5);
     close_it(handle);
     unit_stop();
@@ -58,7 +63,8 @@ static void streams_are_listed(void **state)
     make_file("\\f", "12345");
     make_file("\\f:other", "123");
     HANDLE handle = open_for("\\f", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, sizeof buffer), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, sizeof buffer),
+                     STATUS_SUCCESS);
     FILE_STREAM_INFORMATION *info = (void *)buffer;
     assert_int_equal(info->StreamNameLength, 14);
     assert_memory_equal(info->StreamName, u"::$DATA", 14);
@@ -67,13 +73,15 @@ static void streams_are_listed(void **state)
     assert_int_equal(info->NextEntryOffset, 0);
     assert_memory_equal(info->StreamName, u":other:$DATA", 24);
     assert_int_equal(info->StreamSize.QuadPart, 3);
-    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, 48), STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, 48),
+                     STATUS_BUFFER_OVERFLOW);
     close_it(handle);
     unit_stop();
     unit_start(FLTSIM_FAT);
     make_file("\\f", "12345");
     handle = open_for("\\f", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, sizeof buffer), STATUS_INVALID_PARAMETER);
+    assert_int_equal(fltsim_query(handle, FileStreamInformation, buffer, sizeof buffer),
+                     STATUS_INVALID_PARAMETER);
     close_it(handle);
     unit_stop();
 }
@@ -87,11 +95,13 @@ static void names_have_two_forms(void **state)
     unit_start(FLTSIM_NTFS);
     make_file("\\A long name.text", "x");
     HANDLE handle = open_for("\\ALONGN~1.TEX", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(fltsim_query(handle, FileAlternateNameInformation, &name, sizeof name), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileAlternateNameInformation, &name, sizeof name),
+                     STATUS_SUCCESS);
     assert_memory_equal(name.info.FileName, u"ALONGN~1.TEX", 24);
     assert_int_equal(fltsim_query(handle, FileNameInformation, &name, sizeof name), STATUS_SUCCESS);
     assert_memory_equal(name.info.FileName, u"\\ALONGN~1.TEX", 26);
-    assert_int_equal(fltsim_query(handle, FileNormalizedNameInformation, &name, sizeof name), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileNormalizedNameInformation, &name, sizeof name),
+                     STATUS_SUCCESS);
     assert_memory_equal(name.info.FileName, u"\\A long name.text", 34);
     close_it(handle);
     unit_stop();
@@ -106,25 +116,31 @@ static void sizes_and_positions(void **state)
     unit_start(FLTSIM_NTFS);
     make_file("\\f", "12345");
     HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
-    assert_int_equal(fltsim_set(handle, FileAllocationInformation, &allocation, sizeof allocation), STATUS_SUCCESS);
-    assert_int_equal(fltsim_query(handle, FileStandardInformation, &standard, sizeof standard), STATUS_SUCCESS);
+    assert_int_equal(fltsim_set(handle, FileAllocationInformation, &allocation, sizeof allocation),
+                     STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileStandardInformation, &standard, sizeof standard),
+                     STATUS_SUCCESS);
     assert_int_equal(standard.AllocationSize.QuadPart, 53248);
     assert_int_equal(standard.EndOfFile.QuadPart, 5);
     allocation.AllocationSize.QuadPart = 2;
-    assert_int_equal(fltsim_set(handle, FileAllocationInformation, &allocation, sizeof allocation), STATUS_SUCCESS);
-    assert_int_equal(fltsim_query(handle, FileStandardInformation, &standard, sizeof standard), STATUS_SUCCESS);
+    assert_int_equal(fltsim_set(handle, FileAllocationInformation, &allocation, sizeof allocation),
+                     STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileStandardInformation, &standard, sizeof standard),
+                     STATUS_SUCCESS);
     assert_int_equal(standard.EndOfFile.QuadPart, 2);
     assert_int_equal(fltsim_set(handle, FileValidDataLengthInformation, &valid, sizeof valid),
                      STATUS_INVALID_PARAMETER);
-    assert_int_equal(fltsim_set(handle, FilePositionInformation, &position, sizeof position), STATUS_SUCCESS);
+    assert_int_equal(fltsim_set(handle, FilePositionInformation, &position, sizeof position),
+                     STATUS_SUCCESS);
     position.CurrentByteOffset.QuadPart = 0;
-    assert_int_equal(fltsim_query(handle, FilePositionInformation, &position, sizeof position), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FilePositionInformation, &position, sizeof position),
+                     STATUS_SUCCESS);
     assert_int_equal(position.CurrentByteOffset.QuadPart, 77);
     close_it(handle);
     unit_stop();
 }
 
-/* -- extended attributes ----------------------------------------------------------------------------------------------------- */
+/* -- extended attributes ----------------------------------------------------------------------- */
 
 struct ea {
     FILE_FULL_EA_INFORMATION head;
@@ -133,7 +149,8 @@ struct ea {
 
 static struct ea make_ea(const char *name, const char *value)
 {
-    struct ea ea = {.head.EaNameLength = (UCHAR)strlen(name), .head.EaValueLength = (USHORT)strlen(value)};
+    struct ea ea = {.head.EaNameLength = (UCHAR)strlen(name),
+                    .head.EaValueLength = (USHORT)strlen(value)};
     char *text = (char *)&ea + FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName);
     memcpy(text, name, strlen(name));
     memcpy(text + strlen(name) + 1, value, strlen(value));
@@ -156,19 +173,24 @@ static void extended_attributes(void **state)
     assert_int_equal(ZwSetEaFile(handle, &iosb, &two, sizeof two), STATUS_SUCCESS);
     assert_int_equal(fltsim_query(handle, FileEaInformation, &size, sizeof size), STATUS_SUCCESS);
     assert_true(size.EaSize > 20);
-    assert_int_equal(ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE), STATUS_SUCCESS);
+    assert_int_equal(
+        ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE),
+        STATUS_SUCCESS);
     FILE_FULL_EA_INFORMATION *ea = (void *)buffer;
     assert_memory_equal(ea->EaName, "ONE\0001", 5);
     ea = (void *)(buffer + ea->NextEntryOffset);
     assert_memory_equal(ea->EaName, "TWO\00022", 6);
     assert_int_equal(ZwSetEaFile(handle, &iosb, &gone, sizeof gone), STATUS_SUCCESS);
-    assert_int_equal(ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE), STATUS_SUCCESS);
+    assert_int_equal(
+        ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE),
+        STATUS_SUCCESS);
     assert_memory_equal(((FILE_FULL_EA_INFORMATION *)buffer)->EaName, "TWO", 3);
     close_it(handle);
     make_file("\\g", "x");
     handle = open_for("\\g", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE),
-                     STATUS_NO_EAS_ON_FILE);
+    assert_int_equal(
+        ZwQueryEaFile(handle, &iosb, buffer, sizeof buffer, FALSE, NULL, 0, NULL, TRUE),
+        STATUS_NO_EAS_ON_FILE);
     close_it(handle);
     unit_stop();
     unit_start(FLTSIM_FAT);
@@ -177,7 +199,7 @@ static void extended_attributes(void **state)
     unit_stop();
 }
 
-/* -- the volume ---------------------------------------------------------------------------------------------------------------- */
+/* -- the volume -------------------------------------------------------------------------------- */
 
 static void volume_information(void **state)
 {
@@ -190,24 +212,32 @@ static void volume_information(void **state)
         UCHAR bytes[256];
     } info;
     for (int kind = FLTSIM_NTFS; kind <= FLTSIM_FAT; kind++) {
-        unit_start_with((struct fltsim_volume_options){.kind = kind, .label = "DATA", .serial = 0x1234, .size = 1 << 20});
+        unit_start_with((struct fltsim_volume_options){
+            .kind = kind, .label = "DATA", .serial = 0x1234, .size = 1 << 20});
         HANDLE handle = open_for("\\", GENERIC_READ, FILE_OPEN, 0);
-        assert_int_equal(fltsim_query_volume(handle, FileFsVolumeInformation, &info, sizeof info), STATUS_SUCCESS);
+        assert_int_equal(fltsim_query_volume(handle, FileFsVolumeInformation, &info, sizeof info),
+                         STATUS_SUCCESS);
         assert_int_equal(info.volume.VolumeSerialNumber, 0x1234);
         assert_int_equal(info.volume.VolumeLabelLength, 8);
         assert_memory_equal(info.volume.VolumeLabel, u"DATA", 8);
-        assert_int_equal(fltsim_query_volume(handle, FileFsAttributeInformation, &info, sizeof info), STATUS_SUCCESS);
-        assert_int_equal((info.attributes.FileSystemAttributes & FILE_NAMED_STREAMS) != 0, kind == FLTSIM_NTFS);
+        assert_int_equal(
+            fltsim_query_volume(handle, FileFsAttributeInformation, &info, sizeof info),
+            STATUS_SUCCESS);
+        assert_int_equal((info.attributes.FileSystemAttributes & FILE_NAMED_STREAMS) != 0,
+                         kind == FLTSIM_NTFS);
         assert_int_equal(fltsim_query_volume(handle, FileFsAttributeInformation, &info,
                                              sizeof(FILE_FS_ATTRIBUTE_INFORMATION)),
                          STATUS_BUFFER_OVERFLOW);
-        assert_int_equal(fltsim_query_volume(handle, FileFsSizeInformation, &info, sizeof info), STATUS_SUCCESS);
+        assert_int_equal(fltsim_query_volume(handle, FileFsSizeInformation, &info, sizeof info),
+                         STATUS_SUCCESS);
         assert_int_equal(info.size.TotalAllocationUnits.QuadPart, 256);
         assert_int_equal(info.size.AvailableAllocationUnits.QuadPart, 256);
         make_file("\\f", "x");
-        assert_int_equal(fltsim_query_volume(handle, FileFsSizeInformation, &info, sizeof info), STATUS_SUCCESS);
+        assert_int_equal(fltsim_query_volume(handle, FileFsSizeInformation, &info, sizeof info),
+                         STATUS_SUCCESS);
         assert_int_equal(info.size.AvailableAllocationUnits.QuadPart, 255);
-        assert_int_equal(fltsim_query_volume(handle, FileFsDeviceInformation, &info, sizeof info), STATUS_SUCCESS);
+        assert_int_equal(fltsim_query_volume(handle, FileFsDeviceInformation, &info, sizeof info),
+                         STATUS_SUCCESS);
         assert_true(info.device.Characteristics & FILE_DEVICE_IS_MOUNTED);
         close_it(handle);
         unit_stop();
@@ -217,8 +247,8 @@ static void volume_information(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(basic_information),  cmocka_unit_test(all_information),
-        cmocka_unit_test(streams_are_listed), cmocka_unit_test(names_have_two_forms),
+        cmocka_unit_test(basic_information),   cmocka_unit_test(all_information),
+        cmocka_unit_test(streams_are_listed),  cmocka_unit_test(names_have_two_forms),
         cmocka_unit_test(sizes_and_positions), cmocka_unit_test(extended_attributes),
         cmocka_unit_test(volume_information),
     };

@@ -90,13 +90,15 @@ static void hard_links_share_the_data(void **state)
     HANDLE handle = open_for("\\a", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
     assert_int_equal(fltsim_link(handle, at("\\d\\b"), false), STATUS_SUCCESS);
     assert_int_equal(fltsim_link(handle, at("\\d\\b"), false), STATUS_OBJECT_NAME_COLLISION);
-    assert_int_equal(fltsim_query(handle, FileStandardInformation, &info, sizeof info), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileStandardInformation, &info, sizeof info),
+                     STATUS_SUCCESS);
     assert_int_equal(info.NumberOfLinks, 2);
     union {
         FILE_LINKS_INFORMATION info;
         UCHAR bytes[256];
     } links;
-    assert_int_equal(fltsim_query(handle, FileHardLinkInformation, &links, sizeof links), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileHardLinkInformation, &links, sizeof links),
+                     STATUS_SUCCESS);
     assert_int_equal(links.info.EntriesReturned, 2);
     close_it(handle);
     make_file("\\d\\b", "Z");

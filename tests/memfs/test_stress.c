@@ -78,13 +78,14 @@ static int work(void *argument)
     return 0;
 }
 
-static void run_with(uint64_t seed, enum fltsim_volume_kind kind,
-                     enum fltsim_completion completion)
+static void run_with(uint64_t seed, enum fltsim_volume_kind kind, enum fltsim_completion completion)
 {
     struct fltsim_thread *threads[THREADS];
     assert_true(fltsim_start(&(struct fltsim_options){.seed = seed}));
-    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.kind = kind, .completion = completion}, &unit.volume),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_mount(&(struct fltsim_volume_options){.kind = kind, .completion = completion},
+                     &unit.volume),
+        STATUS_SUCCESS);
     unit.letter = "C:";
     make_folder("\\d");
     for (unsigned i = 0; i < THREADS; i++)

@@ -1,31 +1,39 @@
-/* Control blocks that stay, trims, dismounts, locks of volumes; reparse points and other file system controls. */
+/* Control blocks that stay, trims, dismounts, locks of volumes; reparse points and other file
+ * system controls. */
 #include "unit.h"
 
 #include "memfs/memfs.h"
 
-/* -- control blocks --------------------------------------------------------------------------------------------------------- */
+/* -- control blocks ---------------------------------------------------------------------------- */
 
 static PFILE_OBJECT file_of(HANDLE handle)
 {
     PFILE_OBJECT file;
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+        STATUS_SUCCESS);
     ObDereferenceObject(file);
     return file;
 }
 
 static int freed;
-static VOID free_context(PVOID context) { freed++; }
+static VOID free_context(PVOID context)
+{
+    freed++;
+}
 
-static void hang_contexts(HANDLE handle, FSRTL_PER_STREAM_CONTEXT *stream, FSRTL_PER_FILE_CONTEXT *file)
+static void hang_contexts(HANDLE handle, FSRTL_PER_STREAM_CONTEXT *stream,
+                          FSRTL_PER_FILE_CONTEXT *file)
 {
     PFILE_OBJECT object = file_of(handle);
     FsRtlInitPerStreamContext(stream, &freed, NULL, free_context);
-    assert_int_equal(FsRtlInsertPerStreamContext(FsRtlGetPerStreamContextPointer(object), stream), STATUS_SUCCESS);
+    assert_int_equal(FsRtlInsertPerStreamContext(FsRtlGetPerStreamContextPointer(object), stream),
+                     STATUS_SUCCESS);
     if (!file)
         return;
     FsRtlInitPerFileContext(file, &freed, NULL, free_context);
-    assert_int_equal(FsRtlInsertPerFileContext(FsRtlGetPerFileContextPointer(object), file), STATUS_SUCCESS);
+    assert_int_equal(FsRtlInsertPerFileContext(FsRtlGetPerFileContextPointer(object), file),
+                     STATUS_SUCCESS);
 }
 
 static void a_control_block_stays_after_the_last_close(void **state)
@@ -43,8 +51,9 @@ static void a_control_block_stays_after_the_last_close(void **state)
     assert_int_equal(freed, 0);
     handle = open_for("\\f", GENERIC_READ, FILE_OPEN, 0);
     assert_ptr_equal(file_of(handle)->FsContext, block);
-    assert_ptr_equal(FsRtlLookupPerStreamContext(FsRtlGetPerStreamContextPointer(file_of(handle)), &freed, NULL),
-                     &stream);
+    assert_ptr_equal(
+        FsRtlLookupPerStreamContext(FsRtlGetPerStreamContextPointer(file_of(handle)), &freed, NULL),
+        &stream);
     fltsim_trim(unit.volume); /* it is open: stays */
     assert_int_equal(freed, 0);
     close_it(handle);
@@ -90,10 +99,12 @@ static void two_kinds_of_header(void **state)
     unit_start(FLTSIM_NTFS);
     make_file("\\f", "x");
     make_file("\\f:s", "y");
-    HANDLE main = open_for("\\f", GENERIC_READ, FILE_OPEN, 0), stream = open_for("\\f:s", GENERIC_READ, FILE_OPEN, 0);
+    HANDLE main = open_for("\\f", GENERIC_READ, FILE_OPEN, 0),
+           stream = open_for("\\f:s", GENERIC_READ, FILE_OPEN, 0);
     assert_ptr_not_equal(file_of(main)->FsContext, file_of(stream)->FsContext);
     assert_true(FsRtlSupportsPerFileContexts(file_of(main)));
-    assert_ptr_equal(FsRtlGetPerFileContextPointer(file_of(main)), FsRtlGetPerFileContextPointer(file_of(stream)));
+    assert_ptr_equal(FsRtlGetPerFileContextPointer(file_of(main)),
+                     FsRtlGetPerFileContextPointer(file_of(stream)));
     close_it(main);
     close_it(stream);
     unit_stop();
@@ -106,7 +117,7 @@ static void two_kinds_of_header(void **state)
     unit_stop();
 }
 
-/* -- dismounts ------------------------------------------------------------------------------------------------------------------ */
+/* -- dismounts --------------------------------------------------------------------------------- */
 
 static void ejecting_a_volume_in_use(void **state)
 {
@@ -122,7 +133,8 @@ static void ejecting_a_volume_in_use(void **state)
     assert_int_equal(fltsim_read(handle, text, 4, 0, &done), STATUS_VOLUME_DISMOUNTED);
     assert_int_equal(fltsim_write(handle, text, 4, 0, &done), STATUS_VOLUME_DISMOUNTED);
     assert_int_equal(fltsim_flush(handle), STATUS_VOLUME_DISMOUNTED);
-    assert_false(NT_SUCCESS(fltsim_open(path, &(struct fltsim_open){.access = GENERIC_READ}, &other)));
+    assert_false(
+        NT_SUCCESS(fltsim_open(path, &(struct fltsim_open){.access = GENERIC_READ}, &other)));
     close_it(handle);
     fltsim_sleep(10);
     unit_stop();
@@ -135,10 +147,12 @@ static void programs_dismount_and_the_next_open_mounts(void **state)
     make_file("\\f", "kept");
     HANDLE volume = open_for("", GENERIC_READ, FILE_OPEN, 0);
     PDEVICE_OBJECT before = fltsim_volume_device(unit.volume);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
     HANDLE handle;
     assert_int_equal(try_open("\\f", GENERIC_READ, FILE_OPEN, 0, &handle), STATUS_ACCESS_DENIED);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
     close_it(volume);
     fltsim_sleep(10);
     expect_text("\\f", "kept");
@@ -152,18 +166,23 @@ static void a_volume_in_use_is_not_locked(void **state)
     size_t done;
     unit_start(FLTSIM_NTFS);
     make_file("\\f", "x");
-    HANDLE file = open_for("\\f", GENERIC_READ, FILE_OPEN, 0), volume = open_for("", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done), STATUS_ACCESS_DENIED);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, &done), STATUS_NOT_LOCKED);
+    HANDLE file = open_for("\\f", GENERIC_READ, FILE_OPEN, 0),
+           volume = open_for("", GENERIC_READ, FILE_OPEN, 0);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_ACCESS_DENIED);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_NOT_LOCKED);
     close_it(file);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
-    assert_int_equal(fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
     expect_text("\\f", "x");
     close_it(volume);
     unit_stop();
 }
 
-/* -- reparse points --------------------------------------------------------------------------------------------------------------- */
+/* -- reparse points ---------------------------------------------------------------------------- */
 
 static ULONG make_link_buffer(UCHAR *buffer, const WCHAR *target, ULONG tag, ULONG flags)
 {
@@ -204,32 +223,38 @@ static void reparse_points_lead_elsewhere(void **state)
     make_file("\\link", "");
     HANDLE handle = open_for("\\junction", GENERIC_WRITE, FILE_OPEN, FILE_DIRECTORY_FILE);
     ULONG length = make_link_buffer(buffer, u"\\??\\C:\\real", IO_REPARSE_TAG_MOUNT_POINT, 0);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_REPARSE_POINT, buffer, length, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_REPARSE_POINT, buffer, length, NULL, 0, &done),
+                     STATUS_SUCCESS);
     close_it(handle);
     expect_text("\\junction\\f", "there");
     handle = open_for("\\link", GENERIC_WRITE, FILE_OPEN, 0);
     length = make_link_buffer(buffer, u"real\\f", IO_REPARSE_TAG_SYMLINK, SYMLINK_FLAG_RELATIVE);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_REPARSE_POINT, buffer, length, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_REPARSE_POINT, buffer, length, NULL, 0, &done),
+                     STATUS_SUCCESS);
     close_it(handle);
     expect_text("\\link", "there");
     handle = open_for("\\link", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, FILE_OPEN_REPARSE_POINT);
     FILE_ATTRIBUTE_TAG_INFORMATION tag;
-    assert_int_equal(fltsim_query(handle, FileAttributeTagInformation, &tag, sizeof tag), STATUS_SUCCESS);
+    assert_int_equal(fltsim_query(handle, FileAttributeTagInformation, &tag, sizeof tag),
+                     STATUS_SUCCESS);
     assert_int_equal(tag.ReparseTag, IO_REPARSE_TAG_SYMLINK);
     assert_true(tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_GET_REPARSE_POINT, NULL, 0, back, sizeof back, &done), STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_fsctl(handle, FSCTL_GET_REPARSE_POINT, NULL, 0, back, sizeof back, &done),
+        STATUS_SUCCESS);
     assert_int_equal(done, length);
     assert_memory_equal(buffer, back, length);
     REPARSE_DATA_BUFFER remove = {.ReparseTag = IO_REPARSE_TAG_MOUNT_POINT};
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_REPARSE_POINT, &remove, REPARSE_DATA_BUFFER_HEADER_SIZE, NULL,
-                                  0, &done),
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_REPARSE_POINT, &remove,
+                                  REPARSE_DATA_BUFFER_HEADER_SIZE, NULL, 0, &done),
                      STATUS_IO_REPARSE_TAG_MISMATCH);
     remove.ReparseTag = IO_REPARSE_TAG_SYMLINK;
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_REPARSE_POINT, &remove, REPARSE_DATA_BUFFER_HEADER_SIZE, NULL,
-                                  0, &done),
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_REPARSE_POINT, &remove,
+                                  REPARSE_DATA_BUFFER_HEADER_SIZE, NULL, 0, &done),
                      STATUS_SUCCESS);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_GET_REPARSE_POINT, NULL, 0, back, sizeof back, &done),
-                     STATUS_NOT_A_REPARSE_POINT);
+    assert_int_equal(
+        fltsim_fsctl(handle, FSCTL_GET_REPARSE_POINT, NULL, 0, back, sizeof back, &done),
+        STATUS_NOT_A_REPARSE_POINT);
     close_it(handle);
     expect_text("\\link", "");
     unit_stop();
@@ -242,7 +267,7 @@ static void reparse_points_lead_elsewhere(void **state)
     unit_stop();
 }
 
-/* -- object ids, sparse files ------------------------------------------------------------------------------------------------------- */
+/* -- object ids, sparse files ------------------------------------------------------------------ */
 
 static void object_ids(void **state)
 {
@@ -253,11 +278,15 @@ static void object_ids(void **state)
     HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
     assert_int_equal(fltsim_fsctl(handle, FSCTL_GET_OBJECT_ID, NULL, 0, &id, sizeof id, &done),
                      STATUS_OBJECTID_NOT_FOUND);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_CREATE_OR_GET_OBJECT_ID, NULL, 0, &id, sizeof id, &done),
-                     STATUS_SUCCESS);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_GET_OBJECT_ID, NULL, 0, &again, sizeof again, &done), STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_fsctl(handle, FSCTL_CREATE_OR_GET_OBJECT_ID, NULL, 0, &id, sizeof id, &done),
+        STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_fsctl(handle, FSCTL_GET_OBJECT_ID, NULL, 0, &again, sizeof again, &done),
+        STATUS_SUCCESS);
     assert_memory_equal(&id, &again, sizeof id);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_OBJECT_ID, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_DELETE_OBJECT_ID, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
     assert_int_equal(fltsim_fsctl(handle, FSCTL_GET_OBJECT_ID, NULL, 0, &id, sizeof id, &done),
                      STATUS_OBJECTID_NOT_FOUND);
     close_it(handle);
@@ -270,16 +299,20 @@ static void sparse_files_have_holes(void **state)
     char text[16];
     unit_start_with((struct fltsim_volume_options){.size = 1 << 20});
     HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_CREATE, 0);
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &done), STATUS_SUCCESS);
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &done),
+                     STATUS_SUCCESS);
     assert_int_equal(fltsim_set_size(handle, 100 << 20), STATUS_SUCCESS);
     assert_int_equal(fltsim_write(handle, "far away", 8, 50 << 20, &done), STATUS_SUCCESS);
     FILE_ALLOCATED_RANGE_BUFFER ask = {.Length.QuadPart = 100 << 20}, ranges[4];
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_QUERY_ALLOCATED_RANGES, &ask, sizeof ask, ranges, sizeof ranges, &done),
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_QUERY_ALLOCATED_RANGES, &ask, sizeof ask, ranges,
+                                  sizeof ranges, &done),
                      STATUS_SUCCESS);
     assert_int_equal(done, sizeof *ranges);
     assert_int_equal(ranges[0].FileOffset.QuadPart, 50 << 20);
-    FILE_ZERO_DATA_INFORMATION zero = {.FileOffset.QuadPart = (50 << 20) + 4, .BeyondFinalZero.QuadPart = 60 << 20};
-    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_ZERO_DATA, &zero, sizeof zero, NULL, 0, &done), STATUS_SUCCESS);
+    FILE_ZERO_DATA_INFORMATION zero = {.FileOffset.QuadPart = (50 << 20) + 4,
+                                       .BeyondFinalZero.QuadPart = 60 << 20};
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_ZERO_DATA, &zero, sizeof zero, NULL, 0, &done),
+                     STATUS_SUCCESS);
     assert_int_equal(fltsim_read(handle, text, 8, 50 << 20, &done), STATUS_SUCCESS);
     assert_memory_equal(text, "far \0\0\0\0", 8);
     close_it(handle);
@@ -294,17 +327,21 @@ static void security_is_kept(void **state)
     unit_start(FLTSIM_NTFS);
     make_file("\\f", "x");
     HANDLE handle = open_for("\\f", READ_CONTROL | WRITE_DAC, FILE_OPEN, 0);
-    assert_int_equal(ZwQuerySecurityObject(handle, OWNER_SECURITY_INFORMATION, buffer, sizeof buffer, &length),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ZwQuerySecurityObject(handle, OWNER_SECURITY_INFORMATION, buffer, sizeof buffer, &length),
+        STATUS_SUCCESS);
     assert_true(length > 20);
     RtlCreateSecurityDescriptor(&absolute, SECURITY_DESCRIPTOR_REVISION);
     RtlSetDaclSecurityDescriptor(&absolute, TRUE, NULL, FALSE);
-    assert_int_equal(ZwSetSecurityObject(handle, DACL_SECURITY_INFORMATION, &absolute), STATUS_SUCCESS);
-    assert_int_equal(ZwQuerySecurityObject(handle, DACL_SECURITY_INFORMATION, buffer, sizeof buffer, &length),
+    assert_int_equal(ZwSetSecurityObject(handle, DACL_SECURITY_INFORMATION, &absolute),
                      STATUS_SUCCESS);
+    assert_int_equal(
+        ZwQuerySecurityObject(handle, DACL_SECURITY_INFORMATION, buffer, sizeof buffer, &length),
+        STATUS_SUCCESS);
     BOOLEAN present, defaulted;
     PACL dacl;
-    assert_int_equal(RtlGetDaclSecurityDescriptor(buffer, &present, &dacl, &defaulted), STATUS_SUCCESS);
+    assert_int_equal(RtlGetDaclSecurityDescriptor(buffer, &present, &dacl, &defaulted),
+                     STATUS_SUCCESS);
     assert_true(present);
     close_it(handle);
     unit_stop();

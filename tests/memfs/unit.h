@@ -1,4 +1,5 @@
-/* What the tests of the file system share: a machine with a volume, and short ways to do what programs do. */
+/* What the tests of the file system share: a machine with a volume, and short ways to do what
+ * programs do. */
 #ifndef FLTSIM_TESTS_MEMFS_UNIT_H
 #define FLTSIM_TESTS_MEMFS_UNIT_H
 
@@ -34,7 +35,10 @@ static inline void unit_start(enum fltsim_volume_kind kind)
     unit_start_with((struct fltsim_volume_options){.kind = kind});
 }
 
-static inline void unit_stop(void) { assert_int_equal(fltsim_stop(NULL), 0); }
+static inline void unit_stop(void)
+{
+    assert_int_equal(fltsim_stop(NULL), 0);
+}
 
 /* A path of the volume, in a buffer of its own turn. */
 static inline const char *at(const char *path)
@@ -46,22 +50,27 @@ static inline const char *at(const char *path)
     return text;
 }
 
-static inline NTSTATUS try_open(const char *path, ACCESS_MASK access, ULONG disposition, ULONG options, HANDLE *handle)
+static inline NTSTATUS try_open(const char *path, ACCESS_MASK access, ULONG disposition,
+                                ULONG options, HANDLE *handle)
 {
-    return fltsim_open(at(path), &(struct fltsim_open){.access = access,
-                                                       .disposition = disposition,
-                                                       .options = options},
-                       handle);
+    return fltsim_open(
+        at(path),
+        &(struct fltsim_open){.access = access, .disposition = disposition, .options = options},
+        handle);
 }
 
-static inline HANDLE open_for(const char *path, ACCESS_MASK access, ULONG disposition, ULONG options)
+static inline HANDLE open_for(const char *path, ACCESS_MASK access, ULONG disposition,
+                              ULONG options)
 {
     HANDLE handle = NULL;
     assert_int_equal(try_open(path, access, disposition, options, &handle), STATUS_SUCCESS);
     return handle;
 }
 
-static inline void close_it(HANDLE handle) { assert_int_equal(fltsim_close(handle), STATUS_SUCCESS); }
+static inline void close_it(HANDLE handle)
+{
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
 
 static inline void make_file(const char *path, const char *text)
 {

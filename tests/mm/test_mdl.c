@@ -58,7 +58,8 @@ static void mdls_chain_on_an_irp(void **state)
 {
     char memory[64];
     PIRP irp = IoAllocateIrp(1, FALSE);
-    PMDL one = IoAllocateMdl(memory, 32, FALSE, FALSE, irp), two = IoAllocateMdl(memory + 32, 32, TRUE, FALSE, irp);
+    PMDL one = IoAllocateMdl(memory, 32, FALSE, FALSE, irp),
+         two = IoAllocateMdl(memory + 32, 32, TRUE, FALSE, irp);
     assert_ptr_equal(irp->MdlAddress, one);
     assert_ptr_equal(one->Next, two);
     irp->MdlAddress = NULL;

@@ -27,7 +27,8 @@ static int stop(void **state)
 static HANDLE open_file(const char *path, ULONG disposition)
 {
     HANDLE handle = NULL;
-    struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE | DELETE, .disposition = disposition};
+    struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE | DELETE,
+                               .disposition = disposition};
     assert_int_equal(fltsim_open(path, &open, &handle), STATUS_SUCCESS);
     return handle;
 }
@@ -43,8 +44,9 @@ static HANDLE make_file(const char *path, const char *text)
 static PFILE_OBJECT file_of(HANDLE handle)
 {
     PFILE_OBJECT file;
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+        STATUS_SUCCESS);
     ObDereferenceObject(file);
     return file;
 }
@@ -119,26 +121,37 @@ static void what_is_mapped_is_kept(void **state)
     assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
 }
 
-static NTSTATUS section_of(HANDLE file, LONGLONG size, ULONG protection, ULONG attributes, HANDLE *section)
+static NTSTATUS section_of(HANDLE file, LONGLONG size, ULONG protection, ULONG attributes,
+                           HANDLE *section)
 {
     LARGE_INTEGER wanted = {.QuadPart = size};
-    return ZwCreateSection(section, SECTION_ALL_ACCESS, NULL, size ? &wanted : NULL, protection, attributes, file);
+    return ZwCreateSection(section, SECTION_ALL_ACCESS, NULL, size ? &wanted : NULL, protection,
+                           attributes, file);
 }
 
 static void sections_are_checked(void **state)
 {
-    HANDLE section, empty = open_file("C:\\empty", FILE_CREATE), file = make_file("C:\\f", "12345678"), folder;
-    assert_int_equal(section_of(empty, 0, PAGE_READONLY, SEC_COMMIT, &section), STATUS_MAPPED_FILE_SIZE_ZERO);
-    assert_int_equal(section_of(file, 0, 0x1234, SEC_COMMIT, &section), STATUS_INVALID_PAGE_PROTECTION);
+    HANDLE section, empty = open_file("C:\\empty", FILE_CREATE),
+                    file = make_file("C:\\f", "12345678"), folder;
+    assert_int_equal(section_of(empty, 0, PAGE_READONLY, SEC_COMMIT, &section),
+                     STATUS_MAPPED_FILE_SIZE_ZERO);
+    assert_int_equal(section_of(file, 0, 0x1234, SEC_COMMIT, &section),
+                     STATUS_INVALID_PAGE_PROTECTION);
     assert_int_equal(section_of(file, 0, PAGE_READONLY, 0, &section), STATUS_INVALID_PARAMETER_6);
-    assert_int_equal(section_of(file, 100000, PAGE_READONLY, SEC_COMMIT, &section), STATUS_SECTION_TOO_BIG);
-    assert_int_equal(section_of(file, 0, PAGE_READONLY, SEC_IMAGE, &section), STATUS_INVALID_IMAGE_NOT_MZ);
-    assert_int_equal(section_of(NULL, 0, PAGE_READWRITE, SEC_COMMIT, &section), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(section_of(file, 100000, PAGE_READONLY, SEC_COMMIT, &section),
+                     STATUS_SECTION_TOO_BIG);
+    assert_int_equal(section_of(file, 0, PAGE_READONLY, SEC_IMAGE, &section),
+                     STATUS_INVALID_IMAGE_NOT_MZ);
+    assert_int_equal(section_of(NULL, 0, PAGE_READWRITE, SEC_COMMIT, &section),
+                     STATUS_INVALID_PARAMETER_4);
     assert_int_equal(fltsim_make_directory("C:\\d"), STATUS_SUCCESS);
-    assert_int_equal(fltsim_open("C:\\d", &(struct fltsim_open){.options = FILE_DIRECTORY_FILE}, &folder),
+    assert_int_equal(
+        fltsim_open("C:\\d", &(struct fltsim_open){.options = FILE_DIRECTORY_FILE}, &folder),
+        STATUS_SUCCESS);
+    assert_int_equal(section_of(folder, 0, PAGE_READONLY, SEC_COMMIT, &section),
+                     STATUS_INVALID_FILE_FOR_SECTION);
+    assert_int_equal(section_of(file, 100000, PAGE_READWRITE, SEC_COMMIT, &section),
                      STATUS_SUCCESS);
-    assert_int_equal(section_of(folder, 0, PAGE_READONLY, SEC_COMMIT, &section), STATUS_INVALID_FILE_FOR_SECTION);
-    assert_int_equal(section_of(file, 100000, PAGE_READWRITE, SEC_COMMIT, &section), STATUS_SUCCESS);
     uint64_t size;
     assert_int_equal(fltsim_get_size(file, &size), STATUS_SUCCESS);
     assert_int_equal(size, 100000);
@@ -155,19 +168,19 @@ static void views_are_checked(void **state)
     SIZE_T size = 0;
     LARGE_INTEGER offset = {.QuadPart = 4096};
     assert_int_equal(section_of(file, 0, PAGE_READONLY, SEC_COMMIT, &section), STATUS_SUCCESS);
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, &offset, &size, ViewUnmap, 0,
-                                        PAGE_READONLY),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, &offset, &size,
+                                        ViewUnmap, 0, PAGE_READONLY),
                      STATUS_MAPPED_ALIGNMENT);
     size = 1 << 20;
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READONLY),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READONLY),
                      STATUS_INVALID_VIEW_SIZE);
     size = 0;
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READWRITE),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READWRITE),
                      STATUS_SECTION_PROTECTION);
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READONLY),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &base, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READONLY),
                      STATUS_SUCCESS);
     assert_int_equal(size, 4096);
     assert_memory_equal(base, "12345678", 8);
@@ -199,12 +212,12 @@ static void memory_without_a_file(void **state)
     PVOID one = NULL, two = NULL;
     SIZE_T size = 0;
     assert_int_equal(section_of(NULL, 10000, PAGE_READWRITE, SEC_COMMIT, &section), STATUS_SUCCESS);
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &one, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READWRITE),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &one, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READWRITE),
                      STATUS_SUCCESS);
     assert_int_equal(size, 12288);
-    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &two, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READWRITE),
+    assert_int_equal(ZwMapViewOfSection(section, NtCurrentProcess(), &two, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READWRITE),
                      STATUS_SUCCESS);
     memcpy(one, "shared", 6);
     assert_memory_equal(two, "shared", 6);
@@ -220,12 +233,13 @@ static void drivers_scan_data(void **state)
     SIZE_T size = 0;
     LARGE_INTEGER length;
     HANDLE file = make_file("C:\\f", "scan me");
-    assert_int_equal(FsRtlCreateSectionForDataScan(&handle, &section, &length, file_of(file), SECTION_MAP_READ, NULL,
-                                                   NULL, PAGE_READONLY, SEC_COMMIT, 0),
+    assert_int_equal(FsRtlCreateSectionForDataScan(&handle, &section, &length, file_of(file),
+                                                   SECTION_MAP_READ, NULL, NULL, PAGE_READONLY,
+                                                   SEC_COMMIT, 0),
                      STATUS_SUCCESS);
     assert_int_equal(length.QuadPart, 7);
-    assert_int_equal(ZwMapViewOfSection(handle, NtCurrentProcess(), &base, 0, 0, NULL, &size, ViewUnmap, 0,
-                                        PAGE_READONLY),
+    assert_int_equal(ZwMapViewOfSection(handle, NtCurrentProcess(), &base, 0, 0, NULL, &size,
+                                        ViewUnmap, 0, PAGE_READONLY),
                      STATUS_SUCCESS);
     assert_memory_equal(base, "scan me", 7);
     assert_int_equal(ZwUnmapViewOfSection(NtCurrentProcess(), base), STATUS_SUCCESS);
