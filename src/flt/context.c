@@ -159,6 +159,8 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
         FltpReleaseRundown(&Filter->Base.RundownRef.Count);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    if (machine->options.special_pool)
+        FltpForgetDeadContexts(FltpDriverPart(context), NULL);
     context->Magic = FLTP_CONTEXT_MAGIC;
     context->Filter = Filter;
     context->Registration = entry;
@@ -222,6 +224,8 @@ static void Quarantine(CONTEXT_SHARD *shard, PFLTP_CONTEXT context)
     bool keep = !machine->options.special_pool && !context->Registration->ContextFreeCallback;
     PFLTP_CONTEXT evicted = context;
     context->Magic = FLTP_CONTEXT_FREED_MAGIC;
+    if (machine->options.special_pool)
+        FltpRememberDeadContext(context);
     if (keep) {
         memset(FltpDriverPart(context), FREED_FILL, DriverSize(context->Registration, context->Size));
         sched_lock(&shard->Lock);
@@ -283,9 +287,9 @@ static void Defer(PFLTP_CONTEXT context)
     }
 }
 
-static _Noreturn void ReportOverRelease(PFLT_CONTEXT pointer, const char *routine, const void *site)
+static _Noreturn void ReportOverRelease(PFLT_CONTEXT pointer, const FLTP_CONTEXT *context, const char *routine,
+                                        const void *site)
 {
-    PFLTP_CONTEXT context = FltpContextOf(pointer);
     struct verify_violation *v;
     bool known = context->Magic == FLTP_CONTEXT_FREED_MAGIC || context->Magic == FLTP_CONTEXT_MAGIC;
     if (known) {
@@ -303,8 +307,9 @@ static _Noreturn void ReportOverRelease(PFLT_CONTEXT pointer, const char *routin
 PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT pointer, const char *routine, const void *site)
 {
     PFLTP_CONTEXT context = FltpContextOf(pointer);
-    if (__builtin_expect(context->Magic != FLTP_CONTEXT_MAGIC || context->Count <= 0, 0))
-        ReportOverRelease(pointer, routine, site);
+    const FLTP_CONTEXT *dead = machine->options.special_pool ? FltpFindDeadContext(pointer) : NULL;
+    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC || context->Count <= 0, 0))
+        ReportOverRelease(pointer, dead ? dead : context, routine, site);
     return context;
 }
 
@@ -319,7 +324,7 @@ void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *sit
     verify_ledger_add(&context->Ledger, event, context->Count - 1, site);
     LONG count = __atomic_sub_fetch(&context->Count, 1, __ATOMIC_ACQ_REL);
     if (count < 0)
-        ReportOverRelease(FltpDriverPart(context), "FltReleaseContext", site);
+        ReportOverRelease(FltpDriverPart(context), context, "FltReleaseContext", site);
     if (count > 0)
         return;
     if (KeGetCurrentIrql() > APC_LEVEL)
@@ -343,7 +348,7 @@ VOID FltReleaseContext(PFLT_CONTEXT Context)
     /* What the links hold is not the driver's to release: a count that only links are left of goes below. */
     if (__atomic_load_n(&context->Count, __ATOMIC_ACQUIRE) == 1 &&
         __atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED)
-        ReportOverRelease(Context, "FltReleaseContext", VERIFY_CALLER);
+        ReportOverRelease(Context, context, "FltReleaseContext", VERIFY_CALLER);
     FltpDropReference(context, "released by", VERIFY_CALLER);
 }
 
@@ -393,6 +398,7 @@ void FltpUnregisterContexts(PFLT_FILTER Filter)
         for (unsigned j = 0; j < QUARANTINE; j++)
             if (all->Shards[i].Freed[j])
                 Evict(all->Shards[i].Freed[j]);
+    FltpForgetDeadContexts(NULL, Filter);
     Filter->Contexts = NULL;
     sim_free(all);
 }

@@ -74,6 +74,12 @@ const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
 /* The context behind a pointer that a driver passed; one that is freed or none at all ends in a report. */
 PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Context, const char *Routine, const void *Site);
 
+/* context_dead.c: only with special pool. Takes over the ledger. */
+void FltpRememberDeadContext(PFLTP_CONTEXT Context);
+/* A new context has that address, or the filter goes; either may be NULL. */
+void FltpForgetDeadContexts(PFLT_CONTEXT Pointer, PFLT_FILTER Filter);
+const FLTP_CONTEXT *FltpFindDeadContext(PFLT_CONTEXT Pointer); /* NULL: not among the last ones that were freed */
+
 /* context_node.c */
 void FltpStartContexts(void);
 PFLTP_CONTEXT_NODE FltpCreateNode(PVOID Object);

@@ -1,0 +1,53 @@
+/* With special pool a freed context's pages are gone at once, and its header with them: what is remembered of the last
+ * ones, so that a use of one is told by its history. */
+#include "flt/context.h"
+
+enum { REMEMBERED = 256 };
+
+static struct {
+    struct sched_lock Lock;
+    struct {
+        PFLT_CONTEXT Pointer; /* NULL: free */
+        FLTP_CONTEXT Header;
+    } Ring[REMEMBERED];
+    unsigned Next;
+} Dead;
+
+static void Forget(unsigned Index)
+{
+    verify_ledger_free(&Dead.Ring[Index].Header.Ledger);
+    Dead.Ring[Index].Pointer = NULL;
+}
+
+void FltpRememberDeadContext(PFLTP_CONTEXT Context)
+{
+    sched_lock(&Dead.Lock);
+    unsigned index = Dead.Next++ % REMEMBERED;
+    if (Dead.Ring[index].Pointer)
+        Forget(index);
+    Dead.Ring[index].Pointer = FltpDriverPart(Context);
+    Dead.Ring[index].Header = *Context;
+    sched_unlock(&Dead.Lock);
+    Context->Ledger = (struct verify_ledger){0};
+}
+
+void FltpForgetDeadContexts(PFLT_CONTEXT Pointer, PFLT_FILTER Filter)
+{
+    sched_lock(&Dead.Lock);
+    for (unsigned i = 0; i < REMEMBERED; i++)
+        if (Dead.Ring[i].Pointer && (Dead.Ring[i].Pointer == Pointer || Dead.Ring[i].Header.Filter == Filter))
+            Forget(i);
+    sched_unlock(&Dead.Lock);
+}
+
+const FLTP_CONTEXT *FltpFindDeadContext(PFLT_CONTEXT Pointer)
+{
+    const FLTP_CONTEXT *found = NULL;
+
+    sched_lock(&Dead.Lock);
+    for (unsigned i = 0; i < REMEMBERED && !found; i++)
+        if (Dead.Ring[i].Pointer == Pointer)
+            found = &Dead.Ring[i].Header;
+    sched_unlock(&Dead.Lock);
+    return found;
+}
