@@ -182,6 +182,25 @@ NTSTATUS FsRtlCancellableWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID Obj
                                                 _In_opt_ PKWAIT_BLOCK WaitBlockArray,
                                                 _In_opt_ PIRP Irp);
 
+// Maps of a file's clusters. Nothing of ours keeps one: the types are for the headers of file
+// systems.
+typedef struct _BASE_MCB {
+    ULONG MaximumPairCount;
+    ULONG PairCount;
+    USHORT PoolType;
+    USHORT Flags;
+    PVOID Mapping;
+} BASE_MCB, *PBASE_MCB;
+
+typedef struct _LARGE_MCB {
+    PKGUARDED_MUTEX GuardedMutex;
+    BASE_MCB BaseMcb;
+} LARGE_MCB, *PLARGE_MCB;
+
+typedef struct _MCB {
+    LARGE_MCB DummyFieldThatSizesThisStructureCorrectly;
+} MCB, *PMCB;
+
 // Tunnelling.
 typedef struct _TUNNEL {
     FAST_MUTEX Mutex;

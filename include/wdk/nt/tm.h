@@ -83,6 +83,11 @@ typedef enum _TRANSACTION_INFORMATION_CLASS {
 #define TRANSACTION_RIGHT_RESERVED1 0x0040
 #define TRANSACTION_ALL_ACCESS (STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3f)
 
+typedef NTSTATUS (*PTM_RM_NOTIFICATION)(PKENLISTMENT EnlistmentObject, PVOID RMContext,
+                                        PVOID TransactionContext, ULONG TransactionNotification,
+                                        PLARGE_INTEGER TmVirtualClock, ULONG ArgumentLength,
+                                        PVOID Argument);
+
 VOID TmGetTransactionId(_In_ PKTRANSACTION Transaction, _Out_ PUOW TransactionId);
 BOOLEAN TmIsTransactionActive(_In_ PKTRANSACTION Transaction);
 NTSTATUS ZwCreateTransaction(_Out_ PHANDLE TransactionHandle, _In_ ACCESS_MASK DesiredAccess,
