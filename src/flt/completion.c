@@ -1,7 +1,19 @@
 /* The way up: post-operation callbacks, bottom up, and the IRP's own buffers and status back in place. */
 #include "flt/core.h"
 
+#include "ke/thread.h"
+
 /* ---- one post-operation callback ---- */
+
+/* The thread is set right, so that the report is about the callback and not about who comes next. */
+void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before)
+{
+    struct verify_violation *v = verify_begin(VERIFY_IRQL_NOT_RESTORED, "A %s-operation callback was called at IRQL %u and "
+                                              "returned at IRQL %u.", Phase, Before, KiCurrentThread()->irql);
+    verify_site(v, "callback", Code);
+    verify_end(v);
+    KiCurrentThread()->irql = Before;
+}
 
 static void FreeSwappedMdl(PIRP_CTRL Op, PCOMPLETION_NODE Node)
 {
@@ -61,7 +73,12 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     Op->Objects.FileObject = Op->Iopb.TargetFileObject;
     TRACE("flt", "post %s, instance %p: %s", trace_major(Op->Iopb.MajorFunction), (void *)instance, trace_status(before));
     FltpCountCall(&Node->Instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Post);
-    FLT_POSTOP_CALLBACK_STATUS status = Node->PostOperation(&Op->Data, &Op->Objects, Node->Context, 0);
+    PKTHREAD thread = KiCurrentThread();
+    KIRQL irql = thread->irql;
+    PFLT_POST_OPERATION_CALLBACK callback = Node->PostOperation;
+    FLT_POSTOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Node->Context, 0);
+    if (__builtin_expect(thread->irql != irql, 0))
+        FltpIrqlChanged("post", (const void *)(uintptr_t)callback, irql);
     if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(before) &&
         before != STATUS_REPARSE && !NT_SUCCESS(Op->Data.IoStatus.Status))
         CheckFailedCreate(Op, Node);

@@ -167,6 +167,7 @@ NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regist
     if (!NT_SUCCESS(status))
         goto free;
     filter->DefaultAltitude = FltpCopyString(&filter->Definitions[filter->DefaultDefinition].Altitude);
+    filter->Frame = FltpFrameFor(&filter->DefaultAltitude);
     status = FltpRegisterContexts(filter, Registration->ContextRegistration);
     if (!NT_SUCCESS(status))
         goto free;
@@ -199,6 +200,8 @@ NTSTATUS FltStartFiltering(PFLT_FILTER Filter)
         return STATUS_FLT_DELETING_OBJECT;
     ULONG count = FltpSnapshotVolumes(&volumes);
     for (ULONG i = 0; i < count; i++) {
+        if (volumes[i]->Frame != Filter->Frame)
+            continue;
         if (volumes[i]->Flags & FLTP_VOLUME_SETUP_DONE)
             FltpAttachAutomatically(Filter, volumes[i], FLTFL_INSTANCE_SETUP_AUTOMATIC_ATTACHMENT);
         else
@@ -284,7 +287,7 @@ VOID FltUnregisterFilter(PFLT_FILTER Filter)
         return;
     }
     Unregister(Filter);
-    if (!(Filter->Flags & FLTP_FILTER_UNLOADING)) {
+    if (Filter->DriverObject && !(Filter->Flags & FLTP_FILTER_UNLOADING)) {
         if (Filter->DriverObject->DriverUnload == UnloadDriver)
             Filter->DriverObject->DriverUnload = Filter->OldDriverUnload;
         Disown(Filter);
@@ -367,6 +370,21 @@ NTSTATUS FltpUnloadFilter(PDRIVER_OBJECT DriverObject, bool Mandatory)
     }
     FltpDereferencePointer(&filter->Base);
     return status;
+}
+
+void FltpDriverFailed(PCUNICODE_STRING Service)
+{
+    PFLT_FILTER filter = FltpFindFilter(Service);
+
+    if (!filter)
+        return;
+    struct verify_violation *v = verify_begin(VERIFY_FILTER_NOT_UNREGISTERED, "DriverEntry failed and left its filter "
+                                              "registered.");
+    verify_site(v, "registered by", filter->RegisteredAt);
+    verify_end(v);
+    filter->DriverObject = NULL; /* gone already */
+    FltUnregisterFilter(filter);
+    FltpDereferencePointer(&filter->Base);
 }
 
 static NTSTATUS ServicePath(PCUNICODE_STRING Name, PUNICODE_STRING Path)

@@ -118,6 +118,7 @@ void FltpStop(void)
     while ((volume = AnyVolume()))
         FltpTeardownVolume(volume);
     FltpFreeDeadVolumes(true);
+    FltpFreeFrames();
     FltpStopPorts();
     FltpStopNames();
     if (FltGlobals.ControlDevice)

@@ -340,6 +340,8 @@ void FltpStop(void);
 PFLT_FILTER FltpFilterFromDriver(PDRIVER_OBJECT DriverObject);
 /* Runs the filter's unload callback. Not mandatory and refused: its status. After success the driver may be unmapped. */
 NTSTATUS FltpUnloadFilter(PDRIVER_OBJECT DriverObject, bool Mandatory);
+/* A service whose DriverEntry failed: what it left registered is reported and unregistered, while its code is there. */
+void FltpDriverFailed(PCUNICODE_STRING Service);
 /* The volume (of the lowest frame) whose stack this device is in; no reference is taken. NULL: none. */
 PFLT_VOLUME FltpVolumeFromDevice(PDEVICE_OBJECT Device);
 /* What fltmc attach and detach do. Altitude, InstanceName: NULL for the registry's. */

@@ -390,8 +390,24 @@ NTSTATUS FltDetachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRIN
     return Detach(Filter, Volume, InstanceName);
 }
 
+/* The user names a volume; the filter's own frame has its device there. */
+static PFLT_VOLUME InFrame(PFLT_FILTER Filter, PFLT_VOLUME Volume)
+{
+    PFLT_VOLUME found = Volume;
+    if (Volume->Frame == Filter->Frame)
+        return Volume;
+    sched_lock(&FltGlobals.Lock);
+    PLIST_ENTRY list = &Filter->Frame->Volumes;
+    for (PLIST_ENTRY link = list->Flink; link != list; link = link->Flink)
+        if (CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink)->FileSystemDevice == Volume->FileSystemDevice)
+            found = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
+    sched_unlock(&FltGlobals.Lock);
+    return found;
+}
+
 NTSTATUS FltpManualAttach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude, PCUNICODE_STRING InstanceName)
 {
+    Volume = InFrame(Filter, Volume);
     if (Altitude && Altitude->Length)
         return AttachAt(Filter, Volume, Altitude, InstanceName, NULL, VERIFY_CALLER);
     return AttachDefined(Filter, Volume, InstanceName, NULL, VERIFY_CALLER);
@@ -399,5 +415,5 @@ NTSTATUS FltpManualAttach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRI
 
 NTSTATUS FltpManualDetach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName)
 {
-    return Detach(Filter, Volume, InstanceName);
+    return Detach(Filter, InFrame(Filter, Volume), InstanceName);
 }

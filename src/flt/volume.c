@@ -123,7 +123,7 @@ void FltpSetupVolume(PFLT_VOLUME Volume)
         Volume->SetupThread = KiCurrentThread();
         ULONG count = FltpSnapshotFilters(&filters);
         for (ULONG i = 0; i < count; i++)
-            if (filters[i]->Flags & FLTP_FILTER_STARTED)
+            if (filters[i]->Flags & FLTP_FILTER_STARTED && filters[i]->Frame == Volume->Frame)
                 FltpAttachAutomatically(filters[i], Volume, FLTFL_INSTANCE_SETUP_AUTOMATIC_ATTACHMENT |
                                                                 FLTFL_INSTANCE_SETUP_NEWLY_MOUNTED_VOLUME);
         FltpFreeObjects(filters, count);
@@ -155,11 +155,11 @@ static NTSTATUS SendMount(PFLT_VOLUME Control, PIRP Irp)
     return Irp->IoStatus.Status;
 }
 
-static PFLT_VOLUME FindVolume(PDEVICE_OBJECT FileSystemDevice)
+static PFLT_VOLUME FindVolume(PFLTP_FRAME Frame, PDEVICE_OBJECT FileSystemDevice)
 {
     PFLT_VOLUME found = NULL;
     sched_lock(&FltGlobals.Lock);
-    PLIST_ENTRY list = &FltGlobals.FrameZero.Volumes;
+    PLIST_ENTRY list = &Frame->Volumes;
     for (PLIST_ENTRY link = list->Flink; link != list && !found; link = link->Flink) {
         PFLT_VOLUME volume = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
         if (volume->FileSystemDevice == FileSystemDevice)
@@ -177,7 +177,7 @@ NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp)
 
     NTSTATUS status = SendMount(Control, Irp);
     PDEVICE_OBJECT mounted = NT_SUCCESS(status) && disk->Vpb ? disk->Vpb->DeviceObject : NULL;
-    if (mounted && !FindVolume(mounted)) {
+    if (mounted && !FindVolume(Control->Frame, mounted)) {
         NTSTATUS created = FltpCreateVolume(Control->Frame, mounted, disk, false, &volume);
         if (NT_SUCCESS(created) && volume->FileSystemType == FLT_FSTYPE_UNKNOWN)
             volume->FileSystemType = Control->FileSystemType;
@@ -189,12 +189,14 @@ NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp)
 
 void FltpFsNotification(PDEVICE_OBJECT Device, BOOLEAN Active)
 {
-    PFLT_VOLUME volume = FindVolume(Device);
-
-    if (Active && !volume)
-        FltpCreateVolume(&FltGlobals.FrameZero, Device, NULL, true, NULL);
-    if (!Active && volume)
-        FltpTeardownVolume(volume);
+    for (PLIST_ENTRY link = FltGlobals.Frames.Blink; link != &FltGlobals.Frames; link = link->Blink) {
+        PFLTP_FRAME frame = CONTAINING_RECORD(link, FLTP_FRAME, Link);
+        PFLT_VOLUME volume = FindVolume(frame, Device);
+        if (Active && !volume)
+            FltpCreateVolume(frame, Device, NULL, true, NULL);
+        if (!Active && volume)
+            FltpTeardownVolume(volume);
+    }
 }
 
 /* ---- going ---- */

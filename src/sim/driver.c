@@ -135,8 +135,13 @@ static NTSTATUS start(struct fltsim_driver *driver)
     verify_register_driver(driver->name, (const void *)driver->entry);
     NTSTATUS status = ZwLoadDriver(&path);
     sim_free(path.Buffer);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
         driver->object = find_driver_object(driver->name);
+        return status;
+    }
+    UNICODE_STRING name = sim_unicode(driver->name);
+    FltpDriverFailed(&name);
+    sim_free(name.Buffer);
     return status;
 }
 

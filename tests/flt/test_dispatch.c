@@ -309,6 +309,24 @@ static void context_without_callback(void **state)
     noted();
 }
 
+static FLT_PREOP_CALLBACK_STATUS raise_irql(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                            PVOID *context)
+{
+    KIRQL old;
+    KeRaiseIrql(APC_LEVEL, &old);
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static void irql_left_raised(void **state)
+{
+    load(A, FLT_PREOP_SUCCESS_NO_CALLBACK);
+    A->pre = raise_irql;
+    fltsim_expect("irql-not-restored");
+    assert_int_equal(tiny_major(IRP_MJ_READ), STATUS_SUCCESS);
+    assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    noted();
+}
+
 /* The rest of what it does to a real file system is in no test: the file stays open for good. */
 static void failing_a_create_without_cancel(void **state)
 {
@@ -509,6 +527,7 @@ int main(void)
         CASE(failing_a_cleanup),
         CASE(context_without_callback),
         CASE(failing_a_create_without_cancel),
+        CASE(irql_left_raised),
         cmocka_unit_test(missing_post),
         CASE(more_than_the_inline_nodes),
         CASE(fast_io_passes),

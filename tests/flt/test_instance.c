@@ -218,6 +218,46 @@ static void unload_without_unregister(void **state)
     noted();
 }
 
+static const FLT_OPERATION_REGISTRATION nothing[] = {{IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL}};
+
+static NTSTATUS register_and_fail(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    FLT_REGISTRATION registration = {.Size = sizeof registration, .Version = FLT_REGISTRATION_VERSION,
+                                     .OperationRegistration = nothing};
+    PFLT_FILTER filter;
+    assert_int_equal(FltRegisterFilter(driver, &registration, &filter), STATUS_SUCCESS);
+    assert_int_equal(FltStartFiltering(filter), STATUS_SUCCESS);
+    assert_int_equal(FltStartFiltering(filter), STATUS_INVALID_PARAMETER);
+    return STATUS_UNSUCCESSFUL;
+}
+
+static void driver_entry_fails(void **state)
+{
+    struct fltsim_driver *driver;
+    fltsim_expect("filter-not-unregistered");
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "bad", .entry = register_and_fail, .altitude = "5"},
+                                 &driver),
+                     STATUS_UNSUCCESSFUL);
+    tiny_major(IRP_MJ_CREATE);
+    noted();
+}
+
+static void registration_is_validated(void **state)
+{
+    static const FLT_OPERATION_REGISTRATION power[] = {{IRP_MJ_POWER, 0, NULL, NULL, NULL}, {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL}};
+    FLT_REGISTRATION good = {.Size = sizeof good, .Version = FLT_REGISTRATION_VERSION, .OperationRegistration = nothing};
+    FLT_REGISTRATION bad = good;
+    assert_int_equal(FltpValidateRegistration(&good), STATUS_SUCCESS);
+    bad.Version = 0x0100;
+    assert_int_equal(FltpValidateRegistration(&bad), STATUS_INVALID_PARAMETER);
+    bad = good;
+    bad.OperationRegistration = power;
+    assert_int_equal(FltpValidateRegistration(&bad), STATUS_INVALID_PARAMETER);
+    bad = good;
+    bad.Size = 8;
+    assert_int_equal(FltpValidateRegistration(&bad), STATUS_INVALID_PARAMETER);
+}
+
 static void leaked_reference(void **state)
 {
     load(A, FLT_PREOP_SUCCESS_NO_CALLBACK);
@@ -232,6 +272,55 @@ static void over_dereference(void **state)
     load(A, FLT_PREOP_SUCCESS_NO_CALLBACK);
     fltsim_expect("flt-object-over-release");
     FltObjectDereference(A->instance);
+    noted();
+}
+
+/* ---- frames ---- */
+
+static PDEVICE_OBJECT legacy_below;
+
+static NTSTATUS legacy_dispatch(PDEVICE_OBJECT device, PIRP irp)
+{
+    note("L");
+    IoSkipCurrentIrpStackLocation(irp);
+    return IoCallDriver(legacy_below, irp);
+}
+
+static PDRIVER_OBJECT legacy;
+
+static NTSTATUS legacy_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    for (int i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
+        driver->MajorFunction[i] = legacy_dispatch;
+    legacy = driver;
+    return STATUS_SUCCESS;
+}
+
+static void legacy_filter_between_frames(void **state)
+{
+    WCHAR buffer[32];
+    UNICODE_STRING name = ascii("\\FileSystem\\legacy", buffer);
+    PDEVICE_OBJECT device;
+
+    load(B, FLT_PREOP_SUCCESS_WITH_CALLBACK);
+    assert_int_equal(IoCreateDriver(&name, legacy_entry), STATUS_SUCCESS);
+    assert_int_equal(IoCreateDevice(legacy, 0, NULL, FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &device), STATUS_SUCCESS);
+    assert_int_equal(IoAttachDeviceToDeviceStackSafe(device, tiny.device, &legacy_below), STATUS_SUCCESS);
+    device->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
+    load(A, FLT_PREOP_SUCCESS_WITH_CALLBACK); /* above all that was there: a frame of its own, above the legacy filter */
+    load(C, FLT_PREOP_SUCCESS_WITH_CALLBACK);
+    assert_string_equal(noted(), "B+ A+ C+");
+    assert_int_equal(B->filter->Frame->FrameId, 0);
+    assert_int_equal(A->filter->Frame->FrameId, 1);
+    assert_int_equal(C->filter->Frame->FrameId, 0);
+    assert_int_equal(tiny_major(IRP_MJ_READ), STATUS_SUCCESS);
+    assert_string_equal(noted(), "A>read L B>read C>read fs C<read B<read A<read");
+    PFLT_VOLUME upper = A->instance->Volume;
+    assert_int_equal(probe_unload(A), STATUS_SUCCESS);
+    FltpTeardownVolume(upper);
+    IoDetachDevice(legacy_below);
+    IoDeleteDevice(device);
+    FltpRemoveDriver(legacy);
     noted();
 }
 
@@ -353,8 +442,11 @@ int main(void)
         CASE(mandatory_unload),
         CASE(refused_unload),
         CASE(unload_without_unregister),
+        CASE(driver_entry_fails),
+        CASE(registration_is_validated),
         CASE(leaked_reference),
         CASE(over_dereference),
+        CASE(legacy_filter_between_frames),
         CASE(draining),
         CASE(swapped_buffers_are_cancelled),
         CASE(detach_under_load),

@@ -4,6 +4,7 @@
 #include <fltKernel.h>
 
 #include <fltsim/cmocka.h>
+#include <fltsim/fault.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -448,6 +449,226 @@ static void outside_of_operations_a_file_object_is_asked(void)
     fltsim_close(handle);
 }
 
+static void ask_without_memory(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_FILE_NAME_INFORMATION info;
+    FLT_NAME_CONTROL control = {{0, 0, NULL}};
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &info),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_null(info);
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, L"x", 2,
+                                                          FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &info),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltCheckAndGrowNameControl(&control, 100), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(FltCheckAndGrowNameControl(&control, 0), STATUS_SUCCESS);
+}
+
+static void memory_can_run_out(void)
+{
+    load();
+    after = ask_without_memory;
+    fltsim_close(open_file("C:\\one.txt", NULL));
+    assert_int_equal(calls, 1);
+}
+
+static void ask_for_destinations(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_FILE_NAME_INFORMATION info;
+    static WCHAR elsewhere[] = L"\\??\\D:\\x", here[] = L"\\??\\C:\\x", plain[] = L"y", stream[] = L":z";
+    FLT_FILE_NAME_OPTIONS opened = FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT;
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, elsewhere,
+                                                          sizeof elsewhere - 2, opened, &info),
+                     STATUS_MOUNT_POINT_NOT_RESOLVED);
+    assert_null(info);
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, here,
+                                                          sizeof here - 2, opened, &info),
+                     STATUS_SUCCESS);
+    assert_string_equal(narrow(&info->Name) + strlen(fltsim_volume_device_name(volume)), "\\x");
+    FltReleaseFileNameInformation(info);
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, stream,
+                                                          sizeof stream - 2, opened, &info),
+                     STATUS_SUCCESS);
+    assert_string_equal(narrow(&info->Name) + strlen(fltsim_volume_device_name(volume)), "\\one.txt:z");
+    FltReleaseFileNameInformation(info);
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, plain, 2,
+                                                          FLT_FILE_NAME_SHORT | FLT_FILE_NAME_QUERY_DEFAULT, &info),
+                     STATUS_FLT_INVALID_NAME_REQUEST);
+    assert_int_equal(FltGetDestinationFileNameInformation(objects->Instance, objects->FileObject, NULL, plain, 2, 0x77,
+                                                          &info),
+                     STATUS_INVALID_PARAMETER);
+}
+
+static void destinations_stay_on_the_volume(void)
+{
+    struct fltsim_volume *second;
+    load();
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'D'}, &second), STATUS_SUCCESS);
+    after = ask_for_destinations;
+    fltsim_close(open_file("C:\\one.txt", NULL));
+    assert_int_equal(calls, 1);
+}
+
+/* "C:\\mount" leads to D: from here on. */
+static void make_mount_point(void)
+{
+    struct {
+        ULONG tag;
+        USHORT length, reserved, offset, bytes, print_offset, print_bytes;
+        WCHAR path[16];
+    } point = {.tag = IO_REPARSE_TAG_MOUNT_POINT};
+    static const WCHAR target[] = L"\\??\\D:\\";
+    HANDLE handle = open_file("C:\\mount", &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE,
+                                                                  .disposition = FILE_OPEN_IF,
+                                                                  .options = FILE_DIRECTORY_FILE});
+    point.bytes = sizeof target - sizeof(WCHAR);
+    point.print_offset = sizeof target;
+    memcpy(point.path, target, sizeof target);
+    point.length = 8 + sizeof target + sizeof(WCHAR);
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_SET_REPARSE_POINT, &point, 8u + point.length, NULL, 0, NULL),
+                     STATUS_SUCCESS);
+    fltsim_close(handle);
+}
+
+static NTSTATUS first;
+
+static void ask_first(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    ask_normalized(data, objects);
+    if (calls == 1)
+        first = last;
+}
+
+static void a_mount_point_leads_to_another_device(void)
+{
+    struct fltsim_volume *second;
+    HANDLE handle;
+    load();
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'D'}, &second), STATUS_SUCCESS);
+    fltsim_make_directory("D:\\dir");
+    make_mount_point();
+    before = ask_first;
+    assert_int_equal(fltsim_open("C:\\mount\\dir\\missing.txt", NULL, &handle), STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(first, STATUS_NOT_SAME_DEVICE);
+}
+
+static void ask_tunneled(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_FILE_NAME_INFORMATION info, tunneled;
+    last = FltGetFileNameInformation(data, FLT_FILE_NAME_NORMALIZED | FLT_FILE_NAME_QUERY_DEFAULT, &info);
+    assert_int_equal(last, STATUS_SUCCESS);
+    assert_int_equal(FltGetTunneledName(data, info, &tunneled), STATUS_SUCCESS);
+    assert_null(tunneled);
+    FltReleaseFileNameInformation(info);
+}
+
+static void a_name_that_did_not_tunnel_stays(void)
+{
+    load();
+    after = ask_tunneled;
+    fltsim_close(open_file("C:\\one.txt", NULL));
+    assert_int_equal(calls, 1);
+}
+
+/* ---- a name provider below ------------------------------------------------------------------------------------------ */
+
+static PFLT_FILTER provider;
+static int generated, normalized, cleaned;
+static bool provides_normalized;
+
+static NTSTATUS FLTAPI Generate(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CALLBACK_DATA Data,
+                                FLT_FILE_NAME_OPTIONS NameOptions, PBOOLEAN Cache, PFLT_NAME_CONTROL FileName)
+{
+    static const WCHAR tail[] = L"\\provi~1\\name";
+    char device[64];
+    generated++;
+    if (FltGetFileNameFormat(NameOptions) == FLT_FILE_NAME_NORMALIZED && !provides_normalized)
+        return STATUS_NOT_SUPPORTED;
+    strcpy(device, fltsim_volume_device_name(volume));
+    USHORT bytes = (USHORT)(strlen(device) * sizeof(WCHAR) + sizeof tail - sizeof(WCHAR));
+    NTSTATUS status = FltCheckAndGrowNameControl(FileName, bytes);
+    if (!NT_SUCCESS(status))
+        return status;
+    for (size_t i = 0; i < strlen(device); i++)
+        FileName->Name.Buffer[i] = (WCHAR)device[i];
+    memcpy(FileName->Name.Buffer + strlen(device), tail, sizeof tail - sizeof(WCHAR));
+    FileName->Name.Length = bytes;
+    *Cache = FALSE;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS FLTAPI Normalize(PFLT_INSTANCE Instance, PCUNICODE_STRING ParentDirectory, USHORT VolumeNameLength,
+                                 PCUNICODE_STRING Component, PFILE_NAMES_INFORMATION Expand, ULONG Length,
+                                 FLT_NORMALIZE_NAME_FLAGS Flags, PVOID *Context)
+{
+    static const WCHAR name[] = L"provided";
+    normalized++;
+    assert_string_equal(narrow(Component), "provi~1");
+    assert_int_equal(ParentDirectory->Length, VolumeNameLength + sizeof(WCHAR));
+    *Context = (PVOID)1;
+    Expand->FileNameLength = sizeof name - sizeof(WCHAR);
+    memcpy(Expand->FileName, name, Expand->FileNameLength);
+    return STATUS_SUCCESS;
+}
+
+static VOID FLTAPI CleanNormalization(PVOID *Context)
+{
+    assert_ptr_equal(*Context, (PVOID)1);
+    cleaned++;
+}
+
+static NTSTATUS FLTAPI UnloadProvider(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    FltUnregisterFilter(provider);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS ProviderEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    static const FLT_REGISTRATION registration = {.Size = sizeof registration,
+                                                  .Version = FLT_REGISTRATION_VERSION,
+                                                  .FilterUnloadCallback = UnloadProvider,
+                                                  .GenerateFileNameCallback = Generate,
+                                                  .NormalizeNameComponentCallback = Normalize,
+                                                  .NormalizeContextCleanupCallback = CleanNormalization};
+    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &provider);
+    return NT_SUCCESS(status) ? FltStartFiltering(provider) : status;
+}
+
+static void names_come_from_the_provider_below(void)
+{
+    struct fltsim_driver *below;
+    load();
+    generated = normalized = cleaned = 0;
+    provides_normalized = false;
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "provider",
+                                                                 .entry = ProviderEntry,
+                                                                 .altitude = "100000"},
+                                 &below),
+                     STATUS_SUCCESS);
+    after = ask_opened;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\provi~1\\name");
+    assert_int_equal(generated, 1);
+    after = ask_normalized;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\provided\\name");
+    assert_int_equal(generated, 3); /* normalized, refused; opened */
+    assert_int_equal(normalized, 1);
+    assert_int_equal(cleaned, 1);
+    provides_normalized = true;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\provi~1\\name");
+    assert_int_equal(normalized, 1);
+    after = NULL;
+    assert_int_equal(fltsim_unload(below), STATUS_SUCCESS);
+    after = ask_opened;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\real.txt");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +688,11 @@ int main(void)
         fltsim_unit_test(a_name_that_is_released_later_is_no_leak),
         fltsim_unit_test(a_name_released_twice_is_a_bug_check),
         fltsim_unit_test(outside_of_operations_a_file_object_is_asked),
+        fltsim_unit_test(memory_can_run_out),
+        fltsim_unit_test(destinations_stay_on_the_volume),
+        fltsim_unit_test(a_mount_point_leads_to_another_device),
+        fltsim_unit_test(a_name_that_did_not_tunnel_stays),
+        fltsim_unit_test(names_come_from_the_provider_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

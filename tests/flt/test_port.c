@@ -4,6 +4,7 @@
 #include <fltKernel.h>
 
 #include <fltsim/cmocka.h>
+#include <fltsim/fault.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -50,14 +51,6 @@ static NTSTATUS FLTAPI Message(PVOID PortCookie, PVOID InputBuffer, ULONG InputB
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
-{
-    if (!forget_server)
-        FltCloseCommunicationPort(server);
-    FltUnregisterFilter(filter);
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS create_port(const WCHAR *text, ULONG attributes, LONG most, PFLT_PORT *port)
 {
     UNICODE_STRING name;
@@ -71,6 +64,21 @@ static NTSTATUS create_port(const WCHAR *text, ULONG attributes, LONG most, PFLT
     status = FltCreateCommunicationPort(filter, port, &object, &server, Connect, Disconnect, Message, most);
     FltFreeSecurityDescriptor(security);
     return status;
+}
+
+static bool late_port;
+static NTSTATUS late_status;
+
+static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    PFLT_PORT port;
+    if (!forget_server)
+        FltCloseCommunicationPort(server);
+    FltUnregisterFilter(filter);
+    if (late_port)
+        late_status = create_port(L"\\Late", OBJ_KERNEL_HANDLE, 1, &port);
+    late_port = false;
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS Entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
@@ -305,6 +313,32 @@ static void a_port_left_open_is_reported(void)
     assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
 }
 
+static void memory_can_run_out(void)
+{
+    PSECURITY_DESCRIPTOR security;
+    PFLT_PORT other;
+    load();
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltBuildDefaultSecurityDescriptor(&security, FLT_PORT_ALL_ACCESS), STATUS_INSUFFICIENT_RESOURCES);
+    assert_null(security);
+    fltsim_fail_allocation(2); /* the first is the security descriptor's */
+    assert_int_equal(create_port(L"\\Other", OBJ_KERNEL_HANDLE, 1, &other), STATUS_INSUFFICIENT_RESOURCES);
+    assert_null(other);
+    served = connect_port();
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltSendMessage(filter, &client, "x", 2, NULL, NULL, NULL), STATUS_INSUFFICIENT_RESOURCES);
+    assert_true(fltsim_allocation_failed());
+    fltsim_close(served);
+}
+
+static void no_port_after_unregistering(void)
+{
+    load();
+    late_port = true;
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    assert_int_equal(late_status, STATUS_FLT_DELETING_OBJECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +353,8 @@ int main(void)
         fltsim_unit_test(the_end_of_the_program_wakes_the_sender),
         fltsim_unit_test(unloading_disconnects),
         fltsim_unit_test(a_port_left_open_is_reported),
+        fltsim_unit_test(memory_can_run_out),
+        fltsim_unit_test(no_port_after_unregistering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
