@@ -4,10 +4,10 @@
 #include "verify/verify.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct report {
     struct verify_violation *violation;
-    unsigned waiting;
 };
 
 struct search {
@@ -21,26 +21,84 @@ static void LookFor(struct sched_thread *thread, bool parked, bool daemon, void 
     search->found |= sched_owner(thread) == search->thread;
 }
 
-const char *KiNameOf(PKTHREAD thread)
+static bool IsThread(PKTHREAD thread)
 {
     struct search search = {.thread = thread};
     sched_each_thread(LookFor, &search);
-    return search.found ? thread->name : "(has ended)";
+    return search.found;
 }
+
+const char *KiNameOf(PKTHREAD thread) { return IsThread(thread) ? thread->name : "(has ended)"; }
+
+/* ---- who holds what a thread waits for ------------------------------------------------------------------------------------ */
+
+typedef void add_owner(PKTHREAD owner, void *context);
+
+static void OwnersOfObject(const DISPATCHER_HEADER *header, add_owner *add, void *context)
+{
+    if (header->Type == ThreadObject)
+        add((PKTHREAD)(uintptr_t)header, context);
+    else if (header->Type == MutantObject && ((const KMUTANT *)header)->OwnerThread)
+        add(((const KMUTANT *)header)->OwnerThread, context);
+}
+
+static void EachOwner(PKTHREAD thread, add_owner *add, void *context)
+{
+    struct ki_wait *wait = &thread->wait;
+    if (wait->spin_lock) {
+        if (wait->spin->owners)
+            wait->spin->owners(wait->spin_lock, add, context);
+    } else if (wait->hint) {
+        if (wait->hint->owners)
+            wait->hint->owners(wait->hint->object, add, context);
+    } else {
+        for (ULONG i = 0; i < wait->count; i++)
+            OwnersOfObject(wait->blocks[i].Object, add, context);
+    }
+}
+
+/* A ring of threads, each waiting for the next: found by following everybody's first owner. */
+enum { RING_LIMIT = 32 };
+struct ring {
+    PKTHREAD threads[RING_LIMIT];
+    unsigned count;
+};
+
+static void TakeFirst(PKTHREAD owner, void *context)
+{
+    PKTHREAD *first = context;
+    if (!*first && IsThread(owner))
+        *first = owner;
+}
+
+static void FollowFrom(struct sched_thread *sched, bool parked, bool daemon, void *context)
+{
+    struct ring *ring = context;
+    PKTHREAD start = sched_owner(sched), thread = start;
+    PKTHREAD path[RING_LIMIT];
+    unsigned length = 0;
+
+    if (ring->count || !start)
+        return;
+    while (thread && length < RING_LIMIT) {
+        PKTHREAD next = NULL;
+        path[length++] = thread;
+        EachOwner(thread, TakeFirst, &next);
+        if (next == start) {
+            memcpy(ring->threads, path, length * sizeof *path);
+            ring->count = length;
+            return;
+        }
+        thread = next;
+    }
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------------------------ */
 
 static void AddOwner(PKTHREAD owner, void *context)
 {
     struct report *report = context;
-    verify_history(report->violation, "    which thread \"%s\" holds", KiNameOf(owner));
-}
-
-static void DescribeSpin(struct report *report, PKTHREAD thread)
-{
-    const void *word = thread->wait.spin_lock;
-    const struct ki_spin *spin = thread->wait.spin;
-    verify_history(report->violation, "thread \"%s\" spins for the %s at %p", thread->name, spin->what, word);
-    if (spin->owners)
-        spin->owners(word, AddOwner, report);
+    verify_history(report->violation, "    held by thread \"%s\"", KiNameOf(owner));
 }
 
 static void DescribeObject(struct report *report, const DISPATCHER_HEADER *header)
@@ -51,47 +109,65 @@ static void DescribeObject(struct report *report, const DISPATCHER_HEADER *heade
         return;
     }
     verify_history(report->violation, "    the %s at %p", type ? type : "object", (const void *)header);
-    if (header->Type == MutantObject && ((const KMUTANT *)header)->OwnerThread)
-        AddOwner(((const KMUTANT *)header)->OwnerThread, report);
+    OwnersOfObject(header, AddOwner, report);
 }
 
 static void DescribeWait(struct report *report, PKTHREAD thread)
 {
     struct ki_wait *wait = &thread->wait;
-    const struct ki_wait_hint *hint = wait->hint;
+    const char *how = wait->spin_lock                    ? "spins for"
+                      : wait->count < 2                  ? "waits for"
+                      : wait->type == WaitAll            ? "waits for all of"
+                                                         : "waits for one of";
 
-    verify_history(report->violation, "thread \"%s\" waits since %lld.%03lld ms for%s", thread->name,
-                   (long long)wait->since / 10000, (long long)wait->since / 10 % 1000,
-                   wait->count > 1 ? (wait->type == WaitAll ? " all of" : " one of") : "");
-    if (hint) {
-        verify_history(report->violation, "    %s%s", hint->what, hint->object ? ", at" : "");
-        if (hint->object)
-            verify_history(report->violation, "        %p", hint->object);
-        if (hint->owners)
-            hint->owners(hint->object, AddOwner, report);
-    } else {
+    verify_history(report->violation, "thread \"%s\", since %lld.%03lld ms, %s", thread->name,
+                   (long long)wait->since / 10000, (long long)wait->since / 10 % 1000, how);
+    if (wait->spin_lock)
+        verify_history(report->violation, "    the %s at %p", wait->spin->what, wait->spin_lock);
+    else if (wait->hint && wait->hint->object)
+        verify_history(report->violation, "    %s (%p)", wait->hint->what, wait->hint->object);
+    else if (wait->hint)
+        verify_history(report->violation, "    %s", wait->hint->what);
+    else
         for (ULONG i = 0; i < wait->count; i++)
             DescribeObject(report, wait->blocks[i].Object);
-    }
+    if (wait->spin_lock || wait->hint)
+        EachOwner(thread, AddOwner, report);
 }
 
-static void DescribeThread(struct sched_thread *thread, bool parked, bool daemon, void *context)
+static void DescribeThread(struct sched_thread *sched, bool parked, bool daemon, void *context)
 {
     struct report *report = context;
-    PKTHREAD owner = sched_owner(thread);
+    PKTHREAD thread = sched_owner(sched);
 
-    if (!owner || owner == &ki->boot || (owner->daemon && !owner->wait.site))
+    if (!thread || thread == &ki->boot || (thread->daemon && !thread->wait.site))
         return;
-    if (owner->wait.spin_lock) {
-        DescribeSpin(report, owner);
-    } else if (owner->wait.count || owner->wait.hint) {
-        DescribeWait(report, owner);
-    } else {
-        verify_history(report->violation, "thread \"%s\" waits, or yields for ever", owner->name);
+    if (!thread->wait.spin_lock && !thread->wait.count && !thread->wait.hint) {
+        verify_history(report->violation, "thread \"%s\" waits, or yields for ever", thread->name);
         return;
     }
-    if (owner->wait.site)
-        verify_site(report->violation, "    in", owner->wait.site);
+    DescribeWait(report, thread);
+    if (thread->wait.site)
+        verify_site(report->violation, "    in", thread->wait.site);
+    if (thread->system && !thread->daemon)
+        verify_site(report->violation, "    its thread routine is",
+                    (const char *)(uintptr_t)thread->start_routine + 1); /* as a return address in it */
+}
+
+static struct verify_violation *Begin(void)
+{
+    struct ring ring = {.count = 0};
+    char text[512];
+    size_t length = 0;
+
+    sched_each_thread(FollowFrom, &ring);
+    if (!ring.count)
+        return verify_begin_fatal(VERIFY_DEADLOCK,
+                                  "Every thread waits, no timer is armed, and nothing can wake them.");
+    for (unsigned i = 0; i < ring.count && length < sizeof text; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\"%s\" waits for ", ring.threads[i]->name);
+    return verify_begin_fatal(VERIFY_DEADLOCK, "The threads wait for each other: %s\"%s\".", text,
+                              ring.threads[0]->name);
 }
 
 void KiExplainDeadlocks(void (*explain)(void))
@@ -106,8 +182,7 @@ void KiReportDeadlock(void)
 {
     for (size_t i = 0; i < sizeof ki->explain / sizeof *ki->explain && ki->explain[i]; i++)
         ki->explain[i]();
-    struct report report = {.violation = verify_begin_fatal(
-                                VERIFY_DEADLOCK, "Every thread waits, no timer is armed, and nothing can wake them.")};
+    struct report report = {.violation = Begin()};
     sched_each_thread(DescribeThread, &report);
     verify_end_bugcheck(report.violation, 0, 0, 0, 0, 0);
 }

@@ -51,7 +51,7 @@ static void RunDpc(PKDPC dpc, const KDPC *copy)
         struct verify_violation *v = verify_begin(
             VERIFY_IRQL_NOT_RESTORED, "A DPC routine returned at IRQL %u with %u spin locks held; it was called at %u.",
             (unsigned)thread->irql, thread->spin_locks, (unsigned)level);
-        verify_site(v, "DPC routine", (const void *)(uintptr_t)copy->DeferredRoutine);
+        verify_site(v, "DPC routine", (const char *)(uintptr_t)copy->DeferredRoutine + 1);
         verify_end(v);
         thread->spin_locks = 0;
     }

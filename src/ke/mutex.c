@@ -76,7 +76,7 @@ static void ReportHeld(PKTHREAD thread, const KMUTANT *mutant)
     struct verify_violation *v =
         verify_begin(VERIFY_THREAD_ENDS_HOLDING, "Thread \"%s\" ended and still owned the mutex at %p.",
                      thread->name, (const void *)mutant);
-    verify_site(v, "thread routine", (const void *)(uintptr_t)thread->start_routine);
+    verify_site(v, "thread routine", (const char *)(uintptr_t)thread->start_routine + 1);
     verify_end(v);
 }
 

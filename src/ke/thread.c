@@ -36,7 +36,7 @@ static void CheckNothingHeld(PKTHREAD thread)
                          thread->name, thread->kernel_apc_disable, thread->special_apc_disable);
     if (!v)
         return;
-    verify_site(v, "thread routine", (const void *)(uintptr_t)thread->start_routine);
+    verify_site(v, "thread routine", (const char *)(uintptr_t)thread->start_routine + 1);
     verify_end(v);
     thread->irql = PASSIVE_LEVEL;
     thread->spin_locks = 0;

@@ -211,7 +211,7 @@ void PspReportDriver(const char *driver)
         struct verify_violation *v = verify_begin(VERIFY_CALLBACK_REGISTERED,
                                                   "A notify routine for %s events is still registered.",
                                                   kinds[notify->kind]);
-        verify_site(v, "routine", notify->routine);
+        verify_site(v, "routine", (const char *)notify->routine + 1);
         verify_site(v, "registered by", notify->site);
         verify_end(v);
         notify->routine = NULL;

@@ -2,11 +2,13 @@
  * permit that nobody waits for is given and taken without it. */
 #include "sched/schedp.h"
 
+#include "plat/clock.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PARKED = -1, NOTHING = 0, PERMIT = 1, STOP_LIMIT_MS = 20000 };
+enum { PARKED = -1, NOTHING = 0, PERMIT = 1, STOP_LIMIT_MS = 20000, STRANGERS_MS = 2000 };
 
 static _Noreturn void unwind(struct sched_thread *self)
 {
@@ -46,10 +48,27 @@ static void fire_deadline(struct sched_timer *timer)
     sched_unguard();
 }
 
+/* Guarded. The program may have OS threads that have not called in yet, and would wake somebody: they get some time. */
+static bool a_stranger_comes(void)
+{
+    for (unsigned tries = 0; tries < STRANGERS_MS / 10; tries++) {
+        if (plat_thread_strangers() <= sched.adopted)
+            return false;
+        sched_unguard();
+        plat_clock_sleep(10);
+        sched_guard();
+        if (sched.busy || sched.armed || sched_is_dead())
+            return true;
+    }
+    return false;
+}
+
 /* Guarded; nobody runs. */
 static void pass_time(void)
 {
     while (sched.busy == 0 && !sched_is_dead()) {
+        if (!sched.armed && a_stranger_comes())
+            continue;
         sched.busy++;
         if (!sched_clock_tick()) {
             sched_unguard();
@@ -191,6 +210,7 @@ static void native_die(struct sched_thread *self)
 static void native_leave(struct sched_thread *self)
 {
     sched_guard();
+    sched.adopted--;
     if (!sched_is_dead()) {
         sched.busy--;
         pass_time();

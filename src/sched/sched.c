@@ -182,6 +182,7 @@ struct sched_thread *sched_adopt(const char *name, void *owner, void (*gone)(voi
     sched_guard();
     thread_list(thread);
     sched.busy++;
+    sched.adopted++;
     sched_unguard();
     sched_current = thread;
     if (gone)

@@ -68,6 +68,7 @@ struct sched_state {
 
     /* native */
     unsigned busy;     /* threads that are not parked, and fires in progress */
+    unsigned adopted;    /* OS threads of the program's own that called in */
     unsigned os_threads; /* of ours, that have not come back to the pool */
 
     /* clock */

@@ -8,12 +8,14 @@ static const struct fltsim_violation *last(const struct fltsim_report *report)
     return &report->violations[report->count - 1];
 }
 
-static void check_report(const char *const *texts)
+static void check_report(const char *ring, const char *const *texts)
 {
     struct fltsim_report *report;
     assert_int_equal(fltsim_stop(&report), 1);
     assert_string_equal(last(report)->rule, "deadlock");
     assert_true(last(report)->fatal);
+    if (ring)
+        assert_non_null(strstr(last(report)->what, ring));
     for (size_t i = 0; texts[i]; i++)
         if (!strstr(last(report)->history, texts[i]))
             fail_msg("\"%s\" is not in:\n%s", texts[i], last(report)->history);
@@ -41,7 +43,7 @@ static void crossed_mutexes_name_their_owners(void **state)
     KeInitializeMutex(&one, 0);
     KeInitializeMutex(&two, 0);
     assert_false(fltsim_try(one_then_two, NULL));
-    check_report((const char *const[]){"\"main\" waits", "mutex", "\"main\" holds", "since 5.000 ms", NULL});
+    check_report("wait for each other: \"", (const char *const[]){"thread \"main\", since 5.000 ms, waits for", "mutex", "held by thread \"main\"", NULL});
 }
 
 static void wait_alone(void *argument) { wait_for(&event); }
@@ -50,7 +52,7 @@ static void an_event_nobody_sets_is_a_deadlock(void **state)
 {
     KeInitializeEvent(&event, SynchronizationEvent, FALSE);
     assert_false(fltsim_try(wait_alone, NULL));
-    check_report((const char *const[]){"\"main\" waits", "synchronization event", NULL});
+    check_report(NULL, (const char *const[]){"thread \"main\"", "waits for", "synchronization event", NULL});
 }
 
 static int wait_in_thread(void *argument) { return wait_for(&event); }
@@ -61,7 +63,7 @@ static void a_join_names_the_thread(void **state)
 {
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     assert_false(fltsim_try(join_waiter, NULL));
-    check_report((const char *const[]){"the end of thread", "notification event", NULL});
+    check_report(NULL, (const char *const[]){"the end of thread", "notification event", NULL});
 }
 
 static void wait_for_all_forever(void *argument)
@@ -75,7 +77,7 @@ static void a_wait_for_all_lists_its_objects(void **state)
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     KeInitializeMutex(&one, 0);
     assert_false(fltsim_try(wait_for_all_forever, NULL));
-    check_report((const char *const[]){"all of", "notification event", "mutex", NULL});
+    check_report(NULL, (const char *const[]){"all of", "notification event", "mutex", NULL});
 }
 
 static void wait_with_timer(void *argument)
