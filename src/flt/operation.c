@@ -236,7 +236,8 @@ void FltpReportOperations(PFLT_INSTANCE Instance)
         /* Every thread waits: nobody changes the list. */
         for (PLIST_ENTRY link = shard->Owed.Flink; link != &shard->Owed; link = link->Flink) {
             PIRP_CTRL op = CONTAINING_RECORD(link, IRP_CTRL, OwedLink);
-            if (Concerns(op, Instance, &what))
+            bool pended = op->Current == Instance && op->PendState == FLTP_PEND_RETURNED; /* the deadlock's report says so */
+            if (!pended && Concerns(op, Instance, &what))
                 verify_violate(VERIFY_PENDED_NOT_COMPLETED, "%s cannot go: %s is not complete; %s.",
                                FltpDescribe(&Instance->Base, text, sizeof text), trace_major(op->Iopb.MajorFunction), what);
         }
