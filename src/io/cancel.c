@@ -66,8 +66,12 @@ bool IopDequeueThreadIrp(PIRP irp)
     InitializeListHead(&irp->ThreadListEntry);
     block->queued = false;
     block->free_later = block->cancelling;
+    bool freed = !block->free_later, holds = block->holds_thread;
+    block->holds_thread = false;
     sched_unlock(&thread->irp_lock);
-    return !block->free_later;
+    if (holds)
+        ObDereferenceObjectDeferDelete(thread);
+    return freed;
 }
 
 VOID IoQueueThreadIrp(PIRP Irp)
@@ -159,6 +163,21 @@ static bool HasIrps(PKTHREAD thread)
     return some;
 }
 
+/* Nobody will look at the results of these any more; the KTHREAD stays until the last of them is complete. */
+static void Disown(PKTHREAD thread)
+{
+    sched_lock(&thread->irp_lock);
+    for (PLIST_ENTRY link = thread->irps.Flink; link != &thread->irps; link = link->Flink) {
+        PIRP irp = CONTAINING_RECORD(link, IRP, ThreadListEntry);
+        TRACE("io", "irp %p outlives its thread", (void *)irp);
+        irp->UserIosb = NULL;
+        irp->Overlay.AsynchronousParameters.UserApcRoutine = NULL;
+        IopBlock(irp)->holds_thread = true;
+        ObpReference(thread);
+    }
+    sched_unlock(&thread->irp_lock);
+}
+
 void IopCancelThreadIo(PKTHREAD thread)
 {
     const struct match all = {0};
@@ -168,4 +187,6 @@ void IopCancelThreadIo(PKTHREAD thread)
     /* Windows waits five minutes, then disowns what is left; so many short waits of virtual time. */
     for (int i = 0; i < 300 && HasIrps(thread); i++)
         KeDelayExecutionThread(KernelMode, FALSE, &pause);
+    if (HasIrps(thread))
+        Disown(thread);
 }

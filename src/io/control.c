@@ -50,7 +50,7 @@ static ACCESS_MASK AccessOf(ULONG code)
 static bool FastControl(struct iop_service *s, const struct control *c, IO_STATUS_BLOCK *result)
 {
     PFAST_IO_DISPATCH fast = s->device->DriverObject->FastIoDispatch;
-    return c->device && s->synchronous && fast && fast->FastIoDeviceControl &&
+    return c->device && fast && fast->FastIoDeviceControl &&
            fast->FastIoDeviceControl(s->file, TRUE, c->in, c->in_length, c->out, c->out_length, c->code, result,
                                      s->device);
 }

@@ -113,9 +113,7 @@ NTSTATUS IopCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHA
     PKTHREAD thread = KiCurrentThread();
     if (__builtin_expect(thread->special_apc_disable || thread->irql >= APC_LEVEL, 0))
         IopReportApcs("A create", open->site);
-    FsRtlpBeginCreate(open->ecps);
     NTSTATUS status = OpenFile(open, attributes, &state, &data, &file);
-    FsRtlpEndCreate(open->ecps);
     if (!NT_SUCCESS(status))
         return status;
     NTSTATUS created = MakeHandle(open, file, &state, attributes->Attributes, handle);

@@ -163,6 +163,7 @@ struct iop_block {
     bool queued;            /* Irp.ThreadListEntry is in a thread's list; this and the next two under its lock */
     bool cancelling;        /* IoCancelIrp is looking at it: it must not be freed */
     bool free_later;        /* ... and was to be freed meanwhile */
+    bool holds_thread;      /* its thread ended without it: one pointer on the thread is the IRP's */
     IRP irp;                /* followed by `capacity` stack locations */
 };
 

@@ -137,7 +137,7 @@ PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
     block->state = IOP_BLOCK_OUT;
     block->owner = (unsigned char)owner;
     block->caller = caller;
-    block->queued = block->cancelling = block->free_later = false;
+    block->queued = block->cancelling = block->free_later = block->holds_thread = false;
     InitializeBlock(block, stack_size);
     return &block->irp;
 }

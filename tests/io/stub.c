@@ -209,6 +209,8 @@ static NTSTATUS Control(PIRP irp, PIO_STACK_LOCATION stack)
 {
     if (stack->MinorFunction == IRP_MN_MOUNT_VOLUME)
         return Mount(irp, stack);
+    if (stack->MinorFunction == IRP_MN_VERIFY_VOLUME)
+        return Finish(irp, STATUS_SUCCESS, 0);
     PCHAR system = irp->AssociatedIrp.SystemBuffer;
     ULONG length = stack->Parameters.DeviceIoControl.OutputBufferLength;
     switch (METHOD_FROM_CTL_CODE(stack->Parameters.DeviceIoControl.IoControlCode)) {
