@@ -67,6 +67,7 @@ struct _KTHREAD {
     bool daemon;             /* of the machine's own: its waits end with STATUS_THREAD_IS_TERMINATING at the stop */
     atomic_bool started, terminating, terminated;
     bool adopted;            /* an OS thread of the program's own */
+    bool reported;           /* as thread-left-running */
     bool left;               /* it could not be made to end when the machine stopped */
     atomic_bool alerted[2]; /* by mode */
     int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */

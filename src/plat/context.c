@@ -53,7 +53,8 @@ __attribute__((used, visibility("hidden"))) void plat_context_begin(void)
     ".hidden " #name "\n.globl " #name "\n.type " #name ",%function\n.p2align 4\n" #name ":\n"
 #endif
 
-#if defined(__x86_64__)
+#if defined(FLTSIM_UCONTEXT) /* to try the fallback on processors that do not need it */
+#elif defined(__x86_64__)
 void plat_context_swap(void **from, void *to);
 void plat_context_start(void);
 __asm__(".text\n" FUNCTION(plat_context_swap)
@@ -83,7 +84,8 @@ __asm__(".text\n" FUNCTION(plat_context_swap)
         "\n brk #1\n .cfi_endproc\n");
 enum { SAVED_WORDS = 20 };
 #define OWN_SWITCH 1
-#else
+#endif
+#ifndef OWN_SWITCH
 #include <setjmp.h>
 #include <ucontext.h>
 #endif

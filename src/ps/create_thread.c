@@ -147,36 +147,57 @@ NTSTATUS PsTerminateSystemThread(NTSTATUS ExitStatus)
 
 /* ---- the machine stops ------------------------------------------------------------------------------------------------- */
 
-static PKTHREAD NextThread(bool (*wanted)(PKTHREAD))
+static PKTHREAD NextThread(bool (*wanted)(PKTHREAD, const char *driver), const char *driver)
 {
     PKTHREAD found = NULL;
     sched_lock(&psp->lock);
     for (PLIST_ENTRY entry = psp->threads.Flink; entry != &psp->threads && !found; entry = entry->Flink) {
         PKTHREAD thread = CONTAINING_RECORD(entry, struct _KTHREAD, all_link);
-        if (wanted(thread) && ObpReferenceSafe(thread))
+        if (wanted(thread, driver) && ObpReferenceSafe(thread))
             found = thread;
     }
     sched_unlock(&psp->lock);
     return found;
 }
 
-static bool IsUnaskedDaemon(PKTHREAD thread) { return thread->daemon && !thread->terminating; }
+static bool IsUnaskedDaemon(PKTHREAD thread, const char *driver) { return thread->daemon && !thread->terminating; }
 
-static bool IsLeft(PKTHREAD thread)
+static bool IsLeft(PKTHREAD thread, const char *driver)
 {
     return thread != KiCurrentThread() && !thread->terminated && !thread->adopted && !thread->left;
 }
 
-static bool IsAdopted(PKTHREAD thread) { return thread->adopted; }
+static bool IsAdopted(PKTHREAD thread, const char *driver) { return thread->adopted; }
 
-static void ReportLeft(PKTHREAD thread)
+static bool IsDrivers(PKTHREAD thread, const char *driver)
 {
-    struct verify_violation *v = verify_begin(
-        VERIFY_THREAD_LEFT, "Thread \"%s\" still exists when the machine stops.", thread->name);
+    return !thread->terminated && thread->system && !thread->daemon && !thread->reported &&
+           verify_is_driver_code((const void *)(uintptr_t)thread->start_routine, driver);
+}
+
+static void ReportLeft(PKTHREAD thread, const char *when)
+{
+    if (thread->reported)
+        return;
+    thread->reported = true;
+    struct verify_violation *v =
+        verify_begin(VERIFY_THREAD_LEFT, "Thread \"%s\" still exists when %s.", thread->name, when);
     verify_routine(v, "thread routine", (const void *)(uintptr_t)thread->start_routine);
     if (thread->wait.site)
         verify_site(v, "waits in", thread->wait.site);
     verify_end(v);
+}
+
+void PspReportThreads(const char *driver)
+{
+    PKTHREAD thread;
+    char when[96];
+
+    snprintf(when, sizeof when, "%s has unloaded", driver);
+    while ((thread = NextThread(IsDrivers, driver)) != NULL) {
+        ReportLeft(thread, when);
+        ObpDereference(thread);
+    }
 }
 
 /* Everybody gets the chance to end; virtual time passes only when nobody makes progress. */
@@ -186,22 +207,22 @@ void PspStopThreads(void)
     unsigned left = 0;
     PKTHREAD thread;
 
-    while ((thread = NextThread(IsUnaskedDaemon)) != NULL) {
+    while ((thread = NextThread(IsUnaskedDaemon, NULL)) != NULL) {
         thread->terminating = true;
         KiUnpark(thread);
         ObpDereference(thread);
     }
-    while ((thread = NextThread(IsLeft)) != NULL) {
+    while ((thread = NextThread(IsLeft, NULL)) != NULL) {
         if (KiWaitFor(thread, &a_while, NULL, NULL) == STATUS_TIMEOUT) {
             thread->left = true;
             left++;
-            ReportLeft(thread);
+            ReportLeft(thread, "the machine stops");
             KiForgetWait(thread);
             ObpDereference(thread); /* its own reference: it will not end any more */
         }
         ObpDereference(thread);
     }
-    while ((thread = NextThread(IsAdopted)) != NULL) {
+    while ((thread = NextThread(IsAdopted, NULL)) != NULL) {
         PspForgetAdopted(thread);
         ObpDereference(thread);
     }

@@ -201,19 +201,25 @@ NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine
     return Remove((PVOID)NotifyRoutine, PSP_IMAGE, VERIFY_CALLER) ? STATUS_SUCCESS : STATUS_PROCEDURE_NOT_FOUND;
 }
 
-void PspReportDriver(const char *driver)
+static void ReportRoutine(struct psp_notify *notify)
 {
     static const char *const kinds[] = {"process", "process", "thread", "image"};
+    struct verify_violation *v = verify_begin(VERIFY_CALLBACK_REGISTERED,
+                                              "A notify routine for %s events is still registered.",
+                                              kinds[notify->kind]);
+    verify_site(v, "routine", (const char *)notify->routine + 1);
+    verify_site(v, "registered by", notify->site);
+    verify_end(v);
+    notify->routine = NULL;
+}
+
+void PspReportDriver(const char *driver)
+{
     for (int i = 0; i < PSP_NOTIFY_LIMIT; i++) {
         struct psp_notify *notify = &psp->notify[i];
-        if (!notify->routine || !verify_is_driver_code(notify->routine, driver))
-            continue;
-        struct verify_violation *v = verify_begin(VERIFY_CALLBACK_REGISTERED,
-                                                  "A notify routine for %s events is still registered.",
-                                                  kinds[notify->kind]);
-        verify_site(v, "routine", (const char *)notify->routine + 1);
-        verify_site(v, "registered by", notify->site);
-        verify_end(v);
-        notify->routine = NULL;
+        if (notify->routine && verify_is_driver_code(notify->routine, driver))
+            ReportRoutine(notify);
     }
+    if (driver)
+        PspReportThreads(driver);
 }

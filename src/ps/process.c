@@ -1,6 +1,7 @@
 #include "ps/psp.h"
 
 #include "ke/kep.h"
+#include "mm/mmp.h"
 #include "ob/object.h"
 
 #include <stdlib.h>
@@ -136,6 +137,7 @@ void PspExitProcess(PEPROCESS process, NTSTATUS status)
     if (WasAnnounced(process)) {
         KeStackAttachProcess(process, &state);
         PspNotifyProcess(process, NULL);
+        MiUnmapProcess(process);
         ObpCloseHandleTable(process->ObjectTable);
         process->ObjectTable = NULL;
         KeUnstackDetachProcess(&state);

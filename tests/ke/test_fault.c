@@ -44,8 +44,6 @@ static void a_fault_ends_the_run_with_a_report(void **state)
 {
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         struct fltsim_report *report;
-        if (faults[i].body == overflow_in_thread && !on_coop())
-            continue;
         start_machine(NULL);
         assert_false(fltsim_try(faults[i].body, NULL));
         assert_true(fltsim_stop(&report) >= 1);

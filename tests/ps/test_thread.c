@@ -103,6 +103,31 @@ static void a_thread_left_waiting_is_reported(void **state)
     fltsim_report_free(report);
 }
 
+static void unload_without_waiting(PDRIVER_OBJECT driver) {}
+
+static NTSTATUS start_thread_and_load(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    driver->DriverUnload = unload_without_waiting;
+    ZwClose(start(wait_for_ever, NULL));
+    return STATUS_SUCCESS;
+}
+
+static void a_driver_must_not_leave_a_thread(void **state)
+{
+    struct fltsim_driver *driver;
+    struct fltsim_report *report;
+    const struct fltsim_driver_options options = {.name = "forgetful", .entry = start_thread_and_load};
+    start_machine(NULL);
+    assert_int_equal(fltsim_load(&options, &driver), STATUS_SUCCESS);
+    assert_int_equal(fltsim_unload_mandatory(driver), STATUS_SUCCESS);
+    assert_string_equal(fltsim_last_rule(), "thread-left-running");
+    KeSetEvent(&event, 0, FALSE);
+    assert_int_equal(fltsim_stop(&report), 1);
+    assert_string_equal(report->violations[0].driver, "forgetful");
+    fltsim_report_free(report);
+}
+
 static void nothing_waits_at_the_stop_for_a_runnable_thread(void **state)
 {
     start_machine(NULL);
@@ -145,6 +170,7 @@ int main(void)
         kernel_test(a_closed_handle_does_not_end_the_thread),
         kernel_test(threads_are_found_by_their_number),
         cmocka_unit_test(a_thread_left_waiting_is_reported),
+        cmocka_unit_test(a_driver_must_not_leave_a_thread),
         cmocka_unit_test(nothing_waits_at_the_stop_for_a_runnable_thread),
         kernel_test(threads_make_threads),
         kernel_test(a_thread_tells_about_itself),
