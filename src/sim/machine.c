@@ -1,6 +1,7 @@
 #include "sim/machine.h"
 #include "sim/heap.h"
 
+#include "mm/mmp.h"
 #include "ob/object.h"
 #include "fault/fault.h"
 #include "ke/thread.h"
@@ -105,6 +106,7 @@ static void shut_down(void *unused)
     ObpCloseUserHandles();
     sim_unload_drivers();
     ObpReportDriver(NULL);
+    MiUnmapProcess(NULL);
     sim_dismount_volumes();
 }
 

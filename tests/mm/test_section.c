@@ -248,6 +248,39 @@ static void drivers_scan_data(void **state)
     assert_int_equal(fltsim_close(file), STATUS_SUCCESS);
 }
 
+static int map_and_end(void *argument)
+{
+    struct fltsim_view view;
+    HANDLE handle = make_file("C:\\f", "12345678");
+    assert_int_equal(fltsim_map(handle, true, 0, &view), STATUS_SUCCESS);
+    memcpy(view.base, "abcd", 4);
+    return 0;
+}
+
+static void a_process_takes_its_views_along(void **state)
+{
+    size_t done;
+    char text[8];
+    struct fltsim_process *process = fltsim_process_create("C:\\map.exe");
+    assert_int_equal(fltsim_thread_join(fltsim_thread_create(process, map_and_end, NULL)), 0);
+    fltsim_process_exit(process);
+    HANDLE handle = open_file("C:\\f", FILE_OPEN);
+    assert_int_equal(MmDoesFileHaveUserWritableReferences(file_of(handle)->SectionObjectPointer),
+                     0);
+    assert_int_equal(fltsim_read(handle, text, 8, 0, &done), STATUS_SUCCESS);
+    assert_memory_equal(text, "abcd5678", 8);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
+static void the_machine_ends_with_a_view(void **state)
+{
+    struct fltsim_view view;
+    HANDLE handle = make_file("C:\\f", "12345678");
+    assert_int_equal(fltsim_map(handle, true, 0, &view), STATUS_SUCCESS);
+    assert_int_equal(fltsim_close(view.section), STATUS_SUCCESS);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +292,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(images_cannot_be_written, start, stop),
         cmocka_unit_test_setup_teardown(memory_without_a_file, start, stop),
         cmocka_unit_test_setup_teardown(drivers_scan_data, start, stop),
+        cmocka_unit_test_setup_teardown(a_process_takes_its_views_along, start, stop),
+        cmocka_unit_test_setup_teardown(the_machine_ends_with_a_view, start, stop),
     };
     return cmocka_run_group_tests_name("mm/section", tests, NULL, NULL);
 }
