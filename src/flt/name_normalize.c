@@ -82,6 +82,8 @@ static NTSTATUS NormalizeParent(PFLTP_NAME_REQUEST request, PUNICODE_STRING pare
         ObDereferenceObject(directory);
     if (handle)
         FltClose(handle);
+    if (status == STATUS_MOUNT_POINT_NOT_RESOLVED)
+        return STATUS_NOT_SAME_DEVICE;
     return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : status;
 }
 

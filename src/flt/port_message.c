@@ -50,6 +50,8 @@ static PFLT_PORT ReferenceClient(PFLT_FILTER filter, PFLT_PORT *place)
 static NTSTATUS WaitFor(PFLT_PORT client, PKEVENT event, PLARGE_INTEGER timeout)
 {
     PVOID objects[] = {event, &client->Gone};
+    if (PsIsThreadTerminating(PsGetCurrentThread()))
+        return STATUS_THREAD_IS_TERMINATING;
     NTSTATUS status = KeWaitForMultipleObjects(2, objects, WaitAny, Executive, UserMode, FALSE, timeout, NULL);
     if (status == STATUS_WAIT_0)
         return STATUS_SUCCESS;
