@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const driver_flags[] = {TOOL_DRIVER_FLAGS, NULL};
+/* src/tool/driver_flags.txt: the flag, the compiler and the language that it is for ("any": every one). */
+static const struct {
+    const char *flag, *compiler, *language;
+} driver_flags[] = {TOOL_DRIVER_FLAGS};
 
 /* ---- where the headers and the library are ---- */
 
@@ -138,6 +141,33 @@ static void add_includes(struct tool_list *command, const struct selection *sele
         tool_list_take(command, tool_format("-D%s", selection->defines.items[i]));
 }
 
+/* Which of the two kinds a compiler is, asked once. */
+static bool is_clang(const char *name)
+{
+    static char *asked;
+    static bool answer;
+    const char *const command[] = {name, "-dM", "-E", "-xc", "/dev/null", NULL};
+    struct plat_exit result;
+    char *output = NULL;
+
+    if (asked && !strcmp(asked, name))
+        return answer;
+    free(asked);
+    asked = tool_strdup(name);
+    answer = plat_process_run(command, 0, &result, &output) && output && strstr(output, "__clang__") != NULL;
+    free(output);
+    return answer;
+}
+
+static void add_driver_flags(struct tool_list *command, bool cpp)
+{
+    const char *kind = is_clang(command->items[0]) ? "clang" : "gcc";
+    for (size_t i = 0; i < sizeof driver_flags / sizeof *driver_flags; i++)
+        if ((!strcmp(driver_flags[i].compiler, "any") || !strcmp(driver_flags[i].compiler, kind)) &&
+            (!strcmp(driver_flags[i].language, "any") || !strcmp(driver_flags[i].language, cpp ? "c++" : "c")))
+            tool_list_add(command, driver_flags[i].flag);
+}
+
 static void compile_command(struct tool_list *command, const struct build_options *options,
                             const struct selection *selection, const char *mirror,
                             const struct tool_list *include_folders, const struct tree_file *source,
@@ -145,17 +175,7 @@ static void compile_command(struct tool_list *command, const struct build_option
 {
     tool_list_take(command, source->is_cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
     add_standard(command, options, source->is_cpp);
-    for (size_t i = 0; driver_flags[i]; i++)
-        tool_list_add(command, driver_flags[i]);
-    if (source->is_cpp) {
-        tool_list_add(command, "-fno-exceptions");
-        tool_list_add(command, "-fno-rtti");
-        tool_list_add(command, "-fno-threadsafe-statics");
-        tool_list_add(command, "-fpermissive");
-    } else {
-        tool_list_add(command, "-fgnu89-inline"); /* MSVC's inline is external in every source that has it */
-        tool_list_add(command, "-Wno-error=implicit-function-declaration");
-    }
+    add_driver_flags(command, source->is_cpp);
     tool_list_add(command, "-ffunction-sections");
     tool_list_add(command, "-fdata-sections");
     tool_list_add(command, "-g");
