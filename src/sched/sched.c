@@ -89,6 +89,7 @@ bool sched_start(const struct sched_options *options)
     sched.options = *options;
     if (!sched.options.stack_size)
         sched.options.stack_size = DEFAULT_STACK;
+    sched_parallel = options->backend == SCHED_NATIVE;
     sched.backend = options->backend == SCHED_NATIVE ? &sched_native : &sched_coop;
     sched.run_last = &sched.run_first;
     sched.busy = 1;
@@ -319,25 +320,18 @@ void sched_kill(void)
 
 enum { SPINS = 200 };
 
-void sched_lock(struct sched_lock *lock)
+bool sched_parallel;
+
+void sched_lock_contended(struct sched_lock *lock)
 {
-    if (sched.options.backend == SCHED_COOP)
-        return;
     for (unsigned spins = 0;; spins++) {
-        void *expected = NULL;
+        void *unlocked = NULL;
         if (!__atomic_load_n(&lock->state, __ATOMIC_RELAXED) &&
-            __atomic_compare_exchange_n(&lock->state, &expected, lock, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
+            __atomic_compare_exchange_n(&lock->state, &unlocked, lock, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             return;
         if (spins < SPINS)
             plat_thread_relax();
         else
             plat_thread_yield();
     }
-}
-
-void sched_unlock(struct sched_lock *lock)
-{
-    if (sched.options.backend != SCHED_COOP)
-        __atomic_store_n(&lock->state, NULL, __ATOMIC_RELEASE);
 }

@@ -78,8 +78,20 @@ bool sched_timer_disarm(struct sched_timer *timer); /* true: it had not fired */
 
 /* Short internal leaf lock. Never held at a scheduling point, across a callback, a park or IoCallDriver. coop: free. */
 struct sched_lock { void *state; };
-void sched_lock(struct sched_lock *lock);
-void sched_unlock(struct sched_lock *lock);
+extern bool sched_parallel; /* the native backend runs */
+void sched_lock_contended(struct sched_lock *lock);
+static inline void sched_lock(struct sched_lock *lock)
+{
+    void *unlocked = NULL;
+    if (sched_parallel && !__atomic_compare_exchange_n(&lock->state, &unlocked, lock, false, __ATOMIC_ACQUIRE,
+                                                       __ATOMIC_RELAXED))
+        sched_lock_contended(lock);
+}
+static inline void sched_unlock(struct sched_lock *lock)
+{
+    if (sched_parallel)
+        __atomic_store_n(&lock->state, NULL, __ATOMIC_RELEASE);
+}
 
 /* The scheduling point: at the entry of every WDK call that another thread could observe. */
 extern atomic_bool sched_listening;
