@@ -239,7 +239,7 @@ static NTSTATUS set_locked(struct memfs_scb *scb, PFILE_OBJECT file, PIRP irp)
     case FileRenameInformation:
         return MemfsRename(scb->volume, file, irp, false);
     case FileLinkInformation:
-        return ntfs ? MemfsRename(scb->volume, file, irp, true) : STATUS_INVALID_PARAMETER;
+        return ntfs ? MemfsRename(scb->volume, file, irp, true) : STATUS_INVALID_DEVICE_REQUEST;
     case FileRenameInformationEx:
     case FileLinkInformationEx:
         return ntfs ? MemfsRename(scb->volume, file, irp, kind == FileLinkInformationEx)

@@ -3,6 +3,7 @@
 #include "plat/file.h"
 #include "plat/folder.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,14 @@ static bool has_extension(const char *path, const char *const *list)
     return false;
 }
 
+static size_t bucket_of(const char *path)
+{
+    size_t hash = 0;
+    for (const char *p = tool_name(path); *p; p++)
+        hash = hash * 31 + (size_t)tolower((unsigned char)*p);
+    return hash % TREE_BUCKETS;
+}
+
 static bool add_file(const char *name, bool is_directory, uint64_t size, void *context)
 {
     static const char *const cpp[] = {".cpp", ".cc", ".cxx", NULL};
@@ -47,6 +56,10 @@ static bool add_file(const char *name, bool is_directory, uint64_t size, void *c
     if ((tree->count & (tree->count - 1)) == 0)
         tree->files = realloc(tree->files, (tree->count ? tree->count * 2 : 1) * sizeof *tree->files);
     tree->files[tree->count++] = file;
+    struct tree_file **last = &tree->by_name[bucket_of(name)];
+    while (*last)
+        last = &(*last)->next;
+    *last = file;
     return tree->count < 50000;
 }
 
@@ -75,10 +88,10 @@ void tree_free(struct tree *tree)
 
 struct tree_file *tree_find(const struct tree *tree, const char *path, bool any_case)
 {
-    for (size_t i = 0; i < tree->count; i++)
-        if (any_case ? !tool_compare(tree->files[i]->path, path) : !strcmp(tree->files[i]->path, path))
-            return tree->files[i];
-    return NULL;
+    struct tree_file *file = tree->by_name[bucket_of(path)];
+    while (file && (any_case ? tool_compare(file->path, path) : strcmp(file->path, path)))
+        file = file->next;
+    return file;
 }
 
 static size_t common_prefix(const char *a, const char *b)
@@ -97,8 +110,7 @@ struct tree_file *tree_find_tail(const struct tree *tree, const char *folder, co
     while (!strncmp(tail, "../", 3))
         tail += 3;
     size_t size = strlen(tail);
-    for (size_t i = 0; i < tree->count; i++) {
-        struct tree_file *file = tree->files[i];
+    for (struct tree_file *file = tree->by_name[bucket_of(tail)]; file; file = file->next) {
         size_t length = strlen(file->path);
         if (!tool_ends_with(file->path, tail) || (length > size && file->path[length - size - 1] != '/'))
             continue;

@@ -28,12 +28,16 @@ struct tree_file {
     bool has_main, has_driver_entry, registers; /* registers: calls FltRegisterFilter */
     struct tree_include *includes;
     size_t include_count;
+    struct tree_file *next; /* tree.by_name */
 };
+
+enum { TREE_BUCKETS = 1024 };
 
 struct tree {
     char *top; /* absolute */
     struct tree_file **files;
     size_t count;
+    struct tree_file *by_name[TREE_BUCKETS]; /* by the last part of the path, whatever its case */
     struct tool_list wpp_functions; /* trace functions that "begin_wpp config" comments define */
 };
 

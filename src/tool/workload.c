@@ -28,14 +28,15 @@ const struct workload_step workload_steps[] = {
 
 bool workload_expect(struct workload *w, const char *what, NTSTATUS status, NTSTATUS expected)
 {
-    char text[320];
+    char text[400], got[80];
 
     w->operations++;
     if (status != expected) {
         w->unexpected++;
         if (w->note) {
-            snprintf(text, sizeof text, "%s on %s: 0x%08X, without the driver 0x%08X", what, w->root,
-                     (unsigned)status, (unsigned)expected);
+            snprintf(got, sizeof got, "%s", fltsim_status_name(status));
+            snprintf(text, sizeof text, "%.200s on %s %s; without the driver %s", what, w->root, got,
+                     fltsim_status_name(expected));
             w->note(text, w->context);
         }
     }
@@ -48,7 +49,7 @@ const char *workload_path(struct workload *w, const char *name)
     static _Thread_local unsigned next;
     char *text = texts[next++ % 4];
 
-    if (*name == '\\')
+    if (*name == '\\' || !*name)
         snprintf(text, sizeof texts[0], "%s%s", w->root, name);
     else
         snprintf(text, sizeof texts[0], "%s\\work\\%s", w->root, name);

@@ -108,6 +108,21 @@ void workload_attributes(struct workload *w)
     workload_close(w, file);
 }
 
+/* As a disk checker does. */
+static void lock_the_volume(struct workload *w)
+{
+    HANDLE volume = workload_open(w, "", &(struct fltsim_open){.access = FILE_READ_ATTRIBUTES}, STATUS_SUCCESS);
+    workload_close(w, volume);
+    volume = workload_open(w, "", &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE}, STATUS_SUCCESS);
+    if (!volume)
+        return;
+    workload_expect(w, "lock the volume", fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, NULL),
+                    STATUS_SUCCESS);
+    workload_expect(w, "unlock the volume", fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, NULL),
+                    STATUS_SUCCESS);
+    workload_close(w, volume);
+}
+
 void workload_volume(struct workload *w)
 {
     static const FS_INFORMATION_CLASS queries[] = {FileFsVolumeInformation, FileFsSizeInformation,
@@ -124,6 +139,5 @@ void workload_volume(struct workload *w)
     workload_expect(w, "is the volume mounted",
                     fltsim_fsctl(root, FSCTL_IS_VOLUME_MOUNTED, NULL, 0, NULL, 0, NULL), STATUS_SUCCESS);
     workload_close(w, root);
-    HANDLE volume = workload_open(w, "", &(struct fltsim_open){.access = FILE_READ_ATTRIBUTES}, STATUS_SUCCESS);
-    workload_close(w, volume);
+    lock_the_volume(w);
 }

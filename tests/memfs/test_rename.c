@@ -112,7 +112,7 @@ static void hard_links_share_the_data(void **state)
     unit_start(FLTSIM_FAT);
     make_file("\\a", "A");
     handle = open_for("\\a", GENERIC_READ, FILE_OPEN, 0);
-    assert_int_equal(fltsim_link(handle, at("\\b"), false), STATUS_INVALID_PARAMETER);
+    assert_int_equal(fltsim_link(handle, at("\\b"), false), STATUS_INVALID_DEVICE_REQUEST);
     close_it(handle);
     unit_stop();
 }

@@ -149,6 +149,33 @@ static void the_version_is_windows_10(void **state)
     PsGetVersion(NULL, NULL, NULL, NULL);
 }
 
+static void a_process_is_opened_by_its_client_id(void **state)
+{
+    UNICODE_STRING name = {0};
+    OBJECT_ATTRIBUTES attributes;
+    CLIENT_ID client = {.UniqueProcess = PsGetCurrentProcessId(), .UniqueThread = PsGetCurrentThreadId()};
+    HANDLE handle;
+    PVOID object;
+
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    for (int i = 0; i < 2; i++, client.UniqueThread = NULL) {
+        assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client), STATUS_SUCCESS);
+        assert_true(ObIsKernelHandle(handle));
+        assert_int_equal(ObReferenceObjectByHandle(handle, PROCESS_ALL_ACCESS, *PsProcessType, KernelMode, &object, NULL),
+                         STATUS_SUCCESS);
+        assert_ptr_equal(object, PsGetCurrentProcess());
+        ObDereferenceObject(object);
+        ZwClose(handle);
+    }
+    client.UniqueProcess = (HANDLE)0x7ffc;
+    assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client), STATUS_INVALID_CID);
+    client.UniqueThread = PsGetCurrentThreadId();
+    assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client), STATUS_INVALID_CID);
+    assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, NULL), STATUS_INVALID_PARAMETER_MIX);
+    attributes.ObjectName = &name;
+    assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client), STATUS_INVALID_PARAMETER_MIX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +189,7 @@ int main(void)
         kernel_test(a_client_id_must_fit_together),
         kernel_test(attaching_without_a_state_is_for_one_level),
         kernel_test(the_version_is_windows_10),
+        kernel_test(a_process_is_opened_by_its_client_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
