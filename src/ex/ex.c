@@ -12,6 +12,7 @@ bool ExpStart(void)
     machine->ex = sim_alloc(sizeof *machine->ex);
     ExpResetPushLocks();
     ExpStartCallbacks();
+    ExpStartTracking();
     KiExplainFault = ExpExplainFault;
     return ExpPoolStart() && ExpWorkStart();
 }
@@ -22,6 +23,7 @@ void ExpStop(void)
         ExpWorkStop();
         ExpPoolStop();
     }
+    ExpForgetTracked();
     ExpPoolForget();
     sim_free(ex()->work);
     sim_free(machine->ex);

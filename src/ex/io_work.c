@@ -1,6 +1,7 @@
 #include "ex/expriv.h"
 
 #include "ex/pool.h"
+#include "fault/fault.h"
 #include "ob/object.h"
 
 #include <string.h>
@@ -53,7 +54,7 @@ static void initialize(PVOID object, PIO_WORKITEM item)
 PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject)
 {
     API_IRQL(IoAllocateWorkItem);
-    PIO_WORKITEM item = ExpAllocate(EXP_ZERO, sizeof *item, IO_WORK_TAG, VERIFY_CALLER);
+    PIO_WORKITEM item = fault_allocation() ? NULL : ExpAllocate(EXP_ZERO, sizeof *item, IO_WORK_TAG, VERIFY_CALLER);
     if (item)
         initialize(DeviceObject, item);
     return item;

@@ -1,6 +1,8 @@
 #include "ex/expriv.h"
 
 #include "ex/pool.h"
+#include "ex/track.h"
+#include "fault/fault.h"
 
 #include <string.h>
 
@@ -33,10 +35,17 @@ static unsigned pool_flags(PGENERAL_LOOKASIDE_POOL list) { return list->Type & 1
 
 static bool is_default(PGENERAL_LOOKASIDE_POOL list) { return !list->Allocate; }
 
+static PVOID allocate_pool(PGENERAL_LOOKASIDE_POOL list, const void *site)
+{
+    PVOID entry = fault_allocation() ? NULL : ExpAllocate(pool_flags(list), list->Size, list->Tag, site);
+    if (!entry && (list->Type & POOL_RAISE_IF_ALLOCATION_FAILURE))
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    return entry;
+}
+
 static PVOID allocate_plain(PGENERAL_LOOKASIDE_POOL list, const void *site)
 {
-    return list->Allocate ? list->Allocate(list->Type, list->Size, list->Tag)
-                          : ExpAllocate(pool_flags(list), list->Size, list->Tag, site);
+    return list->Allocate ? list->Allocate(list->Type, list->Size, list->Tag) : allocate_pool(list, site);
 }
 
 static void release_plain(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void *site)
@@ -50,7 +59,7 @@ static void release_plain(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void 
 static PVOID allocate_ex(PGENERAL_LOOKASIDE_POOL list, const void *site)
 {
     return list->AllocateEx ? list->AllocateEx(list->Type, list->Size, list->Tag, (PLOOKASIDE_LIST_EX)list)
-                            : ExpAllocate(pool_flags(list), list->Size, list->Tag, site);
+                            : allocate_pool(list, site);
 }
 
 static void release_ex(PGENERAL_LOOKASIDE_POOL list, PVOID entry, const void *site)
@@ -65,7 +74,7 @@ static const struct routines plain = {allocate_plain, release_plain}, extended =
 
 /* ---- the list ---- */
 
-static void initialize(PGENERAL_LOOKASIDE_POOL list, POOL_TYPE type, SIZE_T size, ULONG tag)
+static void initialize(PGENERAL_LOOKASIDE_POOL list, POOL_TYPE type, SIZE_T size, ULONG tag, const void *site)
 {
     memset(list, 0, sizeof *list);
     InitializeSListHead(&list->ListHead);
@@ -74,6 +83,7 @@ static void initialize(PGENERAL_LOOKASIDE_POOL list, POOL_TYPE type, SIZE_T size
     list->Tag = tag;
     list->Size = (ULONG)(size < sizeof(SLIST_ENTRY) ? sizeof(SLIST_ENTRY) : size);
     list->ListEntry.Flink = list->ListEntry.Blink = &list->ListEntry;
+    ExpTrack(EXP_LOOKASIDE, list, site);
 }
 
 static void count(ULONG *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
@@ -116,9 +126,10 @@ static void flush(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines,
     }
 }
 
-static void delete(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines, const void *site)
+static void delete_list(PGENERAL_LOOKASIDE_POOL list, const struct routines *routines, const void *site)
 {
     flush(list, routines, site);
+    ExpUntrack(list);
     list->ListEntry.Flink = NULL;
 }
 
@@ -128,7 +139,8 @@ VOID ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE
                                      ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {
     API_IRQL(ExInitializeNPagedLookasideList);
-    initialize(LIST(Lookaside), NonPagedPoolNx | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
+    initialize(LIST(Lookaside), NonPagedPoolNx | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag,
+               VERIFY_CALLER);
     Lookaside->L.Allocate = Allocate;
     Lookaside->L.Free = Free;
 }
@@ -137,7 +149,8 @@ VOID ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_F
                                     ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth)
 {
     API_IRQL(ExInitializePagedLookasideList);
-    initialize(LIST(Lookaside), PagedPool | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag);
+    initialize(LIST(Lookaside), PagedPool | (POOL_TYPE)(Flags & POOL_RAISE_IF_ALLOCATION_FAILURE), Size, Tag,
+               VERIFY_CALLER);
     Lookaside->L.Allocate = Allocate;
     Lookaside->L.Free = Free;
 }
@@ -151,9 +164,11 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
         return STATUS_INVALID_PARAMETER_5;
     if ((Flags & EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL) && (Flags & EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE))
         return STATUS_INVALID_PARAMETER_5;
-    initialize((PGENERAL_LOOKASIDE_POOL)&Lookaside->L, PoolType, Size, Tag);
-    ((PGENERAL_LOOKASIDE_POOL)&Lookaside->L)->AllocateEx = Allocate;
-    ((PGENERAL_LOOKASIDE_POOL)&Lookaside->L)->FreeEx = Free;
+    if (Flags & EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL)
+        PoolType |= (POOL_TYPE)POOL_RAISE_IF_ALLOCATION_FAILURE;
+    initialize(LIST(Lookaside), PoolType, Size, Tag, VERIFY_CALLER);
+    LIST(Lookaside)->AllocateEx = Allocate;
+    LIST(Lookaside)->FreeEx = Free;
     return STATUS_SUCCESS;
 }
 
@@ -166,19 +181,19 @@ NTSTATUS ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUN
 VOID ExDeleteNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
 {
     CHECK(ExDeleteNPagedLookasideList);
-    delete (LIST(Lookaside), &plain, VERIFY_CALLER);
+    delete_list(LIST(Lookaside), &plain, VERIFY_CALLER);
 }
 
 VOID ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
 {
     CHECK(ExDeletePagedLookasideList);
-    delete (LIST(Lookaside), &plain, VERIFY_CALLER);
+    delete_list(LIST(Lookaside), &plain, VERIFY_CALLER);
 }
 
 VOID ExDeleteLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
     CHECK(ExDeleteLookasideListEx);
-    delete (LIST(Lookaside), &extended, VERIFY_CALLER);
+    delete_list(LIST(Lookaside), &extended, VERIFY_CALLER);
 }
 
 VOID ExFlushLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)

@@ -123,7 +123,7 @@ static void *allocate_by_flags(POOL_FLAGS flags, SIZE_T size, ULONG tag, const v
                         (flags & POOL_FLAG_NON_PAGED_EXECUTE ? EXP_EXECUTE : 0);
     void *body = NULL;
 
-    if (tag && size && flags_are_valid(flags))
+    if (tag && size && flags_are_valid(flags) && !fault_allocation())
         body = ExpAllocate(internal, size, tag, site);
     if (!body && (flags & POOL_FLAG_RAISE_ON_FAILURE))
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);

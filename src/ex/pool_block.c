@@ -346,6 +346,7 @@ void ExpReportDriver(const char *driver)
     char when[160];
     struct leak_search search = {driver, verify_leaks_begin()};
 
+    ExpReportTracked(driver);
     each_block(collect, &search);
     snprintf(when, sizeof when, "allocated when %s%s", driver ? driver : "the machine stopped",
              driver ? " unloaded" : "");

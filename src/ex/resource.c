@@ -2,6 +2,7 @@
 
 #include "ex/lock.h"
 #include "ex/pool.h"
+#include "ex/track.h"
 
 #include <string.h>
 
@@ -269,6 +270,7 @@ NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
     API_IRQL(ExInitializeResourceLite);
     memset(Resource, 0, sizeof *Resource);
     Resource->Reserved2 = RESOURCE_LIVE;
+    ExpTrack(EXP_RESOURCE, Resource, VERIFY_CALLER);
     return STATUS_SUCCESS;
 }
 
@@ -292,6 +294,7 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
         misuse(Resource, 0xC4, "was deleted while it is held", VERIFY_CALLER);
     if (Resource->OwnerTable)
         ExpFree(Resource->OwnerTable, 0, "ERESOURCE", VERIFY_CALLER);
+    ExpUntrack(Resource);
     Resource->OwnerTable = NULL;
     Resource->Reserved2 = NULL;
     return STATUS_SUCCESS;

@@ -168,6 +168,7 @@ NTSTATUS ObpCreateHandle(PVOID object, ACCESS_MASK granted, ULONG attributes, co
     atomic_store_explicit(&entry->site, (uintptr_t)site, memory_order_relaxed);
     unlock_entry(entry, header);
     *handle = handle_value(table, index);
+    TRACE("ob", "handle %p on %s %p opened", *handle, header->type->info.name, object);
     return STATUS_SUCCESS;
 }
 
@@ -250,6 +251,7 @@ static void close_entry(struct ob_handle_table *table, uint32_t index, struct ob
     ACCESS_MASK granted = entry->granted;
     ULONG in_process = 1;
 
+    TRACE("ob", "handle %p on %s %p closes", handle_value(table, index), header->type->info.name, (void *)header->body);
     entry->closed_by = site;
     if (atomic_load(&header->handle_count) > 1)
         in_process = count_in(table, header);

@@ -103,6 +103,7 @@ static void retire(struct ob_header *header)
 
 static void delete_object(struct ob_header *header)
 {
+    TRACE("ob", "%s %p is deleted", header->type->info.name, (void *)header->body);
     atomic_fetch_or(&header->flags, OB_DELETING);
     if (header->type->info.delete)
         header->type->info.delete(header->body);

@@ -17,6 +17,7 @@ struct driver {
     struct driver *next; // drivers
     const char *name;
     const void *base;
+    bool gone; // unloaded: still named where nobody else is in the module
 };
 
 static struct sched_lock lock;
@@ -54,17 +55,22 @@ void verify_register_driver(const char *text, const void *entry)
 
 void verify_unregister_driver(const char *text)
 {
-    struct driver *gone = NULL;
     sched_lock(&lock);
-    for (struct driver **link = &drivers; *link; link = &(*link)->next) {
-        if (!strcmp((*link)->name, text)) {
-            gone = *link;
-            *link = gone->next;
+    for (struct driver *driver = drivers; driver; driver = driver->next)
+        if (!driver->gone && !strcmp(driver->name, text)) {
+            driver->gone = true;
             break;
         }
-    }
     sched_unlock(&lock);
-    free(gone);
+}
+
+void verify_forget_drivers(void)
+{
+    while (drivers) {
+        struct driver *next = drivers->next;
+        free(drivers);
+        drivers = next;
+    }
 }
 
 static bool holds_driver(const void *base, const char *other_than)
@@ -72,7 +78,17 @@ static bool holds_driver(const void *base, const char *other_than)
     bool found = false;
     sched_lock(&lock);
     for (struct driver *driver = drivers; driver && !found; driver = driver->next)
-        found = driver->base == base && !(other_than && !strcmp(driver->name, other_than));
+        found = !driver->gone && driver->base == base && !(other_than && !strcmp(driver->name, other_than));
+    sched_unlock(&lock);
+    return found;
+}
+
+static bool held_driver(const void *base)
+{
+    bool found = false;
+    sched_lock(&lock);
+    for (struct driver *driver = drivers; driver && !found; driver = driver->next)
+        found = driver->base == base;
     sched_unlock(&lock);
     return found;
 }
@@ -83,10 +99,22 @@ static bool is_library(const void *code_address, const void *base)
 {
     if (base != plat_module_base((const void *)verify_register_driver))
         return false;
-    if (!holds_driver(base, NULL))
+    if (!held_driver(base))
         return true;
     const char *file = site_file(site_of(code_address));
     return strstr(file, "/src/") && !strstr(file, "/tests/") && !strstr(file, "/examples/");
+}
+
+static void join(const void *base, bool gone, char *text, size_t size)
+{
+    for (struct driver *driver = drivers; driver; driver = driver->next) {
+        if (driver->base != base || driver->gone != gone || strstr(text, driver->name) ||
+            strlen(text) + strlen(driver->name) + 5 > size)
+            continue;
+        if (text[0])
+            strcat(text, " or ");
+        strcat(text, driver->name);
+    }
 }
 
 static const char *joined_names(const void *base)
@@ -95,13 +123,9 @@ static const char *joined_names(const void *base)
     const char *result;
 
     sched_lock(&lock);
-    for (struct driver *driver = drivers; driver; driver = driver->next) {
-        if (driver->base != base || strlen(text) + strlen(driver->name) + 5 > sizeof text)
-            continue;
-        if (text[0])
-            strcat(text, " or ");
-        strcat(text, driver->name);
-    }
+    join(base, false, text, sizeof text);
+    if (!text[0])
+        join(base, true, text, sizeof text);
     result = intern(text);
     sched_unlock(&lock);
     return result;
@@ -127,7 +151,7 @@ bool verify_is_driver_code(const void *code_address, const char *name)
     bool own = false;
     sched_lock(&lock);
     for (struct driver *driver = drivers; driver && !own; driver = driver->next)
-        own = driver->base == base && !strcmp(driver->name, name);
+        own = !driver->gone && driver->base == base && !strcmp(driver->name, name);
     sched_unlock(&lock);
     return own && !holds_driver(base, name) && !is_library(code_address, base);
 }

@@ -42,8 +42,6 @@ void verify_ledger_add(struct verify_ledger *ledger, const char *event, long lon
     if (!verify_ledgers_on)
         return;
     struct verify_ledger_entries *entries = entries_of(ledger);
-    if (!entries)
-        return;
     struct entry *entry = slot(entries, atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed));
     atomic_store_explicit(&entry->site, code_address, memory_order_relaxed);
     atomic_store_explicit(&entry->count, count_after, memory_order_relaxed);

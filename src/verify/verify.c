@@ -75,6 +75,7 @@ void verify_stop(void)
         }
     }
     free(state);
+    verify_forget_drivers();
     machine->verify = NULL;
 }
 

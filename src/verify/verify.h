@@ -78,6 +78,8 @@ bool verify_first_time(const char *what, const void *caller);
  * be linked into one module; then a violation is laid to all of them together. */
 void verify_register_driver(const char *name, const void *entry);
 void verify_unregister_driver(const char *name);
+/* The machine has ended: unloaded drivers, too, are named no more. */
+void verify_forget_drivers(void);
 /* The driver or drivers that the code belongs to: "nullFilter"; "fltsim" for the library's own code (its file system
  * is a driver, too); "" for nobody's. Static or interned text. */
 const char *verify_driver_of(const void *code_address);

@@ -72,10 +72,17 @@ static void test_apcs_enabled(void **state)
                   "called by test_apcs_enabled");
 }
 
+static void test_resource_not_deleted(void **state)
+{
+    expect_report("not-deleted", "1 resource (ExDeleteResourceLite) was left undeleted when the machine stopped.",
+                  "initialized by start_with_locks");
+}
+
 static void test_push_lock_apcs_enabled(void **state)
 {
     ExAcquirePushLockExclusive(&push_lock);
     ExReleasePushLockExclusive(&push_lock);
+    ExDeleteResourceLite(&resource);
     expect_report("apc-disabled", "ExAcquirePushLockExclusive", "called by test_push_lock_apcs_enabled");
 }
 
@@ -151,6 +158,7 @@ int main(void)
         LOCK_TEST(test_resource_upgrade),
         LOCK_TEST(test_resource_not_initialized),
         LOCK_TEST(test_apcs_enabled),
+        LOCK_TEST(test_resource_not_deleted),
         LOCK_TEST(test_push_lock_apcs_enabled),
         LOCK_TEST(test_push_lock_recursion),
         LOCK_TEST(test_push_lock_not_held),
