@@ -1,6 +1,8 @@
 /* Contexts: allocation, the compare-and-swap of a set, links and their ends. */
 #include "context_unit.h"
 
+#include <fltsim/fault.h>
+
 static NTSTATUS try_allocate(FLT_CONTEXT_TYPE type, SIZE_T size, POOL_TYPE pool)
 {
     PFLT_CONTEXT context;
@@ -30,6 +32,78 @@ static void sizes_are_matched_against_registration(void **state)
     assert_int_equal(try_allocate(FLT_FILE_CONTEXT, 40, PagedPool), STATUS_SUCCESS); /* the driver's own allocator */
     assert_int_equal(u->allocations, 1);
     assert_int_equal(u->frees, 1);
+}
+
+static void memory_can_run_out(void **state)
+{
+    PFLT_CONTEXT context;
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltAllocateContext(&u->filter, FLT_STREAM_CONTEXT, 64, PagedPool, &context),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_null(context);
+    fltsim_fail_allocation(1); /* by way of the driver's own allocator */
+    assert_int_equal(FltAllocateContext(&u->filter, FLT_FILE_CONTEXT, 8, PagedPool, &context),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(u->frees, 0);
+}
+
+static void a_filter_that_goes_allocates_nothing(void **state)
+{
+    PFLT_CONTEXT context;
+    u->filter.Base.RundownRef.Count |= 1;
+    assert_int_equal(FltAllocateContext(&u->filter, FLT_STREAM_CONTEXT, 64, PagedPool, &context),
+                     STATUS_FLT_DELETING_OBJECT);
+    u->filter.Base.RundownRef.Count &= ~(ULONG_PTR)1;
+    context = allocate(FLT_VOLUME_CONTEXT, 32);
+    u->filter.Base.Flags |= FLT_OBFL_DRAINING;
+    assert_int_equal(FltSetVolumeContext(&u->volume, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
+                     STATUS_FLT_DELETING_OBJECT);
+    u->filter.Base.Flags &= ~(ULONG)FLT_OBFL_DRAINING;
+    FltReleaseContext(context);
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+    PFILE_OBJECT file = &u->files[1].object;
+    FILE_OBJECT unopened = {0};
+    PFLT_CONTEXT got = (PFLT_CONTEXT)1, made;
+    assert_int_equal(FltGetInstanceContext(&u->instance, &got), STATUS_NOT_FOUND);
+    assert_null(got);
+    assert_int_equal(FltGetVolumeContext(&u->filter, &u->volume, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltGetStreamHandleContext(&u->instance, file, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltGetSectionContext(&u->instance, file, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltGetSectionContext(&u->instance, &unopened, &got), STATUS_NOT_SUPPORTED);
+    assert_int_equal(FltDeleteInstanceContext(&u->instance, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltDeleteFileContext(&u->instance, file, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltDeleteFileContext(&u->instance, &unopened, &got), STATUS_NOT_SUPPORTED);
+    assert_int_equal(FltDeleteStreamHandleContext(&u->instance, file, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltDeleteStreamHandleContext(&u->instance, &unopened, &got), STATUS_NOT_SUPPORTED);
+    made = allocate(FLT_INSTANCE_CONTEXT, 32);
+    assert_int_equal(FltSetInstanceContext(&u->instance, FLT_SET_CONTEXT_KEEP_IF_EXISTS, made, NULL), STATUS_SUCCESS);
+    FltReleaseContext(made);
+    assert_int_equal(FltGetInstanceContext(&u->instance, &got), STATUS_SUCCESS);
+    assert_ptr_equal(got, made);
+    FltReleaseContext(got);
+    assert_int_equal(FltDeleteInstanceContext(&u->instance, NULL), STATUS_SUCCESS);
+    assert_int_equal(u->cleanups, 1);
+    FltDeleteFileContext(&u->instance, file, NULL);
+}
+
+static void all_contexts_are_got_and_released(void **state)
+{
+    FLT_RELATED_OBJECTS objects = {sizeof objects, 0, &u->filter, &u->volume, &u->instance, &u->files[1].object, NULL};
+    FLT_RELATED_CONTEXTS_EX all;
+    PFLT_CONTEXT a = allocate(FLT_STREAM_CONTEXT, 64);
+    assert_int_equal(FltSetStreamContext(&u->instance, objects.FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, a, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(FltGetContextsEx(&objects, FLT_ALL_CONTEXTS, sizeof all - 1, &all), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltGetContextsEx(&objects, FLT_ALL_CONTEXTS, sizeof all, &all), STATUS_SUCCESS);
+    assert_ptr_equal(all.StreamContext, a);
+    assert_null(all.SectionContext);
+    FltReleaseContextsEx(sizeof all, &all);
+    assert_null(all.StreamContext);
+    assert_int_equal(count_of(a), 2);
+    FltReleaseContext(a);
 }
 
 static void variable_sized_memory_is_zero_and_fixed_is_not(void **state)
@@ -250,6 +324,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_test_of(sizes_are_matched_against_registration),
         unit_test_of(variable_sized_memory_is_zero_and_fixed_is_not),
+        unit_test_of(memory_can_run_out),
+        unit_test_of(a_filter_that_goes_allocates_nothing),
+        unit_test_of(what_is_not_there_is_not_found),
+        unit_test_of(all_contexts_are_got_and_released),
         unit_test_of(registrations_are_validated),
         unit_test_of(counts_follow_the_documentation),
         unit_test_of(the_loser_gets_the_winner),

@@ -669,6 +669,38 @@ static void names_come_from_the_provider_below(void)
     assert_string_equal(answer, "\\real.txt");
 }
 
+/* ---- a filter below that denies ------------------------------------------------------------------------------------- */
+
+static FLT_PREOP_CALLBACK_STATUS FLTAPI Deny(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects, PVOID *Context)
+{
+    Data->IoStatus.Status = STATUS_ACCESS_DENIED;
+    return FLT_PREOP_COMPLETE;
+}
+
+static NTSTATUS DenierEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    static const FLT_OPERATION_REGISTRATION operations[] = {{IRP_MJ_QUERY_INFORMATION, 0, Deny, NULL, NULL},
+                                                            {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL}};
+    static const FLT_REGISTRATION registration = {.Size = sizeof registration,
+                                                  .Version = FLT_REGISTRATION_VERSION,
+                                                  .OperationRegistration = operations,
+                                                  .FilterUnloadCallback = UnloadProvider};
+    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &provider);
+    return NT_SUCCESS(status) ? FltStartFiltering(provider) : status;
+}
+
+static void what_is_denied_below_is_denied(void)
+{
+    struct fltsim_driver *below;
+    load();
+    assert_int_equal(
+        fltsim_load(&(struct fltsim_driver_options){.name = "denier", .entry = DenierEntry, .altitude = "100000"}, &below),
+        STATUS_SUCCESS);
+    after = ask_opened;
+    fltsim_close(open_file("C:\\one.txt", NULL));
+    assert_int_equal(last, STATUS_ACCESS_DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +725,7 @@ int main(void)
         fltsim_unit_test(a_mount_point_leads_to_another_device),
         fltsim_unit_test(a_name_that_did_not_tunnel_stays),
         fltsim_unit_test(names_come_from_the_provider_below),
+        fltsim_unit_test(what_is_denied_below_is_denied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
