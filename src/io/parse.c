@@ -99,6 +99,8 @@ static NTSTATUS MakeFile(struct iop_open *open, PDEVICE_OBJECT device, PVPB vpb,
     struct iop_file *own = IopFile(file);
     file->Vpb = vpb;
     file->Flags = FileFlags(open, parse->attributes) | (direct ? FO_DIRECT_DEVICE_OPEN : 0);
+    if (!parse->remaining.Length && (!parse->relative || (open->related && open->related->Flags & FO_VOLUME_OPEN)))
+        file->Flags |= FO_VOLUME_OPEN; /* from the start: filters are told by it, too */
     file->RelatedFileObject = open->related;
     own->has_vpb_reference = vpb != NULL;
     own->hint = open->hint;
@@ -191,12 +193,10 @@ static bool FastQueryOpen(struct iop_open *open, PDEVICE_OBJECT device, PIRP irp
     return done;
 }
 
-static NTSTATUS Succeed(struct iop_open *open, PFILE_OBJECT file, const struct ob_parse *parse, PVOID *found)
+static NTSTATUS Succeed(struct iop_open *open, PFILE_OBJECT file, PVOID *found)
 {
     file->RelatedFileObject = NULL;
     __atomic_or_fetch(&file->Flags, FO_FILE_OPEN, __ATOMIC_RELAXED);
-    if (!file->FileName.Length && !parse->relative)
-        file->Flags |= FO_VOLUME_OPEN;
     file->Flags &= ~FO_FLAGS_VALID_ONLY_DURING_CREATE;
     open->file = file;
     open->parsed = true;
@@ -284,7 +284,7 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
         return Fail(open, file, status);
     if (file->Flags & FO_FILE_OPEN_CANCELLED)
         return Fail(open, file, STATUS_CANCELLED);
-    return Succeed(open, file, parse, found);
+    return Succeed(open, file, found);
 }
 
 NTSTATUS IopParseDevice(PVOID object, struct ob_parse *parse, PVOID *found)

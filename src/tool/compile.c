@@ -321,17 +321,22 @@ static bool link_module(const struct build_options *options, const struct select
     return good;
 }
 
+enum { MANY_BAD_SOURCES = 8 };
+
 bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,
                  const struct tool_list *include_folders, struct build_result *result)
 {
     struct tool_list objects = {0};
-    bool good = true;
+    unsigned bad = 0;
 
-    for (size_t i = 0; i < selection->count; i++) {
+    for (size_t i = 0; i < selection->count && bad < MANY_BAD_SOURCES; i++) {
         char *object = tool_format("%s/%zu-%s.o", result->work, i, tool_name(selection->sources[i]->path));
-        good &= compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
+        bad += !compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
         tool_list_take(&objects, object);
     }
+    if (bad == MANY_BAD_SOURCES)
+        tool_error("the rest was not tried; name the driver's sources if these are not");
+    bool good = !bad;
     if (good)
         good = link_module(options, selection, mirror, &objects, result);
     tool_list_free(&objects);

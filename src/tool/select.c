@@ -216,6 +216,33 @@ static void keep_one_driver(struct selection *selection, const char *chosen)
     tool_list_free(&others);
 }
 
+static const struct tree_file *driver_entry(const struct selection *selection)
+{
+    const struct tree_file *entry = NULL;
+    for (size_t i = 0; i < selection->count && !entry; i++)
+        if (selection->sources[i]->has_driver_entry)
+            entry = selection->sources[i];
+    return entry;
+}
+
+/* Of what includes nobody's headers: a repository's other libraries. The driver's stand in its folder, beside it, or
+ * among kernel sources. */
+static void leave_out_strangers(struct selection *selection)
+{
+    char *folder = tool_folder(driver_entry(selection)->path), *above = tool_folder(folder);
+    size_t kept = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        struct tree_file *file = selection->sources[i];
+        char *of = tool_folder(file->path);
+        if (file->side == TREE_KERNEL || is_below(file->path, above) || folder_has_side(&selection->tree, of, TREE_KERNEL))
+            selection->sources[kept++] = file;
+        free(of);
+    }
+    selection->count = kept;
+    free(above);
+    free(folder);
+}
+
 /* ---- the project file, where there is one ---- */
 
 static void slashes(char *path)
@@ -291,10 +318,10 @@ static void apply_project(struct selection *selection, const char *text, const c
             tool_list_add(&selection->defines, defines.items[i]);
     /* Code of another project that this one refers to is linked in: then the whole tree is the driver's. */
     size_t kept = 0;
-    bool whole = strstr(text, "<ProjectReference") != NULL;
+    bool whole = strstr(text, "<ProjectReference") || strstr(text, ".vcxitems");
     for (size_t i = 0; i < selection->count; i++) {
         struct tree_file *file = selection->sources[i];
-        if (whole || !is_below(file->path, folder) || is_listed(sources, file))
+        if (whole || is_listed(sources, file))
             selection->sources[kept++] = file;
     }
     selection->count = kept;
@@ -304,10 +331,7 @@ static void apply_project(struct selection *selection, const char *text, const c
 
 static void use_project_file(struct selection *selection)
 {
-    const struct tree_file *entry = NULL;
-    for (size_t i = 0; i < selection->count && !entry; i++)
-        if (selection->sources[i]->has_driver_entry)
-            entry = selection->sources[i];
+    const struct tree_file *entry = driver_entry(selection);
     for (size_t i = 0; i < selection->tree.count; i++) {
         if (!tool_ends_with(selection->tree.files[i]->path, ".vcxproj"))
             continue;
@@ -346,8 +370,10 @@ bool select_sources(const struct build_options *options, struct selection *selec
         keep_one_driver(selection, chosen);
     free(chosen);
     bool by_hand = options->paths.count > 1 || !is_folder_scope(options->paths.items[0]);
-    if (!by_hand)
+    if (!by_hand) {
+        leave_out_strangers(selection);
         use_project_file(selection);
+    }
     return true;
 }
 

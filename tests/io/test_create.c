@@ -161,9 +161,22 @@ static void RelatedDuringCreate(void **state)
     fltsim_close(folder);
 }
 
+static bool SeeVolumeOpen(PDEVICE_OBJECT device, PIRP irp, NTSTATUS *status)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    if (stack->MajorFunction == IRP_MJ_CREATE)
+        seen_related = stack->FileObject->Flags & FO_VOLUME_OPEN ? stack->FileObject : NULL;
+    return false;
+}
+
 static void VolumeOpen(void **state)
 {
+    stub.hook = SeeVolumeOpen;
+    HANDLE file = stub_open("S:\\file", &(struct fltsim_open){.access = FILE_READ_DATA});
+    assert_null(seen_related);
+    fltsim_close(file);
     HANDLE handle = stub_open("S:", &(struct fltsim_open){.access = FILE_READ_DATA});
+    assert_ptr_equal(seen_related, stub.last[IRP_MJ_CREATE].FileObject);
     assert_true(stub.last[IRP_MJ_CREATE].FileObject->Flags & FO_VOLUME_OPEN);
     assert_int_equal(stub.mounts, 1);
     fltsim_close(handle);
