@@ -19,10 +19,10 @@ static void apply_delete_on_close(PFILE_OBJECT file, struct memfs_scb *scb, stru
 static void drop_stream(struct memfs_volume *volume, struct memfs_scb *scb, struct memfs_ccb *ccb)
 {
     struct memfs_node *node = scb->node;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     MemfsSetIs(&scb->stream->removed, true);
     MemfsSetTime(&node->changed, MemfsNow());
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     MemfsNotify(volume, ccb->link, scb->stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
                 FILE_ACTION_REMOVED_STREAM);
 }
@@ -39,16 +39,16 @@ static bool drop_link(struct memfs_volume *volume, struct memfs_link *link)
                 FILE_ACTION_REMOVED);
     struct memfs_node *first = parent < node ? parent : node,
                       *second = parent < node ? node : parent;
-    ExAcquireFastMutex(&first->lock);
-    ExAcquireFastMutex(&second->lock);
+    MemfsLockNode(first);
+    MemfsLockNode(second);
     if (!MemfsIs(&link->removed) && !(directory && node->child_count)) {
         MemfsRemoveLink(link);
         gone = true;
     } else {
         MemfsSetIs(&link->delete_pending, false);
     }
-    ExReleaseFastMutex(&second->lock);
-    ExReleaseFastMutex(&first->lock);
+    MemfsUnlockNode(second);
+    MemfsUnlockNode(first);
     return gone;
 }
 

@@ -118,7 +118,7 @@ static void keep_pattern(struct memfs_ccb *ccb, const UNICODE_STRING *pattern)
 
 static void fill_sizes(struct memfs_node *node, PFILE_DIRECTORY_INFORMATION info)
 {
-    ExAcquireFastMutex(&node->lock);
+    MemfsShareNode(node);
     struct memfs_stream *stream = MemfsIsDirectory(node) ? NULL : node->streams;
     if (stream && stream->scb) {
         info->EndOfFile.QuadPart = MemfsLoad(&stream->scb->header.FileSize);
@@ -128,7 +128,7 @@ static void fill_sizes(struct memfs_node *node, PFILE_DIRECTORY_INFORMATION info
         info->AllocationSize.QuadPart = stream->allocated;
     }
     info->FileAttributes = MemfsAttributes(node, stream);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnshareNode(node);
 }
 
 static void fill(struct listing *listing, UCHAR *entry, struct memfs_node *node,
@@ -214,11 +214,11 @@ static NTSTATUS put_dots(struct listing *listing, bool single)
 static struct memfs_link *next_child(struct listing *listing)
 {
     struct memfs_node *folder = listing->scb->node;
-    ExAcquireFastMutex(&folder->lock);
+    MemfsShareNode(folder);
     struct memfs_link *link = after_position(listing);
     if (link)
         MemfsReferenceLink(link);
-    ExReleaseFastMutex(&folder->lock);
+    MemfsUnshareNode(folder);
     return link;
 }
 

@@ -76,7 +76,7 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
     NTSTATUS status = IoCheckEaBufferValidity((PFILE_FULL_EA_INFORMATION)(PVOID)list, length, bad);
     if (!NT_SUCCESS(status))
         return status;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     for (ULONG at = 0;;) {
         const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
         FILE_FULL_EA_INFORMATION *old = find(node, ea->EaName, ea->EaNameLength);
@@ -94,7 +94,7 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
         at += ea->NextEntryOffset;
     }
     MemfsSetTime(&node->changed, MemfsNow());
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 
@@ -178,7 +178,7 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
     NTSTATUS status;
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    ExAcquireFastMutex(&scb->node->lock);
+    MemfsLockNode(scb->node);
     if (stack->Parameters.QueryEa.EaList) {
         status = query_named(scb->node, &query, stack->Parameters.QueryEa.EaList);
     } else {
@@ -189,7 +189,7 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
                 stack->Parameters.QueryEa.EaIndex ? stack->Parameters.QueryEa.EaIndex - 1 : 0;
         status = query_rest(scb->node, &query, ccb, (stack->Flags & SL_RETURN_SINGLE_ENTRY) != 0);
     }
-    ExReleaseFastMutex(&scb->node->lock);
+    MemfsUnlockNode(scb->node);
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);

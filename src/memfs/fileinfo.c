@@ -315,12 +315,12 @@ static NTSTATUS query_streams(struct query *query)
     struct memfs_node *node = query->scb->node;
     NTSTATUS status = STATUS_SUCCESS;
     ULONG last = MAXULONG;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && NT_SUCCESS(status);
          stream = stream->next)
         if (!MemfsIs(&stream->removed))
             status = put_stream(query, stream, &last);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 

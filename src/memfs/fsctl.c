@@ -50,7 +50,7 @@ static NTSTATUS set_reparse(struct control *c)
     struct memfs_node *node = c->scb->node;
     if (data->ReparseTag == IO_REPARSE_TAG_MOUNT_POINT && !MemfsIsDirectory(node))
         return STATUS_NOT_A_DIRECTORY;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     if (MemfsIsDirectory(node) && node->child_count)
         status = STATUS_DIRECTORY_NOT_EMPTY;
     else if (node->ea_length)
@@ -64,7 +64,7 @@ static NTSTATUS set_reparse(struct control *c)
         node->reparse_length = c->in;
         MemfsSetTime(&node->changed, MemfsNow());
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 
@@ -76,7 +76,7 @@ static NTSTATUS get_reparse(struct control *c)
         return STATUS_INVALID_PARAMETER;
     struct memfs_node *node = c->scb->node;
     NTSTATUS status = STATUS_SUCCESS;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     ULONG length = node->reparse ? node->reparse_length : 0,
           count = length < c->out ? length : c->out;
     if (!length)
@@ -85,7 +85,7 @@ static NTSTATUS get_reparse(struct control *c)
         status = STATUS_BUFFER_TOO_SMALL;
     else
         memcpy(c->buffer, node->reparse, count);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     if (!NT_SUCCESS(status))
         return status;
     c->done = count;
@@ -101,7 +101,7 @@ static NTSTATUS delete_reparse(struct control *c)
     if (data->ReparseDataLength != 0)
         return STATUS_IO_REPARSE_DATA_INVALID;
     struct memfs_node *node = c->scb->node;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     status = node->reparse ? same_tag(node, data) : STATUS_NOT_A_REPARSE_POINT;
     if (NT_SUCCESS(status)) {
         sim_free(node->reparse);
@@ -109,7 +109,7 @@ static NTSTATUS delete_reparse(struct control *c)
         node->reparse_length = 0;
         MemfsSetTime(&node->changed, MemfsNow());
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 
@@ -128,10 +128,10 @@ static NTSTATUS set_object_id(struct control *c)
     if (other)
         MemfsReleaseNode(other);
     if (NT_SUCCESS(status)) {
-        ExAcquireFastMutex(&node->lock);
+        MemfsLockNode(node);
         memcpy(&node->object_id, c->buffer, sizeof node->object_id);
         node->has_object_id = true;
-        ExReleaseFastMutex(&node->lock);
+        MemfsUnlockNode(node);
     }
     return status;
 }
@@ -145,7 +145,7 @@ static NTSTATUS get_object_id(struct control *c, bool create)
     if (c->out < sizeof(FILE_OBJECTID_BUFFER))
         return STATUS_INVALID_PARAMETER;
     struct memfs_node *node = c->scb->node;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     if (!node->has_object_id && create) {
         /* The same in each run: from the volume's number and the file's. */
         memset(&node->object_id, 0, sizeof node->object_id);
@@ -157,7 +157,7 @@ static NTSTATUS get_object_id(struct control *c, bool create)
     bool has = node->has_object_id;
     if (has)
         memcpy(c->buffer, &node->object_id, sizeof node->object_id);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     if (!has)
         return STATUS_OBJECTID_NOT_FOUND;
     c->done = sizeof(FILE_OBJECTID_BUFFER);

@@ -76,7 +76,7 @@ struct memfs_node {
     struct memfs_store *store;
     LONGLONG id;
     struct memfs_node *next_id; /* memfs_store.ids */
-    FAST_MUTEX lock;            /* everything below */
+    EX_PUSH_LOCK lock;          /* everything below */
     ULONG attributes;
     LONGLONG created, accessed, written, changed;
     struct memfs_link *links;
@@ -270,6 +270,22 @@ static inline void MemfsSetBits(struct memfs_node *node, ULONG attributes)
 static inline bool MemfsIsDirectory(const struct memfs_node *node)
 {
     return (MemfsBits(node) & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+static inline void MemfsLockNode(struct memfs_node *node)
+{
+    ExAcquirePushLockExclusive(&node->lock);
+}
+static inline void MemfsUnlockNode(struct memfs_node *node)
+{
+    ExReleasePushLockExclusive(&node->lock);
+}
+static inline void MemfsShareNode(struct memfs_node *node)
+{
+    ExAcquirePushLockShared(&node->lock);
+}
+static inline void MemfsUnshareNode(struct memfs_node *node)
+{
+    ExReleasePushLockShared(&node->lock);
 }
 static inline struct memfs_scb *MemfsScbOf(PFILE_OBJECT file)
 {

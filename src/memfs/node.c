@@ -29,7 +29,7 @@ struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
     node->store = store;
     node->attributes = attributes;
     node->created = node->accessed = node->written = node->changed = MemfsNow();
-    ExInitializeFastMutex(&node->lock);
+    ExInitializePushLock(&node->lock);
     LONGLONG index = InterlockedIncrement64(&store->next_id);
     node->id = store->ntfs ? index | (LONGLONG)1 << 48 : index << 5;
     if (store->ntfs) {
@@ -143,11 +143,11 @@ void MemfsReleaseLink(struct memfs_link *link)
 
 struct memfs_link *MemfsFirstLink(struct memfs_node *node)
 {
-    ExAcquireFastMutex(&node->lock);
+    MemfsShareNode(node);
     struct memfs_link *link = node->links;
     if (link)
         MemfsReferenceLink(link);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnshareNode(node);
     return link;
 }
 
@@ -388,9 +388,9 @@ NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target,
     struct memfs_node *first = from < target ? from : target,
                       *second = from < target ? target : from;
     WCHAR *old_name = link->name, *old_upcased = link->upcased;
-    ExAcquireFastMutex(&first->lock);
+    MemfsLockNode(first);
     if (second != first)
-        ExAcquireFastMutex(&second->lock);
+        MemfsLockNode(second);
     take_child(link);
     set_name(link, name);
     if (from != target) {
@@ -404,8 +404,8 @@ NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target,
     put_child(target, link);
     touch(target);
     if (second != first)
-        ExReleaseFastMutex(&second->lock);
-    ExReleaseFastMutex(&first->lock);
+        MemfsUnlockNode(second);
+    MemfsUnlockNode(first);
     if (from != target)
         MemfsReleaseNode(from);
     MemfsSetTime(&link->node->changed, MemfsNow());

@@ -138,7 +138,7 @@ static NTSTATUS check_sections(const struct memfs_open *open)
 /* Superseding or overwriting a file takes its other streams with it. */
 static void remove_named_streams(struct memfs_node *node)
 {
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     for (struct memfs_stream **at = &node->streams; *at;) {
         struct memfs_stream *stream = *at;
         if (stream->name_length == 0) {
@@ -153,7 +153,7 @@ static void remove_named_streams(struct memfs_node *node)
         *at = stream->next;
         MemfsFreeStream(stream);
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
 }
 
 static NTSTATUS empty_stream(struct memfs_open *open)
@@ -203,7 +203,7 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
     if (!open->last.stream.Length) {
         ULONG attributes = new_attributes(open) | FILE_ATTRIBUTE_ARCHIVE;
         remove_named_streams(node);
-        ExAcquireFastMutex(&node->lock);
+        MemfsLockNode(node);
         if (open->disposition == FILE_SUPERSEDE)
             MemfsSetBits(node, attributes);
         else
@@ -211,7 +211,7 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
         sim_free(node->ea);
         node->ea = NULL;
         node->ea_length = 0;
-        ExReleaseFastMutex(&node->lock);
+        MemfsUnlockNode(node);
         status = store_eas(open, node);
     }
     MemfsSetTime(&node->written, MemfsNow());
@@ -260,7 +260,7 @@ static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node,
     *fresh = false;
     if (MemfsIsDirectory(node) && !open->last.stream.Length)
         return STATUS_SUCCESS;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     *stream = MemfsFindStream(node, &open->last.stream);
     if (*stream && open->disposition == FILE_CREATE)
         status = STATUS_OBJECT_NAME_COLLISION;
@@ -274,7 +274,7 @@ static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node,
         *stream = MemfsCreateStream(node, &open->last.stream);
         *fresh = true;
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 
@@ -336,7 +336,7 @@ static NTSTATUS check_new(const struct memfs_open *open)
 static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
 {
     struct memfs_link *link;
-    ExAcquireFastMutex(&open->parent->lock);
+    MemfsLockNode(open->parent);
     NTSTATUS status = MemfsCount(&open->parent->link_count)
                           ? MemfsInsertLink(open->parent, node, &open->last.file, &link)
                           : STATUS_DELETE_PENDING;
@@ -344,7 +344,7 @@ static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
         MemfsReferenceLink(link);
         open->link = link;
     }
-    ExReleaseFastMutex(&open->parent->lock);
+    MemfsUnlockNode(open->parent);
     return status;
 }
 

@@ -66,13 +66,13 @@ NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct mem
 
 NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, USHORT unparsed)
 {
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     ULONG length = node->reparse ? node->reparse_length : 0;
     PREPARSE_DATA_BUFFER copy =
         length ? ExAllocatePoolWithTag(NonPagedPool, length, MEMFS_TAG) : NULL;
     if (copy)
         memcpy(copy, node->reparse, length);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     if (!copy)
         return STATUS_INSUFFICIENT_RESOURCES;
     copy->Reserved = unparsed;
@@ -86,13 +86,13 @@ NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, US
 static struct memfs_link *look_up(struct memfs_open *open, struct memfs_node *folder,
                                   const UNICODE_STRING *name, bool *by_short)
 {
-    ExAcquireFastMutex(&folder->lock);
+    MemfsShareNode(folder);
     struct memfs_link *link = MemfsLookup(folder, name, open->case_sensitive, by_short);
     if (link)
         MemfsReferenceLink(link);
     if (link && !*by_short && !open->target_directory)
         memcpy(name->Buffer, link->name, name->Length);
-    ExReleaseFastMutex(&folder->lock);
+    MemfsUnshareNode(folder);
     return link;
 }
 

@@ -114,11 +114,11 @@ static NTSTATUS check_source(struct rename *rename)
 
 static bool is_open(struct memfs_node *node)
 {
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     bool open = node->directory && MemfsCount(&node->directory->handles) > 0;
     for (const struct memfs_stream *stream = node->streams; stream && !open; stream = stream->next)
         open = stream->scb && MemfsCount(&stream->scb->handles) > 0;
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return open;
 }
 
@@ -129,14 +129,14 @@ static bool is_mapped(struct memfs_node *node)
     struct memfs_scb *scbs[BATCH];
     unsigned count = 0;
     bool mapped = false;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && count < BATCH;
          stream = stream->next)
         if (stream->scb) {
             MemfsReferenceScb(stream->scb);
             scbs[count++] = stream->scb;
         }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     for (unsigned i = 0; i < count; i++) {
         mapped = mapped || !MmFlushImageSection(&scbs[i]->sections, MmFlushForDelete);
         MemfsReleaseScb(scbs[i]);
@@ -163,11 +163,11 @@ static NTSTATUS check_victim(struct rename *rename, struct memfs_link *victim)
 static struct memfs_link *find_victim(struct rename *rename)
 {
     bool by_short;
-    ExAcquireFastMutex(&rename->target->lock);
+    MemfsLockNode(rename->target);
     struct memfs_link *victim = MemfsLookup(rename->target, &rename->name, false, &by_short);
     if (victim)
         MemfsReferenceLink(victim);
-    ExReleaseFastMutex(&rename->target->lock);
+    MemfsUnlockNode(rename->target);
     return victim;
 }
 
@@ -182,11 +182,11 @@ static void remove_victim(struct rename *rename, struct memfs_link *victim)
     MemfsNotify(rename->volume, victim, NULL, name_filter(node), FILE_ACTION_REMOVED);
     struct memfs_node *first = rename->target < node ? rename->target : node;
     struct memfs_node *second = rename->target < node ? node : rename->target;
-    ExAcquireFastMutex(&first->lock);
-    ExAcquireFastMutex(&second->lock);
+    MemfsLockNode(first);
+    MemfsLockNode(second);
     MemfsRemoveLink(victim);
-    ExReleaseFastMutex(&second->lock);
-    ExReleaseFastMutex(&first->lock);
+    MemfsUnlockNode(second);
+    MemfsUnlockNode(first);
     if (MemfsCount(&node->link_count) == 0)
         MemfsDropDead(node, NULL);
 }
@@ -197,13 +197,13 @@ static NTSTATUS add_link(struct rename *rename)
     struct memfs_node *node = rename->scb->node;
     struct memfs_node *first = rename->target < node ? rename->target : node;
     struct memfs_node *second = rename->target < node ? node : rename->target;
-    ExAcquireFastMutex(&first->lock);
-    ExAcquireFastMutex(&second->lock);
+    MemfsLockNode(first);
+    MemfsLockNode(second);
     NTSTATUS status = MemfsInsertLink(rename->target, node, &rename->name, &link);
     if (NT_SUCCESS(status))
         MemfsReferenceLink(link);
-    ExReleaseFastMutex(&second->lock);
-    ExReleaseFastMutex(&first->lock);
+    MemfsUnlockNode(second);
+    MemfsUnlockNode(first);
     if (!NT_SUCCESS(status))
         return status;
     MemfsSetTime(&node->changed, MemfsNow());
@@ -265,7 +265,7 @@ static NTSTATUS rename_stream(struct rename *rename)
         return STATUS_INVALID_PARAMETER;
     if (!rename->scb->stream->name_length || split.default_stream)
         return STATUS_NOT_SUPPORTED; /* to or from the unnamed stream */
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     struct memfs_stream *there = MemfsFindStream(node, &split.stream),
                         *stream = rename->scb->stream;
     if (there && there != stream)
@@ -280,7 +280,7 @@ static NTSTATUS rename_stream(struct rename *rename)
         stream->name_length = split.stream.Length;
         sim_free(old);
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return status;
 }
 

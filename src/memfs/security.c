@@ -105,12 +105,12 @@ NTSTATUS MemfsSetSecurity(PDEVICE_OBJECT device, PIRP irp)
                    stack->Parameters.SetSecurity.SecurityDescriptor,
                    node->security ? node->security : (PVOID)default_descriptor, &merged, &length);
     if (NT_SUCCESS(status)) {
-        ExAcquireFastMutex(&node->lock);
+        MemfsLockNode(node);
         sim_free(node->security);
         node->security = merged;
         node->security_length = length;
         MemfsSetTime(&node->changed, MemfsNow());
-        ExReleaseFastMutex(&node->lock);
+        MemfsUnlockNode(node);
     }
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status))

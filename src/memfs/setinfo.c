@@ -34,7 +34,7 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file,
     if (info->CreationTime.QuadPart < -2 || info->LastAccessTime.QuadPart < -2 ||
         info->LastWriteTime.QuadPart < -2 || info->ChangeTime.QuadPart < -2)
         return STATUS_INVALID_PARAMETER;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     if (set_time(&node->created, info->CreationTime.QuadPart, ccb))
         filter |= FILE_NOTIFY_CHANGE_CREATION;
     if (set_time(&node->accessed, info->LastAccessTime.QuadPart, ccb))
@@ -50,7 +50,7 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file,
     }
     if (!set_time(&node->changed, info->ChangeTime.QuadPart, ccb) && filter)
         MemfsSetTime(&node->changed, MemfsNow());
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     if (info->FileAttributes & FILE_ATTRIBUTE_TEMPORARY)
         MemfsMark(file, FO_TEMPORARY_FILE);
     if (filter)
@@ -74,9 +74,9 @@ static NTSTATUS may_delete(struct memfs_scb *scb, struct memfs_ccb *ccb, ULONG f
     if (MemfsIs(&ccb->link->removed))
         return STATUS_FILE_DELETED;
     if (!named && MemfsIsDirectory(node)) {
-        ExAcquireFastMutex(&node->lock);
+        MemfsLockNode(node);
         ULONG children = node->child_count;
-        ExReleaseFastMutex(&node->lock);
+        MemfsUnlockNode(node);
         if (children)
             return STATUS_DIRECTORY_NOT_EMPTY;
     }

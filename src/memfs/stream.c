@@ -195,13 +195,13 @@ struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *no
         MemfsReferenceScb(volume->self);
         return volume->self;
     }
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     struct memfs_scb **slot = stream ? &stream->scb : &node->directory;
     if (!*slot)
         *slot = create_scb(volume, node, stream);
     struct memfs_scb *scb = *slot;
     MemfsReferenceScb(scb);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     return scb;
 }
 
@@ -269,14 +269,14 @@ static void release_last(struct memfs_scb *scb, bool anyway)
     struct memfs_stream *dead = NULL;
     bool gone = false, last = false;
     MemfsReferenceNode(node);
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     if (InterlockedDecrement(&scb->references) == 0 && (anyway || is_dead(scb)))
         gone = unhook(scb);
     if (gone) {
         dead = scb->stream && MemfsIs(&scb->stream->removed) ? scb->stream : NULL;
         last = node->scbs == 0 && node->store->ntfs;
     }
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     if (gone) {
         free_scb(scb);
         if (last)
@@ -365,7 +365,7 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
     enum { BATCH = 16 };
     struct memfs_scb *idle[BATCH];
     unsigned count = 0;
-    ExAcquireFastMutex(&node->lock);
+    MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1;
          stream = stream->next)
         if (stream->scb && stream->scb != except && MemfsCount(&stream->scb->handles) == 0)
@@ -374,7 +374,7 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
         idle[count++] = node->directory;
     for (unsigned i = 0; i < count; i++)
         MemfsReferenceScb(idle[i]);
-    ExReleaseFastMutex(&node->lock);
+    MemfsUnlockNode(node);
     for (unsigned i = 0; i < count; i++) {
         drop_cache(idle[i], DROP_IDLE | DROP_NO_WAIT);
         MemfsReleaseScb(idle[i]);
