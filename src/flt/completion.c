@@ -87,6 +87,15 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
 
 /* ---- the ascent ---- */
 
+static inline bool TakeNode(PCOMPLETION_NODE Node)
+{
+    if (FltpParallel)
+        return __atomic_exchange_n(&Node->State, FLTP_NODE_TAKEN, __ATOMIC_ACQ_REL) == FLTP_NODE_OWED;
+    LONG before = Node->State;
+    Node->State = FLTP_NODE_TAKEN;
+    return before == FLTP_NODE_OWED;
+}
+
 enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread)
 {
     Op->Flags |= FLTP_OP_IN_POST;
@@ -96,7 +105,7 @@ enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread)
         if (node->Synchronized && !OwnThread)
             return FLTP_NEEDS_THREAD;
         __atomic_store_n(&Op->NodeCount, Op->NodeCount - 1, __ATOMIC_RELEASE);
-        if (__atomic_exchange_n(&node->State, FLTP_NODE_TAKEN, __ATOMIC_ACQ_REL) != FLTP_NODE_OWED)
+        if (!TakeNode(node))
             continue; /* drained */
         Op->Iopb = node->Saved;
         FLT_POSTOP_CALLBACK_STATUS status = FLT_POSTOP_FINISHED_PROCESSING;

@@ -19,8 +19,10 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     Op->Objects.Instance = instance;
     Op->Objects.Filter = instance->Filter;
     Op->Objects.FileObject = Op->Iopb.TargetFileObject;
+    PCOMPLETION_NODE owed = FltpNextNode(Op);
+    owed->Saved = Op->Iopb; /* before the store below: a copy right after it would wait for it */
+    owed->Saved.TargetInstance = instance;
     Op->Iopb.TargetInstance = instance;
-    FltpNextNode(Op)->Saved = Op->Iopb;
     if (!Node->PreOperation)
         return FLT_PREOP_SUCCESS_WITH_CALLBACK;
     TRACE("flt", "pre  %s, instance %p", trace_major(Op->Iopb.MajorFunction), (void *)instance);
@@ -308,12 +310,22 @@ static void __attribute__((noinline)) Changed(PIRP_CTRL Op, PCOMPLETION_NODE Nod
     }
 }
 
+/* Both are filled by assignment from one origin: what lies between the members is equal, too. */
+static inline bool SameParameters(const FLT_IO_PARAMETER_BLOCK *Left, const FLT_IO_PARAMETER_BLOCK *Right)
+{
+    const ULONG64 *left = (const ULONG64 *)Left, *right = (const ULONG64 *)Right;
+    ULONG64 differs = 0;
+    for (size_t i = 0; i < sizeof *Left / sizeof(ULONG64); i++)
+        differs |= left[i] ^ right[i];
+    return !differs;
+}
+
 static inline void Settle(PIRP_CTRL Op, PCOMPLETION_NODE Node)
 {
     Node->Swapped = false;
     Node->SwappedMdl = NULL;
     if (__builtin_expect(Op->Data.Flags & FLTFL_CALLBACK_DATA_DIRTY ||
-                             memcmp(&Node->Saved, &Op->Iopb, sizeof Op->Iopb) != 0, 0))
+                             !SameParameters(&Node->Saved, &Op->Iopb), 0))
         Changed(Op, Node);
 }
 

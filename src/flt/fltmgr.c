@@ -74,6 +74,7 @@ bool FltpStart(void)
     InitializeListHead(&FltGlobals.FrameZero.Volumes);
     InsertHeadList(&FltGlobals.Frames, &FltGlobals.FrameZero.Link);
     machine->flt = &FltGlobals;
+    FltpParallel = sched_backend() == SCHED_NATIVE;
     KiExplainDeadlocks(FltpExplainDeadlock);
     if (!NT_SUCCESS(IoCreateDriver(&name, DriverEntry)))
         return false;

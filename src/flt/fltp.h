@@ -74,8 +74,15 @@ static inline unsigned FltpShard(void)
 {
     return __builtin_expect(FltpThreadShard != 0, 1) ? FltpThreadShard - 1 : FltpAssignShard();
 }
+extern bool FltpParallel; /* false: threads change places at scheduling points only, and plain loads and stores do */
 static inline bool FltpAcquireRundown(volatile ULONG_PTR *Value)
 {
+    if (!FltpParallel) {
+        if (*Value & 1)
+            return false;
+        *Value += 2;
+        return true;
+    }
     ULONG_PTR old = __atomic_load_n(Value, __ATOMIC_RELAXED);
     do {
         if (old & 1)
@@ -86,6 +93,10 @@ static inline bool FltpAcquireRundown(volatile ULONG_PTR *Value)
 void FltpReleaseRundownSlow(ULONG_PTR Value);
 static inline void FltpReleaseRundown(volatile ULONG_PTR *Value)
 {
+    if (!FltpParallel && !(*Value & 1)) {
+        *Value -= 2;
+        return;
+    }
     ULONG_PTR old = __atomic_load_n(Value, __ATOMIC_RELAXED);
     do {
         if (__builtin_expect(old & 1, 0)) {

@@ -6,6 +6,7 @@
 
 _Thread_local unsigned FltpThreadShard;
 static unsigned NextShard;
+bool FltpParallel = true;
 
 unsigned FltpAssignShard(void)
 {
