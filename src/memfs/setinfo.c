@@ -243,7 +243,7 @@ static NTSTATUS set_locked(struct memfs_scb *scb, PFILE_OBJECT file, PIRP irp)
     case FileRenameInformationEx:
     case FileLinkInformationEx:
         return ntfs ? MemfsRename(scb->volume, file, irp, kind == FileLinkInformationEx)
-                    : STATUS_INVALID_DEVICE_REQUEST; /* FAT names it as unsupported, unlike other classes */
+                    : STATUS_INVALID_PARAMETER;
     case FileCaseSensitiveInformation:
         return STATUS_NOT_SUPPORTED;
     default:
