@@ -1,5 +1,6 @@
 #include "ex/state.h"
 
+#include "ke/thread.h"
 #include "verify/verify.h"
 
 #include <stdlib.h>
@@ -29,10 +30,10 @@ static struct pool_shard *make_shard(unsigned index)
     return existing ? existing : shard;
 }
 
+/* Threads that were made one after the other get different ones. */
 static unsigned my_shard_index(void)
 {
-    uintptr_t self = (uintptr_t)sched_self();
-    return sched_backend() == SCHED_COOP ? 0 : (self >> 6 ^ self >> 10 ^ self >> 14) % POOL_SHARDS;
+    return sched_backend() == SCHED_COOP ? 0 : HandleToULong(KiCurrentThread()->id) / 4 % POOL_SHARDS;
 }
 
 static struct pool_shard *shard_at(unsigned index)

@@ -11,7 +11,7 @@ POBJECT_TYPE ObpDirectoryType, ObpSymbolicLinkType;
 
 unsigned ObpLockNames(void)
 {
-    unsigned which = (unsigned)((uintptr_t)sched_self() >> 6 ^ (uintptr_t)sched_self() >> 12) % OB_NAME_LOCKS;
+    unsigned which = HandleToULong(KiCurrentThread()->id) / 4 % OB_NAME_LOCKS; /* neighbours differ */
     sched_lock(&ob()->name_locks[which].lock);
     return which;
 }
