@@ -148,12 +148,14 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
         return STATUS_INVALID_BUFFER_SIZE;
     if (ContextType == FLT_VOLUME_CONTEXT && FLTP_POOL_IS_PAGED(PoolType))
         return STATUS_INVALID_PARAMETER;
-    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
-    const FLT_CONTEXT_REGISTRATION *entry = all ? FindRegistration(all, type, ContextSize) : NULL;
-    if (!entry)
-        return STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND;
     if (!FltpAcquireRundown(&Filter->Base.RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
+    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
+    const FLT_CONTEXT_REGISTRATION *entry = all ? FindRegistration(all, type, ContextSize) : NULL;
+    if (!entry) {
+        FltpReleaseRundown(&Filter->Base.RundownRef.Count);
+        return STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND;
+    }
     PFLTP_CONTEXT context = AllocateBlock(entry, PoolType, ContextSize, ContextType);
     if (!context) {
         FltpReleaseRundown(&Filter->Base.RundownRef.Count);

@@ -1,6 +1,7 @@
 /* Filters: registration, start, unregistration, unload. */
 #include "flt/core.h"
 
+#include "fault/fault.h"
 #include "verify/api.h"
 
 /* ---- the list ---- */
@@ -162,6 +163,8 @@ NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regist
     NTSTATUS status = FltpValidateRegistration(Registration);
     if (!NT_SUCCESS(status))
         return status;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PFLT_FILTER filter = NewFilter(Driver, Registration, VERIFY_CALLER);
     status = FltpReadDefinitions(Driver, &filter->Definitions, &filter->DefinitionCount, &filter->DefaultDefinition);
     if (!NT_SUCCESS(status))

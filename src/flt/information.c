@@ -247,6 +247,18 @@ NTSTATUS FltEnumerateInstanceInformationByVolume(PFLT_VOLUME Volume, ULONG Index
     return DescribeNth(Volume, NULL, Index, InformationClass, Buffer, BufferSize, BytesReturned);
 }
 
+/* Why there is no such volume: what opening it answers. */
+static NTSTATUS Nobody(PUNICODE_STRING Name)
+{
+    PFILE_OBJECT file;
+    PDEVICE_OBJECT device;
+    NTSTATUS status = IoGetDeviceObjectPointer(Name, FILE_READ_ATTRIBUTES, &file, &device);
+    if (!NT_SUCCESS(status))
+        return status;
+    ObDereferenceObject(file);
+    return STATUS_FLT_VOLUME_NOT_FOUND;
+}
+
 NTSTATUS FltEnumerateInstanceInformationByVolumeName(PUNICODE_STRING VolumeName, ULONG Index,
                                                      INSTANCE_INFORMATION_CLASS InformationClass, PVOID Buffer,
                                                      ULONG BufferSize, PULONG BytesReturned)
@@ -254,10 +266,12 @@ NTSTATUS FltEnumerateInstanceInformationByVolumeName(PUNICODE_STRING VolumeName,
     API_ENTER(FltEnumerateInstanceInformationByVolumeName, VolumeName, SCHED_READ);
     PFLT_VOLUME *volumes;
     ULONG count = FltpSnapshotVolumes(&volumes);
-    NTSTATUS status = STATUS_FLT_VOLUME_NOT_FOUND;
-    for (ULONG i = 0; i < count && status == STATUS_FLT_VOLUME_NOT_FOUND; i++)
+    PFLT_VOLUME found = NULL;
+    for (ULONG i = 0; i < count && !found; i++)
         if (FltpSameString(&volumes[i]->Name, VolumeName))
-            status = DescribeNth(volumes[i], NULL, Index, InformationClass, Buffer, BufferSize, BytesReturned);
+            found = volumes[i];
+    NTSTATUS status =
+        found ? DescribeNth(found, NULL, Index, InformationClass, Buffer, BufferSize, BytesReturned) : Nobody(VolumeName);
     FltpFreeObjects(volumes, count);
     return status;
 }
@@ -269,6 +283,6 @@ NTSTATUS FltEnumerateInstanceInformationByDeviceObject(PDEVICE_OBJECT DeviceObje
     API_ENTER(FltEnumerateInstanceInformationByDeviceObject, DeviceObject, SCHED_READ);
     PFLT_VOLUME volume = FltpVolumeFromDevice(DeviceObject);
     if (!volume)
-        return STATUS_INVALID_PARAMETER;
+        return STATUS_FLT_VOLUME_NOT_FOUND;
     return DescribeNth(volume, NULL, Index, InformationClass, Buffer, BufferSize, BytesReturned);
 }

@@ -2,6 +2,7 @@
 #include "flt/core.h"
 
 #include "ke/thread.h"
+#include "fault/fault.h"
 #include "verify/api.h"
 
 void FltpFillObjects(FLT_RELATED_OBJECTS *Objects, PFLT_INSTANCE Instance)
@@ -164,6 +165,10 @@ NTSTATUS FltpAttachInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_ST
 {
     if (Instance)
         *Instance = NULL;
+    if (!(Filter->Flags & FLTP_FILTER_STARTED))
+        return STATUS_FLT_FILTER_NOT_READY;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PFLT_INSTANCE instance = NewInstance(Filter, Volume, Altitude, Name, Site);
     NTSTATUS status = LinkInstance(instance);
     if (!NT_SUCCESS(status)) {
@@ -352,7 +357,8 @@ NTSTATUS FltAttachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRIN
                          PFLT_INSTANCE *RetInstance)
 {
     API_ENTER(FltAttachVolume, Volume, SCHED_WRITE);
-    return AttachDefined(Filter, Volume, InstanceName, RetInstance, VERIFY_CALLER);
+    NTSTATUS status = AttachDefined(Filter, Volume, InstanceName, RetInstance, VERIFY_CALLER);
+    return status == STATUS_FLT_INSTANCE_ALTITUDE_COLLISION ? STATUS_OBJECT_NAME_COLLISION : status;
 }
 
 NTSTATUS FltAttachVolumeAtAltitude(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude,

@@ -61,6 +61,24 @@ static bool NamesVolume(PFLT_VOLUME volume, PCUNICODE_STRING name)
     return same;
 }
 
+/* The frame's volumes, those that are going included; each pointer is referenced. */
+static ULONG VolumesOf(PFLTP_FRAME frame, PFLT_VOLUME **volumes)
+{
+    ULONG count = 0;
+    *volumes = NULL;
+    sched_lock(&FltGlobals.Lock);
+    for (PLIST_ENTRY link = frame->Volumes.Flink; link != &frame->Volumes; link = link->Flink) {
+        PFLT_VOLUME volume = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
+        if (volume->Flags & FLTP_VOLUME_CONTROL)
+            continue;
+        FltpReferencePointer(&volume->Base);
+        *volumes = sim_realloc(*volumes, (count + 1) * sizeof **volumes);
+        (*volumes)[count++] = volume;
+    }
+    sched_unlock(&FltGlobals.Lock);
+    return count;
+}
+
 NTSTATUS FltGetVolumeFromName(PFLT_FILTER Filter, PCUNICODE_STRING VolumeName, PFLT_VOLUME *RetVolume)
 {
     API_ENTER(FltGetVolumeFromName, Filter, SCHED_READ);
@@ -68,12 +86,14 @@ NTSTATUS FltGetVolumeFromName(PFLT_FILTER Filter, PCUNICODE_STRING VolumeName, P
     if (!VolumeName || !VolumeName->Length)
         return STATUS_INVALID_PARAMETER;
     PFLT_VOLUME *volumes;
-    ULONG count = FltpSnapshotVolumes(&volumes);
+    ULONG count = VolumesOf(Filter->Frame, &volumes);
     NTSTATUS status = STATUS_FLT_VOLUME_NOT_FOUND;
-    for (ULONG i = 0; i < count && status == STATUS_FLT_VOLUME_NOT_FOUND; i++)
-        if (volumes[i]->Frame == Filter->Frame && NamesVolume(volumes[i], VolumeName))
+    for (ULONG i = 0; i < count; i++) {
+        if (status == STATUS_FLT_VOLUME_NOT_FOUND && NamesVolume(volumes[i], VolumeName))
             status = Give(volumes[i], (PVOID *)RetVolume, VERIFY_CALLER);
-    FltpFreeObjects(volumes, count);
+        FltpDereferencePointer(&volumes[i]->Base);
+    }
+    sim_free(volumes);
     return status;
 }
 
@@ -112,13 +132,12 @@ NTSTATUS FltGetVolumeInstanceFromName(PFLT_FILTER Filter, PFLT_VOLUME Volume, PC
 {
     API_ENTER(FltGetVolumeInstanceFromName, Volume, SCHED_READ);
     *RetInstance = NULL;
-    PFLT_INSTANCE *instances;
-    ULONG count = FltpSnapshotInstances(Volume, Filter, &instances);
-    NTSTATUS status = STATUS_FLT_INSTANCE_NOT_FOUND;
-    for (ULONG i = 0; i < count && status == STATUS_FLT_INSTANCE_NOT_FOUND; i++)
-        if (!InstanceName || FltpSameString(&instances[i]->Name, InstanceName))
-            status = Give(instances[i], (PVOID *)RetInstance, VERIFY_CALLER);
-    FltpFreeObjects(instances, count);
+    PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, InstanceName);
+    if (!instance)
+        return STATUS_FLT_INSTANCE_NOT_FOUND;
+    NTSTATUS status = instance->Flags & FLTP_INSTANCE_DETACHING ? STATUS_FLT_DELETING_OBJECT
+                                                                : Give(instance, (PVOID *)RetInstance, VERIFY_CALLER);
+    FltpDereferencePointer(&instance->Base);
     return status;
 }
 

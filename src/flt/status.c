@@ -1,6 +1,7 @@
 /* FltRequestOperationStatusCallback: what the device below answered, which may be STATUS_PENDING. */
 #include "flt/core.h"
 
+#include "fault/fault.h"
 #include "verify/api.h"
 
 struct flt_status_request {
@@ -18,8 +19,11 @@ NTSTATUS FltRequestOperationStatusCallback(PFLT_CALLBACK_DATA Data, PFLT_GET_OPE
     API_ENTER(FltRequestOperationStatusCallback, Data, SCHED_WRITE);
     PIRP_CTRL op = FltpOpFromData(Data);
 
-    if (!FLT_IS_IRP_OPERATION(Data) || op->Flags & FLTP_OP_IN_POST || !op->Current)
+    if (!FLT_IS_IRP_OPERATION(Data) || op->Flags & FLTP_OP_IN_POST || !op->Current ||
+        Data->Iopb->MajorFunction == IRP_MJ_CLOSE)
         return STATUS_INVALID_PARAMETER;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     if (!FltpAcquireRundown(&op->Current->Operations[op->Shard].Value))
         return STATUS_FLT_DELETING_OBJECT;
     struct flt_status_request *request = sim_alloc(sizeof *request);

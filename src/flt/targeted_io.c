@@ -2,6 +2,7 @@
 #include "flt/core.h"
 
 #include "ke/thread.h"
+#include "fault/fault.h"
 #include "verify/api.h"
 
 void FltpCheckApcs(const char *Routine, const void *Site)
@@ -54,6 +55,8 @@ NTSTATUS FltAllocateCallbackDataEx(PFLT_INSTANCE Instance, PFILE_OBJECT FileObje
 {
     API_ENTER(FltAllocateCallbackDataEx, Instance, SCHED_READ);
     *RetNewCallbackData = NULL;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, 0);
     op->Flags |= FLTP_OP_ALLOCATED;
     __atomic_add_fetch(&Instance->Filter->GeneratedIo, 1, __ATOMIC_RELAXED);

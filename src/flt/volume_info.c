@@ -2,6 +2,9 @@
 #include "flt/core.h"
 
 #include "ob/object.h"
+#include <ntdddisk.h>
+
+#include "fault/fault.h"
 #include "verify/api.h"
 
 NTSTATUS FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, PULONG BufferSizeNeeded)
@@ -39,6 +42,10 @@ NTSTATUS FltGetVolumeGuidName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeGuidName
 
     if (BufferSizeNeeded)
         *BufferSizeNeeded = 0;
+    if (Volume->FileSystemType == FLT_FSTYPE_MUP)
+        return STATUS_INVALID_DEVICE_REQUEST;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     ObpEachDosLink(IsGuidLink, &search);
     if (!search.Name.Length)
         return STATUS_FLT_VOLUME_NOT_FOUND;
@@ -52,7 +59,7 @@ NTSTATUS FltGetDiskDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DiskDeviceOb
     API_ENTER(FltGetDiskDeviceObject, Volume, SCHED_READ);
     *DiskDeviceObject = NULL;
     if (!Volume->DiskDevice)
-        return STATUS_FLT_VOLUME_NOT_FOUND;
+        return STATUS_FLT_NO_DEVICE_OBJECT;
     ObReferenceObject(Volume->DiskDevice);
     *DiskDeviceObject = Volume->DiskDevice;
     return STATUS_SUCCESS;
@@ -149,24 +156,44 @@ NTSTATUS FltGetFileSystemType(PVOID FltObject, PFLT_FILESYSTEM_TYPE FileSystemTy
     return volume ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
+static NTSTATUS AskDisk(PDEVICE_OBJECT Disk)
+{
+    IO_STATUS_BLOCK iosb;
+    KEVENT event;
+
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    PIRP irp = IoBuildDeviceIoControlRequest(IOCTL_DISK_IS_WRITABLE, Disk, NULL, 0, NULL, 0, FALSE, &event, &iosb);
+    if (!irp)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = IoCallDriver(Disk, irp);
+    if (status == STATUS_PENDING)
+        KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
+    return status == STATUS_PENDING ? iosb.Status : status;
+}
+
 NTSTATUS FltIsVolumeWritable(PVOID FltObject, PBOOLEAN IsWritable)
 {
     API_ENTER(FltIsVolumeWritable, FltObject, SCHED_READ);
     PFLT_VOLUME volume = VolumeOfObject(FltObject);
     if (!volume)
         return STATUS_INVALID_PARAMETER;
-    ULONG characteristics = volume->FileSystemDevice->Characteristics;
-    if (volume->DiskDevice)
-        characteristics |= volume->DiskDevice->Characteristics;
-    *IsWritable = !(characteristics & FILE_READ_ONLY_DEVICE);
-    return STATUS_SUCCESS;
+    if (!volume->DiskDevice)
+        return STATUS_INVALID_DEVICE_REQUEST;
+    NTSTATUS status = AskDisk(volume->DiskDevice);
+    *IsWritable = NT_SUCCESS(status);
+    return status == STATUS_MEDIA_WRITE_PROTECTED ? STATUS_SUCCESS : status;
 }
 
 NTSTATUS FltIsVolumeSnapshot(PVOID FltObject, PBOOLEAN IsSnapshotVolume)
 {
     API_ENTER(FltIsVolumeSnapshot, FltObject, SCHED_READ);
-    if (!VolumeOfObject(FltObject))
+    PFLT_VOLUME volume = VolumeOfObject(FltObject);
+    if (!volume)
         return STATUS_INVALID_PARAMETER;
+    if (!volume->DiskDevice)
+        return STATUS_FLT_NO_DEVICE_OBJECT;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     *IsSnapshotVolume = FALSE; /* the machine makes no snapshots */
     return STATUS_SUCCESS;
 }
