@@ -2,6 +2,7 @@
 
 usage: test_check.py FLTSIM
 """
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -95,6 +96,7 @@ WRONG = [
                                 "FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &n); }")),
     ('handle-leak', dict(entry="{ HANDLE h; OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, RegistryPath,"
                                "OBJ_KERNEL_HANDLE, NULL, NULL); ZwOpenKey(&h, KEY_READ, &a); }")),
+    ('object-leak', dict(pre=ONCE + 'ObReferenceObject(FltObjects->FileObject);', major='IRP_MJ_WRITE')),
     ('bad-callback-status', dict(pre='return (FLT_PREOP_CALLBACK_STATUS)77;')),
     ('missing-post-callback', dict(pre='return FLT_PREOP_SUCCESS_WITH_CALLBACK;')),
     ('callback-data-not-dirty', dict(pre='Data->Iopb->Parameters.Create.Options |= FILE_WRITE_THROUGH;')),
@@ -285,17 +287,22 @@ def a_bad_line_of_a_scenario_is_shown_and_nothing_runs():
         assert result.returncode == 2 and 'test.scenario:2: ' in result.stderr and text in result.stderr, (line, result.stderr)
 
 
+def outcome(function):
+    try:
+        function()
+    except Exception as error:
+        return str(error) or repr(error)
+    return None
+
+
 def main():
     print('1..%d' % len(tests), flush=True)
     failed = 0
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print('ok %d - %s' % (number, name), flush=True)
-        except Exception as error:
-            failed += 1
-            print('not ok %d - %s' % (number, name))
-            print(''.join('# %s\n' % line for line in str(error).splitlines()), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, error in enumerate(pool.map(outcome, [function for name, function in tests]), 1):
+            print('%s %d - %s' % ('ok' if error is None else 'not ok', number, tests[number - 1][0]))
+            print(''.join('# %s\n' % line for line in (error or '').splitlines()), end='', flush=True)
+            failed += error is not None
     return failed != 0
 
 
