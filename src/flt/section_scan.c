@@ -38,7 +38,7 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
             __atomic_store_n(&context->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE); /* as if never set */
         }
     }
-    return status;
+    return status == STATUS_MAPPED_FILE_SIZE_ZERO ? STATUS_END_OF_FILE : status;
 }
 
 NTSTATUS FltCloseSectionForDataScan(PFLT_CONTEXT SectionContext)

@@ -1,0 +1,363 @@
+/* Transactions and data scan sections, as instances meet them. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+#include <fltKernel.h>
+
+#include <fltsim/cmocka.h>
+#include <fltsim/fault.h>
+
+#include <string.h>
+
+static PFLT_FILTER filter;
+static PFLT_INSTANCE instance;
+static struct fltsim_driver *driver;
+static struct fltsim_volume *volume;
+static int cleanups;
+static ULONG heard[16], heard_count;
+static bool pend, roll_back, unheard;
+static PKTRANSACTION transaction;
+
+static VOID FLTAPI Cleanup(PFLT_CONTEXT Context, FLT_CONTEXT_TYPE ContextType)
+{
+    cleanups++;
+}
+
+struct answer {
+    ULONG notification;
+    PFLT_CONTEXT context;
+};
+
+static int answer_later(void *argument)
+{
+    struct answer *answer = argument;
+    LARGE_INTEGER a_while;
+    a_while.QuadPart = -10000;
+    KeDelayExecutionThread(KernelMode, FALSE, &a_while);
+    switch (answer->notification) {
+    case TRANSACTION_NOTIFY_PREPREPARE:
+        return FltPrePrepareComplete(instance, transaction, answer->context);
+    case TRANSACTION_NOTIFY_PREPARE:
+        return FltPrepareComplete(instance, transaction, answer->context);
+    case TRANSACTION_NOTIFY_COMMIT:
+        return FltCommitComplete(instance, transaction, answer->context);
+    case TRANSACTION_NOTIFY_COMMIT_FINALIZE:
+        return FltCommitFinalizeComplete(instance, transaction, answer->context);
+    default:
+        return FltRollbackComplete(instance, transaction, answer->context);
+    }
+}
+
+static struct answer answers[16];
+static struct fltsim_thread *threads[16];
+
+static NTSTATUS FLTAPI Notify(PCFLT_RELATED_OBJECTS FltObjects, PFLT_CONTEXT TransactionContext, ULONG NotificationMask)
+{
+    assert_ptr_equal(FltObjects->Transaction, transaction);
+    assert_ptr_equal(FltObjects->Instance, instance);
+    heard[heard_count++] = NotificationMask;
+    if (roll_back && NotificationMask == TRANSACTION_NOTIFY_PREPARE)
+        assert_int_equal(FltRollbackEnlistment(instance, transaction, TransactionContext), STATUS_SUCCESS);
+    if (NotificationMask == TRANSACTION_NOTIFY_COMMIT)
+        assert_int_equal(FltRollbackEnlistment(instance, transaction, TransactionContext),
+                         STATUS_TRANSACTION_REQUEST_NOT_VALID);
+    if (!pend)
+        return STATUS_SUCCESS;
+    ULONG i = heard_count - 1;
+    answers[i].notification = NotificationMask;
+    answers[i].context = TransactionContext;
+    threads[i] = fltsim_thread_create(NULL, answer_later, &answers[i]);
+    return STATUS_PENDING;
+}
+
+static NTSTATUS FLTAPI Setup(PCFLT_RELATED_OBJECTS FltObjects, FLT_INSTANCE_SETUP_FLAGS Flags, DEVICE_TYPE Type,
+                             FLT_FILESYSTEM_TYPE FileSystem)
+{
+    instance = FltObjects->Instance;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    FltUnregisterFilter(filter);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS FLTAPI MayGo(PCFLT_RELATED_OBJECTS FltObjects, FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags)
+{
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    static const FLT_CONTEXT_REGISTRATION contexts[] = {
+        {FLT_TRANSACTION_CONTEXT, 0, Cleanup, 16, 'tnrT', NULL, NULL, NULL},
+        {FLT_SECTION_CONTEXT, 0, Cleanup, 16, 'tceS', NULL, NULL, NULL},
+        {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL}};
+    FLT_REGISTRATION registration = {.Size = sizeof registration,
+                                     .Version = FLT_REGISTRATION_VERSION,
+                                     .ContextRegistration = contexts,
+                                     .FilterUnloadCallback = Unload,
+                                     .InstanceSetupCallback = Setup,
+                                     .InstanceQueryTeardownCallback = MayGo,
+                                     .TransactionNotificationCallback = unheard ? NULL : Notify};
+    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &filter);
+    return NT_SUCCESS(status) ? FltStartFiltering(filter) : status;
+}
+
+static void load(void)
+{
+    cleanups = 0;
+    heard_count = 0;
+    pend = roll_back = false;
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'C'}, &volume), STATUS_SUCCESS);
+    assert_int_equal(
+        fltsim_load(&(struct fltsim_driver_options){.name = "transacted", .entry = Entry, .altitude = "370000"}, &driver),
+        STATUS_SUCCESS);
+}
+
+static HANDLE begin(void)
+{
+    HANDLE handle;
+    assert_int_equal(ZwCreateTransaction(&handle, TRANSACTION_ALL_ACCESS, NULL, NULL, NULL, 0, 0, 0, NULL, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *TmTransactionObjectType, KernelMode, (PVOID *)&transaction, NULL),
+                     STATUS_SUCCESS);
+    return handle;
+}
+
+static PFLT_CONTEXT make(FLT_CONTEXT_TYPE type)
+{
+    PFLT_CONTEXT context;
+    assert_int_equal(FltAllocateContext(filter, type, 16, PagedPool, &context), STATUS_SUCCESS);
+    return context;
+}
+
+#define EVERYTHING FLT_MAX_TRANSACTION_NOTIFICATIONS
+
+static void enlist(ULONG mask)
+{
+    PFLT_CONTEXT context = make(FLT_TRANSACTION_CONTEXT);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, mask), STATUS_SUCCESS);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, mask), STATUS_FLT_ALREADY_ENLISTED);
+    FltReleaseContext(context);
+}
+
+static ULONG outcome(HANDLE handle)
+{
+    TRANSACTION_BASIC_INFORMATION basic;
+    ULONG length;
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionBasicInformation, &basic, sizeof basic, &length),
+                     STATUS_SUCCESS);
+    return basic.Outcome;
+}
+
+static void a_commit_is_told_phase_by_phase(void)
+{
+    static const ULONG phases[] = {TRANSACTION_NOTIFY_PREPREPARE, TRANSACTION_NOTIFY_PREPARE, TRANSACTION_NOTIFY_COMMIT,
+                                   TRANSACTION_NOTIFY_COMMIT_FINALIZE};
+    for (int later = 0; later < 2; later++) {
+        if (!later)
+            load();
+        pend = later;
+        heard_count = 0;
+        HANDLE handle = begin();
+        assert_true(TmIsTransactionActive(transaction));
+        enlist(EVERYTHING);
+        assert_int_equal(outcome(handle), TransactionOutcomeUndetermined);
+        assert_int_equal(ZwCommitTransaction(handle, TRUE), STATUS_SUCCESS);
+        assert_int_equal(heard_count, 4);
+        assert_memory_equal(heard, phases, sizeof phases);
+        for (int i = 0; later && i < 4; i++)
+            assert_int_equal(fltsim_thread_join(threads[i]), STATUS_SUCCESS);
+        assert_int_equal(outcome(handle), TransactionOutcomeCommitted);
+        assert_int_equal(cleanups, later + 1); /* its context went with it */
+        assert_int_equal(ZwCommitTransaction(handle, TRUE), STATUS_TRANSACTION_NOT_ACTIVE);
+        assert_int_equal(FltPrePrepareComplete(instance, transaction, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(FltPrepareComplete(instance, transaction, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(FltCommitComplete(instance, transaction, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(FltCommitFinalizeComplete(instance, transaction, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(FltRollbackComplete(instance, transaction, NULL), STATUS_NOT_FOUND);
+        assert_int_equal(FltRollbackEnlistment(instance, transaction, NULL), STATUS_NOT_FOUND);
+        ObDereferenceObject(transaction);
+        ZwClose(handle);
+    }
+}
+
+static void a_rollback_is_told(void)
+{
+    load();
+    HANDLE handle = begin();
+    GUID id;
+    TmGetTransactionId(transaction, &id);
+    enlist(TRANSACTION_NOTIFY_ROLLBACK);
+    assert_int_equal(ZwRollbackTransaction(handle, TRUE), STATUS_SUCCESS);
+    assert_int_equal(heard_count, 1);
+    assert_int_equal(heard[0], TRANSACTION_NOTIFY_ROLLBACK);
+    assert_int_equal(outcome(handle), TransactionOutcomeAborted);
+    assert_false(TmIsTransactionActive(transaction));
+    assert_int_equal(ZwRollbackTransaction(handle, TRUE), STATUS_TRANSACTION_NOT_ACTIVE);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+    handle = begin(); /* the last handle rolls back, too */
+    enlist(TRANSACTION_NOTIFY_ROLLBACK);
+    ZwClose(handle);
+    assert_int_equal(heard_count, 2);
+    ObDereferenceObject(transaction);
+}
+
+static void an_enlistment_rolls_back(void)
+{
+    load();
+    roll_back = true;
+    HANDLE handle = begin();
+    enlist(TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT | TRANSACTION_NOTIFY_ROLLBACK);
+    assert_int_equal(ZwCommitTransaction(handle, TRUE), STATUS_TRANSACTION_ABORTED);
+    assert_int_equal(heard_count, 2);
+    assert_int_equal(heard[1], TRANSACTION_NOTIFY_ROLLBACK);
+    assert_int_equal(cleanups, 1);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+}
+
+static void wrong_enlistments_are_refused(void)
+{
+    load();
+    HANDLE handle = begin();
+    PFLT_CONTEXT context = make(FLT_TRANSACTION_CONTEXT), other = make(FLT_TRANSACTION_CONTEXT), got;
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, 0), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, TRANSACTION_NOTIFY_INDOUBT),
+                     STATUS_INVALID_PARAMETER_4);
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, EVERYTHING), STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(FltGetTransactionContext(instance, transaction, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltDeleteTransactionContext(instance, transaction, &got), STATUS_NOT_FOUND);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, &got),
+                     STATUS_FLT_CONTEXT_ALREADY_LINKED);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, other, &got),
+                     STATUS_FLT_CONTEXT_ALREADY_DEFINED);
+    assert_ptr_equal(got, context);
+    FltReleaseContext(got);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, 7, other, &got), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltGetTransactionContext(instance, transaction, &got), STATUS_SUCCESS);
+    FltReleaseContext(got);
+    assert_int_equal(FltDeleteTransactionContext(instance, transaction, NULL), STATUS_SUCCESS);
+    FltReleaseContext(context);
+    FltReleaseContext(other);
+    assert_int_equal(cleanups, 2);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+}
+
+static void without_a_callback_nobody_enlists(void)
+{
+    unheard = true;
+    load();
+    unheard = false;
+    HANDLE handle = begin();
+    PFLT_CONTEXT context = make(FLT_TRANSACTION_CONTEXT);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, EVERYTHING), STATUS_INVALID_PARAMETER);
+    FltReleaseContext(context);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+}
+
+static void an_instance_that_goes_leaves_its_transaction(void)
+{
+    load();
+    HANDLE handle = begin();
+    enlist(EVERYTHING);
+    assert_int_equal(fltsim_detach(driver, volume, NULL), STATUS_SUCCESS);
+    assert_int_equal(cleanups, 1);
+    assert_int_equal(ZwCommitTransaction(handle, TRUE), STATUS_SUCCESS);
+    assert_int_equal(heard_count, 0);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+}
+
+/* ---- sections -------------------------------------------------------------------------------------------------------- */
+
+static PFILE_OBJECT open_object(const char *path, ULONG options, size_t size, HANDLE *handle)
+{
+    PFILE_OBJECT file;
+    assert_int_equal(fltsim_open(path, &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE,
+                                                            .disposition = FILE_OPEN_IF,
+                                                            .options = options},
+                                 handle),
+                     STATUS_SUCCESS);
+    for (size_t at = 0; at < size; at += 4)
+        fltsim_write(*handle, "data", 4, (int64_t)at, NULL);
+    assert_int_equal(ObReferenceObjectByHandle(*handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+                     STATUS_SUCCESS);
+    return file;
+}
+
+static NTSTATUS create_section(PFILE_OBJECT file, PFLT_CONTEXT context, HANDLE *section, PVOID *object)
+{
+    OBJECT_ATTRIBUTES attributes;
+    LARGE_INTEGER size;
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    return FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, &attributes, NULL, PAGE_READONLY,
+                                       SEC_COMMIT, 0, section, object, &size);
+}
+
+static void a_file_is_scanned_by_one_section(void)
+{
+    HANDLE handle, section, other;
+    PVOID object, object2;
+    PFLT_CONTEXT got;
+    load();
+    PFILE_OBJECT file = open_object("C:\\f", 0, 64, &handle);
+    PFLT_CONTEXT context = make(FLT_SECTION_CONTEXT), second = make(FLT_SECTION_CONTEXT);
+    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_INVALID_PARAMETER);
+    assert_int_equal(create_section(file, context, &section, &object), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltRegisterForDataScan(instance), STATUS_SUCCESS);
+    assert_int_equal(create_section(file, context, &section, &object), STATUS_SUCCESS);
+    assert_int_equal(create_section(file, second, &other, &object2), STATUS_FLT_CONTEXT_ALREADY_DEFINED);
+    assert_int_equal(FltGetSectionContext(instance, file, &got), STATUS_SUCCESS);
+    assert_ptr_equal(got, context);
+    FltReleaseContext(got);
+    ZwClose(section);
+    ObDereferenceObject(object);
+    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_SUCCESS);
+    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_NOT_FOUND);
+    assert_int_equal(FltGetSectionContext(instance, file, &got), STATUS_NOT_FOUND);
+    FltReleaseContext(context);
+    FltReleaseContext(second);
+    assert_int_equal(cleanups, 2);
+    ObDereferenceObject(file);
+    fltsim_close(handle);
+}
+
+static void empty_files_have_no_section(void)
+{
+    HANDLE handle, section;
+    PVOID object;
+    load();
+    FltRegisterForDataScan(instance);
+    PFILE_OBJECT file = open_object("C:\\empty", 0, 0, &handle);
+    PFLT_CONTEXT context = make(FLT_SECTION_CONTEXT);
+    assert_int_equal(create_section(file, context, &section, &object), STATUS_END_OF_FILE);
+    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_INVALID_PARAMETER);
+    FltReleaseContext(context);
+    ObDereferenceObject(file);
+    fltsim_close(handle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fltsim_unit_test(a_commit_is_told_phase_by_phase),
+        fltsim_unit_test(a_rollback_is_told),
+        fltsim_unit_test(an_enlistment_rolls_back),
+        fltsim_unit_test(wrong_enlistments_are_refused),
+        fltsim_unit_test(without_a_callback_nobody_enlists),
+        fltsim_unit_test(an_instance_that_goes_leaves_its_transaction),
+        fltsim_unit_test(a_file_is_scanned_by_one_section),
+        fltsim_unit_test(empty_files_have_no_section),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
