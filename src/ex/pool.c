@@ -153,10 +153,7 @@ PVOID ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag, PCPOOL_
 
 static void free_checked(PVOID body, ULONG tag, const char *routine, const char *routine_paged, const void *site)
 {
-    size_t size;
-    ULONG is;
-    if (__builtin_expect(KiCurrentIrql() > APC_LEVEL, 0) && ExpIsPool(body, &size, &is) &&
-        (pool_block_of(body)->flags & EXP_PAGED) && !machine->options.special_pool)
+    if (__builtin_expect(KiCurrentIrql() > APC_LEVEL, 0) && ExpIsPagedPool(body))
         verify_irql_too_high(routine_paged, APC_LEVEL, site);
     ExpFree(body, tag, routine, site);
 }

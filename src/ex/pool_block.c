@@ -262,18 +262,30 @@ void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
         give_pages(block);
 }
 
-bool ExpIsPool(const void *body, size_t *size, ULONG *tag)
+static struct pool_block *live_block(const void *body)
 {
     struct pool_block *block = pool_block_of(body);
-    if (machine->options.special_pool) {
-        if (!ExpFindSpecial(body, &block))
-            return false;
-    } else if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !has_state(block, POOL_LIVE)) {
+    if (machine->options.special_pool)
+        return ExpFindSpecial(body, &block) ? block : NULL;
+    if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !has_state(block, POOL_LIVE))
+        return NULL;
+    return block;
+}
+
+bool ExpIsPool(const void *body, size_t *size, ULONG *tag)
+{
+    struct pool_block *block = live_block(body);
+    if (!block)
         return false;
-    }
     *size = block->size;
     *tag = block->tag;
     return true;
+}
+
+bool ExpIsPagedPool(const void *body)
+{
+    struct pool_block *block = live_block(body);
+    return block && block->flags & EXP_PAGED;
 }
 
 /* ---- lookaside lists ---- */

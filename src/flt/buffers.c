@@ -1,6 +1,8 @@
 /* The buffers of an operation: where they are, locking them, and swapping them. */
 #include "flt/core.h"
 
+#include "ex/pool.h"
+#include "fault/fault.h"
 #include "verify/api.h"
 
 NTSTATUS FltDecodeParameters(PFLT_CALLBACK_DATA CallbackData, PMDL **MdlAddressPointer, PVOID **Buffer, PULONG *Length,
@@ -119,13 +121,18 @@ static ULONG Alignment(PFLT_INSTANCE Instance)
 PVOID FltAllocatePoolAlignedWithTag(PFLT_INSTANCE Instance, POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(FltAllocatePoolAlignedWithTag);
+    bool paged = PoolType & 1;
+    if (paged && KiCurrentIrql() > APC_LEVEL)
+        verify_irql_too_high("FltAllocatePoolAlignedWithTag for paged pool", APC_LEVEL, VERIFY_CALLER);
     if (Alignment(Instance) > 16 && NumberOfBytes < PAGE_SIZE)
         NumberOfBytes = PAGE_SIZE;
-    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+    return fault_allocation() ? NULL : ExpAllocate(paged ? EXP_PAGED : 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 VOID FltFreePoolAlignedWithTag(PFLT_INSTANCE Instance, PVOID Buffer, ULONG Tag)
 {
     API_IRQL(FltFreePoolAlignedWithTag);
-    ExFreePoolWithTag(Buffer, Tag);
+    if (KiCurrentIrql() > APC_LEVEL && ExpIsPagedPool(Buffer))
+        verify_irql_too_high("FltFreePoolAlignedWithTag for paged pool", APC_LEVEL, VERIFY_CALLER);
+    ExpFree(Buffer, Tag, "FltFreePoolAlignedWithTag", VERIFY_CALLER);
 }
