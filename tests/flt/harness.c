@@ -78,10 +78,12 @@ static NTSTATUS dispatch(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
 
-    tiny.seen = *stack;
-    tiny.user_buffer = irp->UserBuffer;
-    tiny.system_buffer = irp->AssociatedIrp.SystemBuffer;
-    tiny.mdl = irp->MdlAddress;
+    if (!tiny.busy) {
+        tiny.seen = *stack;
+        tiny.user_buffer = irp->UserBuffer;
+        tiny.system_buffer = irp->AssociatedIrp.SystemBuffer;
+        tiny.mdl = irp->MdlAddress;
+    }
     __atomic_add_fetch(&tiny.calls, 1, __ATOMIC_RELAXED);
     note("fs");
     switch (tiny.mode) {

@@ -38,6 +38,7 @@ extern struct tiny {
     PVOID user_buffer, system_buffer;
     PMDL mdl;
     bool fast_io;
+    bool busy; /* many threads: record nothing */
     LONG calls;
 } tiny;
 

@@ -405,6 +405,7 @@ static void detach_under_load(void **state)
         A->pre = B->pre = busy;
         A->post = B->post = busy_post;
         inside = done = 0;
+        tiny.busy = true;
         if (!A->driver)
             load(A, FLT_PREOP_SUCCESS_WITH_CALLBACK);
         for (int i = 0; i < WORKERS; i++)
