@@ -112,8 +112,10 @@ static void note_times(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_cc
                                                         : FILE_ACTION_MODIFIED);
 }
 
-static void clean_up_file(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb)
+void MemfsCleanUpFile(PFILE_OBJECT file)
 {
+    struct memfs_scb *scb = MemfsScbOf(file);
+    struct memfs_ccb *ccb = MemfsCcbOf(file);
     struct memfs_volume *volume = scb->volume;
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     if (scb->locks)
@@ -152,7 +154,7 @@ NTSTATUS MemfsCleanup(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_SUCCESS, 0);
     FsRtlEnterFileSystem();
     if (scb->node)
-        clean_up_file(file, scb, MemfsCcbOf(file));
+        MemfsCleanUpFile(file);
     else
         clean_up_volume(file, scb);
     __atomic_or_fetch(&file->Flags, FO_CLEANUP_COMPLETE, __ATOMIC_RELAXED);

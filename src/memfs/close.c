@@ -14,6 +14,14 @@ static void free_ccb(struct memfs_ccb *ccb)
     sim_free(ccb);
 }
 
+void MemfsCloseFile(PFILE_OBJECT file)
+{
+    struct memfs_scb *scb = MemfsScbOf(file);
+    free_ccb(MemfsCcbOf(file));
+    file->FsContext2 = NULL;
+    MemfsReleaseScb(scb);
+}
+
 NTSTATUS MemfsClose(PDEVICE_OBJECT device, PIRP irp)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
@@ -23,9 +31,7 @@ NTSTATUS MemfsClose(PDEVICE_OBJECT device, PIRP irp)
     struct memfs_volume *volume = scb->volume;
     FsRtlEnterFileSystem();
     TRACE("memfs", "close %p", (void *)file);
-    free_ccb(MemfsCcbOf(file));
-    file->FsContext2 = NULL;
-    MemfsReleaseScb(scb);
+    MemfsCloseFile(file);
     MemfsCheckDelete(volume);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, STATUS_SUCCESS, 0);

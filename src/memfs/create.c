@@ -143,6 +143,48 @@ static NTSTATUS open_file(struct memfs_open *open)
     return open_by_name(open);
 }
 
+static void release(struct memfs_open *open)
+{
+    if (open->scb)
+        MemfsReleaseScb(open->scb);
+    if (open->link)
+        MemfsReleaseLink(open->link);
+    if (open->parent)
+        MemfsReleaseNode(open->parent);
+}
+
+/* An open, a query and a close in one. What is not plain goes the long way. */
+BOOLEAN MemfsFastQueryOpen(PIRP irp, PFILE_NETWORK_OPEN_INFORMATION info, PDEVICE_OBJECT device)
+{
+    struct memfs_open open = {.volume = device->DeviceExtension};
+    const struct memfs_store *store = open.volume->store;
+    if (!store->ntfs || store->options.no_fast_io)
+        return FALSE;
+    FsRtlEnterFileSystem();
+    read_parameters(&open, irp);
+    NTSTATUS status = open_file(&open);
+    PFILE_OBJECT file = open.file;
+    struct memfs_scb *scb = status == STATUS_SUCCESS ? MemfsScbOf(file) : NULL;
+    bool plain = status != STATUS_REPARSE && (!scb || scb->node);
+    if (scb && scb->node)
+        MemfsFillNetwork(scb, info);
+    if (scb) {
+        if (scb->node)
+            MemfsCleanUpFile(file);
+        MemfsCloseFile(file);
+        file->FsContext = NULL;
+        file->SectionObjectPointer = NULL;
+    }
+    if (irp->Tail.Overlay.AuxiliaryBuffer)
+        ExFreePool(irp->Tail.Overlay.AuxiliaryBuffer);
+    irp->Tail.Overlay.AuxiliaryBuffer = NULL;
+    release(&open);
+    FsRtlExitFileSystem();
+    irp->IoStatus.Status = status;
+    irp->IoStatus.Information = scb ? sizeof *info : 0;
+    return plain;
+}
+
 NTSTATUS MemfsCreate(PDEVICE_OBJECT device, PIRP irp)
 {
     struct memfs_control *control = device->DeviceExtension;
@@ -152,12 +194,7 @@ NTSTATUS MemfsCreate(PDEVICE_OBJECT device, PIRP irp)
     FsRtlEnterFileSystem();
     read_parameters(&open, irp);
     NTSTATUS status = open_file(&open);
-    if (open.scb)
-        MemfsReleaseScb(open.scb);
-    if (open.link)
-        MemfsReleaseLink(open.link);
-    if (open.parent)
-        MemfsReleaseNode(open.parent);
+    release(&open);
     TRACE("memfs", "create %p: %s", (void *)open.file, trace_status(status));
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status,

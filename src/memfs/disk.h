@@ -21,6 +21,10 @@ void MemfsEject(PDEVICE_OBJECT device);
 /* An orderly dismount, as at shutdown: writes cached data back first, then as MemfsEject. */
 void MemfsDismount(PDEVICE_OBJECT device);
 
+/* Waits until the devices of dismounted volumes are gone whose last file was closed a moment ago.
+ */
+void MemfsDrain(void);
+
 /* Drops the stream control blocks and cached data that nobody has open, as memory pressure does. */
 void MemfsTrim(PDEVICE_OBJECT device);
 

@@ -147,18 +147,10 @@ static void unload(PDRIVER_OBJECT driver, PDEVICE_OBJECT control)
         remove_driver(driver);
 }
 
-/* Volumes that a last close is about to delete. */
-static void wait_for_volumes(void)
-{
-    LARGE_INTEGER pause = {.QuadPart = -10 * 1000};
-    for (unsigned i = 0; i < 1000 && memfs->volume_count > 0; i++)
-        KeDelayExecutionThread(KernelMode, FALSE, &pause);
-}
-
 void MemfspStop(void)
 {
     if (!sched_is_dead()) {
-        wait_for_volumes();
+        MemfsDrain();
         for (unsigned i = 0; i < 2; i++)
             unload(memfs->drivers[i], memfs->control[i]);
         if (memfs->disk_driver)

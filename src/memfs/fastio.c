@@ -170,7 +170,8 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
 static struct memfs_scb *lock_for_query(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = file->FsContext2 ? MemfsScbOf(file) : NULL;
-    if (!scb || !scb->node || MemfsIs(&scb->volume->dismounted))
+    if (!scb || !scb->node || MemfsIs(&scb->volume->dismounted) ||
+        scb->volume->store->options.no_fast_io)
         return NULL;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);
@@ -274,6 +275,13 @@ void MemfsFillFastIo(PFAST_IO_DISPATCH table, bool transfers)
         table->FastIoQueryBasicInfo = query_basic;
         table->FastIoQueryStandardInfo = query_standard;
         table->FastIoQueryNetworkOpenInfo = query_network;
+        table->FastIoQueryOpen = MemfsFastQueryOpen;
+        table->FastIoLock = MemfsFastLock;
+        table->FastIoUnlockSingle = MemfsFastUnlockSingle;
+        table->FastIoUnlockAll = MemfsFastUnlockAll;
+        table->FastIoUnlockAllByKey = MemfsFastUnlockAllByKey;
+        table->MdlRead = FsRtlMdlReadDev;
+        table->MdlReadComplete = FsRtlMdlReadCompleteDev;
     }
     table->AcquireFileForNtCreateSection = acquire_for_section;
     table->ReleaseFileForNtCreateSection = release_for_section;

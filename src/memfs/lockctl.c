@@ -11,6 +11,69 @@ static PFILE_LOCK locks_of(struct memfs_scb *scb)
     return locks;
 }
 
+/* The stream's locks for a fast I/O routine, inside of the file system; NULL: take the IRP. */
+static PFILE_LOCK enter_fast(PFILE_OBJECT file)
+{
+    struct memfs_scb *scb = MemfsScbOf(file);
+    if (!scb->stream || MemfsIs(&scb->volume->dismounted) || scb->volume->store->options.no_fast_io)
+        return NULL;
+    FsRtlEnterFileSystem();
+    PFILE_LOCK locks = locks_of(scb);
+    if (!locks)
+        FsRtlExitFileSystem();
+    return locks;
+}
+
+BOOLEAN MemfsFastLock(PFILE_OBJECT file, PLARGE_INTEGER offset, PLARGE_INTEGER length,
+                      PEPROCESS process, ULONG key, BOOLEAN fail, BOOLEAN exclusive,
+                      PIO_STATUS_BLOCK iosb, PDEVICE_OBJECT device)
+{
+    PFILE_LOCK locks = enter_fast(file);
+    if (!locks)
+        return FALSE;
+    BOOLEAN done = FsRtlFastLock(locks, file, offset, length, process, key, fail, exclusive, iosb,
+                                 NULL, FALSE);
+    FsRtlExitFileSystem();
+    return done;
+}
+
+BOOLEAN MemfsFastUnlockSingle(PFILE_OBJECT file, PLARGE_INTEGER offset, PLARGE_INTEGER length,
+                              PEPROCESS process, ULONG key, PIO_STATUS_BLOCK iosb,
+                              PDEVICE_OBJECT device)
+{
+    PFILE_LOCK locks = enter_fast(file);
+    if (!locks)
+        return FALSE;
+    iosb->Status = FsRtlFastUnlockSingle(locks, file, offset, length, process, key, NULL, FALSE);
+    iosb->Information = 0;
+    FsRtlExitFileSystem();
+    return TRUE;
+}
+
+BOOLEAN MemfsFastUnlockAll(PFILE_OBJECT file, PEPROCESS process, PIO_STATUS_BLOCK iosb,
+                           PDEVICE_OBJECT device)
+{
+    PFILE_LOCK locks = enter_fast(file);
+    if (!locks)
+        return FALSE;
+    iosb->Status = FsRtlFastUnlockAll(locks, file, process, NULL);
+    iosb->Information = 0;
+    FsRtlExitFileSystem();
+    return TRUE;
+}
+
+BOOLEAN MemfsFastUnlockAllByKey(PFILE_OBJECT file, PVOID process, ULONG key, PIO_STATUS_BLOCK iosb,
+                                PDEVICE_OBJECT device)
+{
+    PFILE_LOCK locks = enter_fast(file);
+    if (!locks)
+        return FALSE;
+    iosb->Status = FsRtlFastUnlockAllByKey(locks, file, process, key, NULL);
+    iosb->Information = 0;
+    FsRtlExitFileSystem();
+    return TRUE;
+}
+
 NTSTATUS MemfsLockControl(PDEVICE_OBJECT device, PIRP irp)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;

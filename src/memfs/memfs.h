@@ -200,7 +200,8 @@ struct memfs_state {
     FAST_MUTEX lock;
     LIST_ENTRY volumes; /* memfs_volume.link */
     volatile LONG volume_count;
-    volatile LONG disks; /* numbers given out */
+    volatile LONG deletions; /* of volumes, queued to a worker thread */
+    volatile LONG disks;     /* numbers given out */
     FAST_IO_DISPATCH fast_io, no_fast_io;
 };
 extern struct memfs_state *memfs;
@@ -418,6 +419,15 @@ DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInform
     MemfsSetInformation, MemfsQueryEa, MemfsSetEa, MemfsFlushBuffers, MemfsQueryVolumeInformation,
     MemfsSetVolumeInformation, MemfsDirectoryControl, MemfsFileSystemControl, MemfsDeviceControl,
     MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity, MemfsSetSecurity, MemfsPnp;
+
+/* cleanup.c, close.c: what the requests do, for an open that is undone at once. */
+void MemfsCleanUpFile(PFILE_OBJECT file);
+void MemfsCloseFile(PFILE_OBJECT file);
+FAST_IO_QUERY_OPEN MemfsFastQueryOpen; /* create.c */
+FAST_IO_LOCK MemfsFastLock;            /* lockctl.c */
+FAST_IO_UNLOCK_SINGLE MemfsFastUnlockSingle;
+FAST_IO_UNLOCK_ALL MemfsFastUnlockAll;
+FAST_IO_UNLOCK_ALL_BY_KEY MemfsFastUnlockAllByKey;
 
 /* create.c: the name part that SL_OPEN_TARGET_DIRECTORY and renames share. */
 struct memfs_name {

@@ -9,6 +9,7 @@ struct rename {
     struct memfs_scb *scb;
     struct memfs_link *link;   /* the name the file was opened by */
     struct memfs_node *target; /* the folder; referenced */
+    struct memfs_node *gone;   /* referenced: the file that the new name replaced */
     UNICODE_STRING name; /* the new name, in the request's buffer or the target's file object */
     bool replace, posix, ignore_read_only, hard_link;
 };
@@ -187,8 +188,8 @@ static void remove_victim(struct rename *rename, struct memfs_link *victim)
     MemfsRemoveLink(victim);
     MemfsUnlockNode(second);
     MemfsUnlockNode(first);
-    if (MemfsCount(&node->link_count) == 0)
-        MemfsDropDead(node, NULL);
+    MemfsReferenceNode(node);
+    rename->gone = node;
 }
 
 static NTSTATUS add_link(struct rename *rename)
@@ -306,6 +307,11 @@ NTSTATUS MemfsRename(struct memfs_volume *volume, PFILE_OBJECT file, PIRP irp, b
         ExAcquireResourceExclusiveLite(&volume->tree, TRUE);
         status = rename_in_tree(&rename);
         ExReleaseResourceLite(&volume->tree);
+    }
+    if (rename.gone) {
+        if (MemfsCount(&rename.gone->link_count) == 0)
+            MemfsDropDead(rename.gone, NULL);
+        MemfsReleaseNode(rename.gone);
     }
     if (rename.target)
         MemfsReleaseNode(rename.target);

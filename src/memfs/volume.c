@@ -127,6 +127,12 @@ static VOID delete_later(PVOID context)
     delete_volume(volume);
 }
 
+static VOID delete_in_worker(PVOID context)
+{
+    delete_later(context);
+    InterlockedDecrement(&memfs->deletions);
+}
+
 /* Claims the deletion of a dismounted volume that nobody uses. */
 static bool claim_delete(struct memfs_volume *volume)
 {
@@ -143,7 +149,8 @@ void MemfsCheckDelete(struct memfs_volume *volume)
 {
     if (!MemfsIs(&volume->dismounted) || !claim_delete(volume))
         return;
-    ExInitializeWorkItem(&volume->work, delete_later, volume);
+    InterlockedIncrement(&memfs->deletions);
+    ExInitializeWorkItem(&volume->work, delete_in_worker, volume);
     ExQueueWorkItem(&volume->work, DelayedWorkQueue);
 }
 
@@ -242,6 +249,14 @@ void MemfsDismount(PDEVICE_OBJECT device)
     MemfsDismountVolume(volume, true);
     FsRtlExitFileSystem();
     let_go(volume);
+}
+
+/* A volume whose file somebody still has stays; then there is no use in waiting. */
+void MemfsDrain(void)
+{
+    LARGE_INTEGER pause = {.QuadPart = -10 * 1000};
+    while (MemfsCount(&memfs->deletions) > 0)
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
 }
 
 void MemfsTrim(PDEVICE_OBJECT device)

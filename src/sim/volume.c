@@ -148,6 +148,7 @@ void sim_dismount_volumes(void)
         MemfsDeleteDisk(volume->disk);
         sim_free(volume);
     }
+    MemfsDrain();
 }
 
 /* After a fatal end: the memory goes wholesale. */

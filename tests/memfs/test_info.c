@@ -244,13 +244,40 @@ static void volume_information(void **state)
     }
 }
 
+static NTSTATUS attributes_of(const WCHAR *path, FILE_NETWORK_OPEN_INFORMATION *info)
+{
+    UNICODE_STRING name;
+    OBJECT_ATTRIBUTES attributes;
+    RtlInitUnicodeString(&name, path);
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    return ZwQueryFullAttributesFile(&attributes, info);
+}
+
+static void files_are_asked_without_a_handle(void **state)
+{
+    FILE_NETWORK_OPEN_INFORMATION info;
+    for (int kind = FLTSIM_NTFS; kind <= FLTSIM_FAT; kind++) {
+        unit_start(kind);
+        make_file("\\f", "12345");
+        assert_int_equal(attributes_of((const WCHAR *)u"\\??\\C:\\F", &info), STATUS_SUCCESS);
+        assert_int_equal(info.EndOfFile.QuadPart, 5);
+        assert_int_equal(info.FileAttributes, FILE_ATTRIBUTE_ARCHIVE);
+        assert_int_equal(attributes_of((const WCHAR *)u"\\??\\C:\\none", &info),
+                         STATUS_OBJECT_NAME_NOT_FOUND);
+        assert_int_equal(attributes_of((const WCHAR *)u"\\??\\C:\\none\\f", &info),
+                         STATUS_OBJECT_PATH_NOT_FOUND);
+        assert_int_equal(fltsim_delete(at("\\f")), STATUS_SUCCESS); /* nobody has it open */
+        unit_stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(basic_information),   cmocka_unit_test(all_information),
         cmocka_unit_test(streams_are_listed),  cmocka_unit_test(names_have_two_forms),
         cmocka_unit_test(sizes_and_positions), cmocka_unit_test(extended_attributes),
-        cmocka_unit_test(volume_information),
+        cmocka_unit_test(volume_information),  cmocka_unit_test(files_are_asked_without_a_handle),
     };
     return cmocka_run_group_tests_name("memfs/info", tests, NULL, NULL);
 }

@@ -140,6 +140,16 @@ static void ejecting_a_volume_in_use(void **state)
     unit_stop();
 }
 
+static void ejecting_and_stopping_at_once(void **state)
+{
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "data");
+    HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
+    assert_int_equal(fltsim_dismount(unit.volume), STATUS_SUCCESS);
+    close_it(handle);
+    unit_stop();
+}
+
 static void programs_dismount_and_the_next_open_mounts(void **state)
 {
     size_t done;
@@ -355,6 +365,7 @@ int main(void)
         cmocka_unit_test(replaced_files_take_their_control_blocks),
         cmocka_unit_test(two_kinds_of_header),
         cmocka_unit_test(ejecting_a_volume_in_use),
+        cmocka_unit_test(ejecting_and_stopping_at_once),
         cmocka_unit_test(programs_dismount_and_the_next_open_mounts),
         cmocka_unit_test(a_volume_in_use_is_not_locked),
         cmocka_unit_test(reparse_points_lead_elsewhere),
