@@ -24,6 +24,10 @@ void MemfsDismount(PDEVICE_OBJECT device);
 /* Waits until the devices of dismounted volumes are gone whose last file was closed a moment ago.
  */
 void MemfsDrain(void);
+/* Volumes are there, or dismounted and held by somebody's files. */
+bool MemfsHasVolumes(void);
+/* Was the file object opened on a disk of ours? */
+bool MemfsIsOurs(PVOID file);
 
 /* Drops the stream control blocks and cached data that nobody has open, as memory pressure does. */
 void MemfsTrim(PDEVICE_OBJECT device);

@@ -251,12 +251,19 @@ void MemfsDismount(PDEVICE_OBJECT device)
     let_go(volume);
 }
 
-/* A volume whose file somebody still has stays; then there is no use in waiting. */
 void MemfsDrain(void)
 {
     LARGE_INTEGER pause = {.QuadPart = -10 * 1000};
     while (MemfsCount(&memfs->deletions) > 0)
         KeDelayExecutionThread(KernelMode, FALSE, &pause);
+}
+
+bool MemfsHasVolumes(void) { return MemfsCount(&memfs->volume_count) > 0; }
+
+bool MemfsIsOurs(PVOID file)
+{
+    PDEVICE_OBJECT disk = ((PFILE_OBJECT)file)->DeviceObject;
+    return disk && disk->DriverObject == memfs->disk_driver;
 }
 
 void MemfsTrim(PDEVICE_OBJECT device)

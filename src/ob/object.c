@@ -207,27 +207,64 @@ void ObpDescribe(const struct ob_header *header, char *text, size_t size)
              name);
 }
 
+/* Calls visit for each object of the type that `mine` (NULL: every one) accepts. */
+static void each_object(POBJECT_TYPE type, bool (*mine)(PVOID object), void (*visit)(struct ob_header *header, void *context),
+                        void *context)
+{
+    for (size_t s = 0; s < OB_SHARDS; s++)
+        for (struct ob_header *header = ob()->shards[s].objects; header; header = header->next)
+            if (header->type == type && (!mine || mine(header->body)))
+                visit(header, context);
+}
+
+static void add_leak(struct ob_header *header, void *context)
+{
+    char detail[400];
+    ObpDescribe(header, detail, sizeof detail);
+    size_t length = strlen(detail);
+    snprintf(detail + length, sizeof detail - length, ": pointer count %ld, handle count %ld",
+             atomic_load(&header->pointer_count), atomic_load(&header->handle_count));
+    verify_leaks_add(context, 0, header->site, 0, header->body, detail, &header->ledger);
+}
+
+static void report_type(POBJECT_TYPE type, bool (*mine)(PVOID object))
+{
+    struct verify_leaks *leaks = verify_leaks_begin();
+    char one[64], many[64];
+    snprintf(one, sizeof one, "%s object", type->info.name);
+    snprintf(many, sizeof many, "%s objects", type->info.name);
+    each_object(type, mine, add_leak, leaks);
+    verify_leaks_end(leaks, VERIFY_OBJECT_LEAK, one, many, "created by", "when the machine stopped");
+}
+
 static void report_leaks(void)
 {
     for (unsigned i = 0; i < atomic_load(&ob()->type_count); i++) {
         POBJECT_TYPE type = ob()->types[i];
-        if (type->info.no_leak_check || !atomic_load(&type->objects))
-            continue;
-        struct verify_leaks *leaks = verify_leaks_begin();
-        char one[64], many[64], detail[400];
-        snprintf(one, sizeof one, "%s object", type->info.name);
-        snprintf(many, sizeof many, "%s objects", type->info.name);
-        for (size_t s = 0; s < OB_SHARDS; s++)
-            for (struct ob_header *header = ob()->shards[s].objects; header; header = header->next)
-                if (header->type == type) {
-                    ObpDescribe(header, detail, sizeof detail);
-                    size_t length = strlen(detail);
-                    snprintf(detail + length, sizeof detail - length, ": pointer count %ld, handle count %ld",
-                             atomic_load(&header->pointer_count), atomic_load(&header->handle_count));
-                    verify_leaks_add(leaks, 0, header->site, 0, header->body, detail, &header->ledger);
-                }
-        verify_leaks_end(leaks, VERIFY_OBJECT_LEAK, one, many, "created by", "when the machine stopped");
+        if (!type->info.no_leak_check && atomic_load(&type->objects))
+            report_type(type, NULL);
     }
+}
+
+static void take_first(struct ob_header *header, void *context)
+{
+    struct ob_header **first = context;
+    if (!*first)
+        *first = header;
+}
+
+void ObpDeleteLeaked(POBJECT_TYPE type, bool (*mine)(PVOID object))
+{
+    struct ob_header *header;
+    report_type(type, mine);
+    do {
+        header = NULL;
+        each_object(type, mine, take_first, &header);
+        if (header) {
+            atomic_store(&header->pointer_count, 1);
+            ObpDereference(header->body);
+        }
+    } while (header);
 }
 
 static void free_all(void)

@@ -176,6 +176,10 @@ void ObpReportDriver(const char *driver);
  * machine's stop. */
 void ObpCloseUserHandles(void);
 
+/* The machine stops: reports the objects of that type which `mine` accepts as object-leak, and deletes them, so that what
+ * they hold can go. */
+void ObpDeleteLeaked(POBJECT_TYPE type, bool (*mine)(PVOID object));
+
 bool ObpStart(void);
 void ObpStop(void);
 

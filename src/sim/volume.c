@@ -3,6 +3,7 @@
 
 #include "io/iop.h"
 #include "memfs/disk.h"
+#include "ob/object.h"
 #include "sim/machine.h"
 #include "sim/service.h"
 
@@ -133,6 +134,7 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
 NTSTATUS fltsim_dismount(struct fltsim_volume *volume)
 {
     unname(volume);
+    IopForbidMount(volume->disk);
     MemfsEject(volume->disk);
     MemfsDeleteDisk(volume->disk);
     sim_free(volume);
@@ -144,11 +146,16 @@ void sim_dismount_volumes(void)
     while (volumes) {
         struct fltsim_volume *volume = volumes;
         unname(volume);
+        IopForbidMount(volume->disk);
         MemfsDismount(volume->disk);
         MemfsDeleteDisk(volume->disk);
         sim_free(volume);
     }
     MemfsDrain();
+    if (MemfsHasVolumes()) { /* somebody keeps file objects */
+        ObpDeleteLeaked(*IoFileObjectType, MemfsIsOurs);
+        MemfsDrain();
+    }
 }
 
 /* After a fatal end: the memory goes wholesale. */

@@ -150,6 +150,20 @@ static void ejecting_and_stopping_at_once(void **state)
     unit_stop();
 }
 
+/* A driver that keeps a file object: the volume cannot go, the machine ends all the same. */
+static void a_kept_file_object_is_reported(void **state)
+{
+    struct fltsim_report *report;
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "data");
+    HANDLE handle = open_for("\\f", GENERIC_READ, FILE_OPEN, 0);
+    ObReferenceObject(file_of(handle));
+    close_it(handle);
+    assert_int_equal(fltsim_stop(&report), 1);
+    assert_string_equal(report->violations[0].rule, "object-leak");
+    fltsim_report_free(report);
+}
+
 static void programs_dismount_and_the_next_open_mounts(void **state)
 {
     size_t done;
@@ -366,6 +380,7 @@ int main(void)
         cmocka_unit_test(two_kinds_of_header),
         cmocka_unit_test(ejecting_a_volume_in_use),
         cmocka_unit_test(ejecting_and_stopping_at_once),
+        cmocka_unit_test(a_kept_file_object_is_reported),
         cmocka_unit_test(programs_dismount_and_the_next_open_mounts),
         cmocka_unit_test(a_volume_in_use_is_not_locked),
         cmocka_unit_test(reparse_points_lead_elsewhere),
