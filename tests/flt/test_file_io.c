@@ -368,6 +368,64 @@ static void cancelling_ones_own(void **state)
     B->pre = NULL;
 }
 
+/* ---- reparse points of the filter's own ---- */
+
+enum { OUR_TAG = 0x00001234 };
+static GUID ours = {0x11111111, 0x2222, 0x3333, {1, 2, 3, 4, 5, 6, 7, 8}}, theirs = {0x99999999, 0, 0, {0}};
+
+static FLT_POSTOP_CALLBACK_STATUS open_tagged(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                              PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    if (data->Iopb->MajorFunction != IRP_MJ_CREATE || data->IoStatus.Status != STATUS_REPARSE)
+        return FLT_POSTOP_FINISHED_PROCESSING;
+    assert_int_equal(data->IoStatus.Information, OUR_TAG);
+    assert_non_null(data->TagData);
+    assert_int_equal(data->TagData->FileTag, OUR_TAG);
+    assert_int_equal(data->TagData->TagDataLength, 5);
+    assert_memory_equal(data->TagData->GenericGUIDReparseBuffer.DataBuffer, "hello", 5);
+    note("reparse");
+    data->Iopb->Parameters.Create.Options |= FILE_OPEN_REPARSE_POINT;
+    FltSetCallbackDataDirty(data);
+    FltReissueSynchronousIo(objects->Instance, data);
+    assert_null(data->TagData);
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static void tagging(void **state)
+{
+    HANDLE user, fat_handle;
+    struct fltsim_volume *fat;
+
+    assert_int_equal(FltTagFile(A->instance, file, OUR_TAG, NULL, "hello", 5), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltTagFile(A->instance, file, OUR_TAG, &ours, "hello", 5), STATUS_SUCCESS);
+    assert_int_equal(FltTagFile(A->instance, file, OUR_TAG + 1, &ours, "hello", 5), STATUS_IO_REPARSE_TAG_MISMATCH);
+    assert_int_equal(FltUntagFile(A->instance, file, OUR_TAG + 1, &ours), STATUS_IO_REPARSE_TAG_MISMATCH);
+    assert_int_equal(FltUntagFile(A->instance, file, OUR_TAG, &theirs), STATUS_REPARSE_ATTRIBUTE_CONFLICT);
+    assert_int_equal(fltsim_open("C:\\file", NULL, &user), STATUS_IO_REPARSE_TAG_NOT_HANDLED);
+    noted();
+    B->post = open_tagged;
+    assert_int_equal(fltsim_open("C:\\file", NULL, &user), STATUS_SUCCESS);
+    assert_string_equal(noted(), "A>create B>create B<create reparse A<create");
+    assert_int_equal(fltsim_close(user), STATUS_SUCCESS);
+    B->post = NULL;
+    assert_int_equal(FltUntagFile(A->instance, file, OUR_TAG, &ours), STATUS_SUCCESS);
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'F', .kind = FLTSIM_FAT}, &fat), STATUS_SUCCESS);
+    PFILE_OBJECT fat_file;
+    PFLT_INSTANCE on_c = A->instance, on_f;
+    assert_int_equal(fltsim_open("F:\\x", &(struct fltsim_open){.access = GENERIC_WRITE, .disposition = FILE_CREATE}, &fat_handle),
+                     STATUS_SUCCESS);
+    assert_int_equal(FltGetVolumeInstanceFromName(A->filter, FltpVolumeFromDevice(fltsim_volume_device(fat)), NULL, &on_f),
+                     STATUS_SUCCESS);
+    assert_int_equal(ObReferenceObjectByHandle(fat_handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&fat_file, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(FltTagFile(on_f, fat_file, OUR_TAG, &ours, "x", 1), STATUS_INVALID_DEVICE_REQUEST);
+    ObDereferenceObject(fat_file);
+    FltObjectDereference(on_f);
+    A->instance = on_c;
+    assert_int_equal(fltsim_close(fat_handle), STATUS_SUCCESS);
+    noted();
+}
+
 static void names_and_references(void **state)
 {
     PFLT_FILTER filter;
@@ -389,6 +447,7 @@ int main(void)
         CASE(offsets),     CASE(with_an_mdl),         CASE(non_cached), CASE(apcs_disabled),      CASE(information),
         CASE(renaming),    CASE(directories),         CASE(security),   CASE(extended_attributes), CASE(flushing),
         CASE(control_codes), CASE(locking_the_buffer), CASE(cancelling_ones_own), CASE(names_and_references),
+        CASE(tagging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
