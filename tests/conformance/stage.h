@@ -48,10 +48,9 @@ static NTSTATUS stage_same(NTSTATUS got, NTSTATUS wanted, const char *call, cons
 #define answers(status, call) stage_same((call), (status), #call, __FILE__, __LINE__)
 #define succeeds(call) answers(STATUS_SUCCESS, call)
 
-/* The call runs out of memory at its first allocation. */
-#define starves(call)                                                                                                  \
-    (fltsim_fail_allocation(1), answers(STATUS_INSUFFICIENT_RESOURCES, call), assert_true(fltsim_allocation_failed()), \
-     fltsim_fail_allocation(0))
+/* The call answers this status when its first allocation fails. */
+#define starves(status, call)                                                                                          \
+    (fltsim_fail_allocation(1), answers(status, call), assert_true(fltsim_allocation_failed()), fltsim_fail_allocation(0))
 
 static inline PUNICODE_STRING text(const WCHAR *characters)
 {

@@ -13,7 +13,7 @@ static NTSTATUS register_entry(PDRIVER_OBJECT driverObject, PUNICODE_STRING path
     registration.Version = 0x0300;
     answers(STATUS_INVALID_PARAMETER, FltRegisterFilter(driverObject, &registration, &filter));
     registration = stage_registration();
-    starves(FltRegisterFilter(driverObject, &registration, &filter));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltRegisterFilter(driverObject, &registration, &filter));
     registerAnswer = FltRegisterFilter(driverObject, &registration, &filter);
     if (NT_SUCCESS(registerAnswer))
         FltUnregisterFilter(filter);
@@ -50,7 +50,7 @@ static void an_instance_attaches_once_to_a_name_and_an_altitude(void)
     stage_set();
     answers(STATUS_FLT_INSTANCE_NAME_COLLISION, FltAttachVolume(stage.filter, stage.fltVolume, NULL, NULL));
     succeeds(FltDetachVolume(stage.filter, stage.fltVolume, NULL));
-    starves(FltAttachVolume(stage.filter, stage.fltVolume, NULL, &instance));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltAttachVolume(stage.filter, stage.fltVolume, NULL, &instance));
     succeeds(FltAttachVolumeAtAltitude(stage.filter, stage.fltVolume, text(L"370000"), text(L"other"), &other));
     answers(STATUS_OBJECT_NAME_COLLISION, FltAttachVolume(stage.filter, stage.fltVolume, NULL, &instance));
     answers(STATUS_FLT_INSTANCE_ALTITUDE_COLLISION,
@@ -59,7 +59,7 @@ static void an_instance_attaches_once_to_a_name_and_an_altitude(void)
             FltAttachVolumeAtAltitude(stage.filter, stage.fltVolume, text(L"370001"), text(L"other"), NULL));
     answers(STATUS_INVALID_PARAMETER,
             FltAttachVolumeAtAltitude(stage.filter, stage.fltVolume, text(L"high"), text(L"fourth"), NULL));
-    starves(FltAttachVolumeAtAltitude(stage.filter, stage.fltVolume, text(L"370001"), text(L"fourth"), NULL));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltAttachVolumeAtAltitude(stage.filter, stage.fltVolume, text(L"370001"), text(L"fourth"), NULL));
     succeeds(FltDetachVolume(stage.filter, stage.fltVolume, text(L"other")));
     FltObjectDereference(other);
     succeeds(FltAttachVolume(stage.filter, stage.fltVolume, NULL, &instance));

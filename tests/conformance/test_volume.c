@@ -32,7 +32,7 @@ static void a_volume_guid_name_is_found_when_the_mount_manager_knows_it(void)
     name.MaximumLength = 4;
     answers(STATUS_BUFFER_TOO_SMALL, FltGetVolumeGuidName(stage.fltVolume, &name, NULL));
     name.MaximumLength = sizeof buffer;
-    starves(FltGetVolumeGuidName(stage.fltVolume, &name, NULL));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltGetVolumeGuidName(stage.fltVolume, &name, NULL));
     succeeds(FltGetVolumeGuidName(stage.fltVolume, &name, NULL));
     WCHAR link[64];
     memcpy(link, name.Buffer, name.Length);
@@ -83,12 +83,12 @@ static void a_volume_is_writable_unless_its_disk_is_not(void)
     succeeds(FltIsVolumeWritable(stage.instance, &writable));
     assert_true(writable);
     succeeds(FltIsVolumeWritable(stage.fltVolume, &writable));
-    starves(FltIsVolumeWritable(stage.fltVolume, &writable));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltIsVolumeWritable(stage.fltVolume, &writable));
     answers(STATUS_INVALID_PARAMETER, FltIsVolumeWritable(stage.filter, &writable));
     succeeds(FltIsVolumeSnapshot(stage.instance, &snapshot));
     assert_false(snapshot);
     answers(STATUS_INVALID_PARAMETER, FltIsVolumeSnapshot(stage.filter, &snapshot));
-    starves(FltIsVolumeSnapshot(stage.instance, &snapshot));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltIsVolumeSnapshot(stage.instance, &snapshot));
     succeeds(fltsim_unload(stage.driver));
     succeeds(fltsim_dismount(stage.volume));
     memset(&stage, 0, sizeof stage);

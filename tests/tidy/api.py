@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Check src/api.tsv, the table of WDK routines, against the library, the headers and the tests.
 
-usage: api.py LIBRARY [--update [ROUTINES.tsv]] [--untested ROUTINES.tsv]
+usage: api.py LIBRARY [--update [ROUTINES.tsv]] [--untested]
 
 A row: name, state (absent, partial, done), the file that has it, the header where its contract is, its test.
 Every WDK symbol that the library exports has a row that is partial or done, in a file of src/; a macro or an inline
-function has its header for a file; an absent one has none. What is done has a test that calls it.
---update adds the rows that are missing: the routines of a list (its columns: name, documented_returns), and what the
-library exports. One is done where tests call it and name each status that its documentation gives, partial elsewhere. An
-absent row moves up when its routine has appeared. Rows are never moved down, and without a list
-a partial one that has a test is left so.
+function has its header for a file; an absent one has none. What is done has a test that calls it, and tests that name
+each status in statuses.tsv, which holds what the documentation gives. unreachable.tsv says which statuses the simulator
+never has a reason to give, and, with a status of *, what a partial routine that is tested lacks.
+--update adds the rows that are missing, and moves up what has earned it; only a * moves a row down. With a list of
+routines (columns: name, kind, documented_returns) it also adds these, and writes statuses.tsv anew.
 --untested prints the statuses that keep routines from being done.
 """
 import csv
@@ -21,6 +21,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TABLE = os.path.join(ROOT, 'src', 'api.tsv')
+STATUSES = os.path.join(ROOT, 'tests', 'tidy', 'statuses.tsv')
+UNREACHABLE = os.path.join(ROOT, 'tests', 'tidy', 'unreachable.tsv')
 STATES = ('absent', 'partial', 'done')
 OURS = re.compile(r'fltsim_|_init$|_fini$|__|_edata|_end$|sched_|verify_|trace_|plat_|fault_|sim_')
 
@@ -100,20 +102,42 @@ def test_of(name, room):
     return min(called, key=rank) if called else '-'
 
 
-@functools.lru_cache(None)
-def documented(listing):
+def lines(path):
+    with open(path) as f:
+        return [line.rstrip('\n').split('\t') for line in f if line.strip() and not line.startswith('#')]
+
+
+def read_list(listing):
     """name -> the statuses that its page gives"""
     with open(listing) as f:
-        return {row['name']: [s for s in row['documented_returns'].split() if s != 'STATUS_SUCCESS']
+        return {row['name']: [s for s in row['documented_returns'].split() if s not in ('STATUS_SUCCESS', 'STATUS_BLOCK')] # (the end of IO_STATUS_BLOCK)
                 for row in csv.DictReader(f, delimiter='\t')
                 if row['kind'] in ('routine', 'wdk func', 'wdk macro/func')}
 
 
-def untested(name, listing):
-    if not listing:
-        return []
+def write_statuses(listing):
+    with open(STATUSES, 'w') as out:
+        out.write('# What the documentation gives as return statuses, STATUS_SUCCESS aside. Written by api.py --update.\n')
+        for name, statuses in sorted(read_list(listing).items()):
+            if statuses:
+                out.write('%s\t%s\n' % (name, ' '.join(statuses)))
+
+
+@functools.lru_cache(None)
+def documented():
+    return {name: statuses.split() for name, statuses in lines(STATUSES)}
+
+
+@functools.lru_cache(None)
+def unreachable():
+    """(routine, status or *) -> why"""
+    return {(name, status): why for name, status, why in lines(UNREACHABLE)}
+
+
+def untested(name):
     known = [names for names in words('tests', ('.c', '.cpp')).values() if name in names]
-    return [s for s in documented(listing).get(name, []) if not any(s in names for names in known)]
+    return [s for s in documented().get(name, [])
+            if (name, s) not in unreachable() and not any(s in names for names in known)]
 
 
 def read_table():
@@ -131,14 +155,14 @@ def read_table():
     return rows
 
 
-def mechanical(name, symbols, files, listing):
+def mechanical(name, symbols, files):
     header, inline = declared().get(name, ('-', False))
     if header == '-' and re.match(r'Rtl\w+(Add|Sub|Mult)$|Rtl\w+To(U?)(Long|Short|Int|Char|Byte|WCHAR)\w*$', name):
         header, inline = 'include/wdk/ntintsafe.h', True  # a family that macros make
     if name in symbols:
         source = files.get(name, '-')
         test = test_of(name, source.split('/')[1] if source.startswith('src/') else '')
-        done = test != '-' and not untested(name, listing)
+        done = test != '-' and not untested(name) and (name, '*') not in unreachable()
         return ['done' if done else 'partial', source, header, test]
     if inline:
         test = test_of(name, '')
@@ -147,16 +171,14 @@ def mechanical(name, symbols, files, listing):
 
 
 def update(rows, symbols, files, listing):
-    listed = set(documented(listing)) if listing else set()
+    listed = set(read_list(listing)) if listing else set()
     for name in sorted(symbols | listed | set(rows)):
-        new = mechanical(name, symbols, files, listing)
+        new = mechanical(name, symbols, files)
         old = rows.get(name)
         if old is None:
             rows[name] = new
             continue
-        state = max(old[0], new[0], key=STATES.index)
-        if old[0] == 'partial' and old[3] != '-' and not listing:
-            state = 'partial'
+        state = new[0] if (name, '*') in unreachable() else max(old[0], new[0], key=STATES.index)
         rows[name] = [state] + new[1:3] + [new[3] if new[3] != '-' else old[3]]
     with open(TABLE, 'w') as out:
         out.write('# Every WDK routine: name, state, the file that has it, where its contract is, its test.\n')
@@ -191,6 +213,13 @@ def check(rows, symbols, files):
                 wrong.append('%s is done and there is no test %s' % (name, test))
             elif name not in known:
                 wrong.append('%s is done and %s does not call it' % (name, test))
+            for status in untested(name):
+                wrong.append('%s is done and no test gets %s from it' % (name, status))
+            if (name, '*') in unreachable():
+                wrong.append('%s is done and unreachable.tsv says what it lacks' % name)
+    for (name, status), why in unreachable().items():
+        if name not in rows or (status != '*' and status not in documented().get(name, [])) or len(why) < 10:
+            wrong.append('unreachable.tsv: %s does not give %s, or no reason stands there' % (name, status))
     return wrong
 
 
@@ -202,10 +231,12 @@ def main():
     listing = args[2] if len(args) > 2 else None
     if '--untested' in args:
         for name in sorted(rows):
-            if rows[name][0] == 'partial' and rows[name][3] != '-' and untested(name, listing):
-                print(name, ' '.join(untested(name, listing)))
+            if rows[name][0] == 'partial' and rows[name][1].startswith('src/'):
+                print(name, ' '.join(untested(name)) if test_of(name, '') != '-' else 'is not named by any test')
         return
     if '--update' in args:
+        if listing:
+            write_statuses(listing)
         return update(rows, symbols, files, listing)
     wrong = check(rows, symbols, files)
     print('\n'.join(wrong[:60]))
