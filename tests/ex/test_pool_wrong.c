@@ -204,18 +204,20 @@ static void touch_freed(void *unused)
     (void)*(volatile unsigned char *)body;
 }
 
-static void free_paged_at_dispatch(void *unused)
+static void free_at_dispatch(void)
 {
     KIRQL old;
     void *nonpaged = allocate(10), *paged = ExAllocatePoolWithTag(PagedPool, 10, TAG);
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     ExFreePool(nonpaged);
     ExFreePool(paged);
+    KeLowerIrql(old);
 }
 
 static void test_special_pool(void **state)
 {
-    special(free_paged_at_dispatch);
+    assert_true(fltsim_start(&(struct fltsim_options){.quiet = true, .special_pool = true}));
+    free_at_dispatch();
     expect_report("irql-too-high", "ExFreePool for paged pool was called at DISPATCH_LEVEL", "called by");
     special(touch_behind);
     expect_report("pool-corruption", "A write at offset 32 of the pool block", "and now written by touch_behind");
