@@ -54,6 +54,7 @@ struct _DEVOBJ_EXTENSION {
     bool delete_pending;
     bool named;
     bool registered_file_system;
+    bool gone;                 /* the medium is: nothing is mounted on it any more */
     bool freed;                /* left its driver's list; the memory waits for the last reference */
     const void *creator;
 };
@@ -100,6 +101,8 @@ bool IopIsOnStack(PDEVICE_OBJECT device, PDEVICE_OBJECT base);
 
 /* The volume that `device` carries, mounted if it was not. STATUS_SUCCESS: *vpb has one more reference. */
 NTSTATUS IopMountVolume(PDEVICE_OBJECT device, PVPB *vpb);
+/* No mount on `device` is in progress any more, and none begins: the medium is being taken out. */
+void IopForbidMount(PDEVICE_OBJECT device);
 bool IopReferenceMountedVpb(PDEVICE_OBJECT device, PVPB *vpb);
 void IopDereferenceVpb(PVPB vpb);
 

@@ -92,6 +92,8 @@ static NTSTATUS MountLocked(PDEVICE_OBJECT device)
         return STATUS_SUCCESS;
     if (vpb->Flags & VPB_LOCKED)
         return STATUS_ACCESS_DENIED;
+    if (device->DeviceObjectExtension->gone)
+        return STATUS_NO_SUCH_DEVICE;
     KeEnterCriticalRegion();
     ExAcquireResourceSharedLite(&io->database, TRUE);
     NTSTATUS status = TryFileSystems(device, vpb);
@@ -117,6 +119,13 @@ NTSTATUS IopMountVolume(PDEVICE_OBJECT device, PVPB *vpb)
         status = STATUS_VOLUME_DISMOUNTED;
     KeSetEvent(&device->DeviceLock, IO_NO_INCREMENT, FALSE);
     return status;
+}
+
+void IopForbidMount(PDEVICE_OBJECT device)
+{
+    KeWaitForSingleObject(&device->DeviceLock, Executive, KernelMode, FALSE, NULL);
+    device->DeviceObjectExtension->gone = true;
+    KeSetEvent(&device->DeviceLock, IO_NO_INCREMENT, FALSE);
 }
 
 NTSTATUS IoVerifyVolume(PDEVICE_OBJECT DeviceObject, BOOLEAN AllowRawMount)

@@ -106,10 +106,8 @@ static NTSTATUS MakeFile(struct iop_open *open, PDEVICE_OBJECT device, PVPB vpb,
     own->hint = open->hint;
     own->mode = open->mode;
     own->ignore_sharing = (open->flags & IO_IGNORE_SHARE_ACCESS_CHECK) != 0;
-    if (!vpb) {
-        IopReferenceDevice(device);
-        own->has_device_reference = true;
-    }
+    IopReferenceDevice(device);
+    own->has_device_reference = true;
     if (open->txn) {
         own->txn = sim_alloc(sizeof *own->txn);
         *own->txn = *open->txn;
