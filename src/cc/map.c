@@ -205,6 +205,13 @@ BOOLEAN CcGetFileSizes(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes)
     return TRUE;
 }
 
+PLARGE_INTEGER CcGetFileSizePointer(PFILE_OBJECT FileObject)
+{
+    API_IRQL(CcGetFileSizePointer);
+    struct cc_map *map = FileObject->SectionObjectPointer->SharedCacheMap;
+    return map ? &map->FileSize : NULL;
+}
+
 VOID CcSetReadAheadGranularity(PFILE_OBJECT FileObject, ULONG Granularity)
 {
     API_IRQL(CcSetReadAheadGranularity);

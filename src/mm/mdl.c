@@ -32,6 +32,16 @@ PMDL IoAllocateMdl(PVOID address, ULONG length, BOOLEAN secondary, BOOLEAN charg
     return mdl;
 }
 
+PMDL MmCreateMdl(PMDL mdl, PVOID base, SIZE_T length)
+{
+    API_IRQL(MmCreateMdl);
+    if (!mdl)
+        mdl = ExAllocatePoolWithTag(NonPagedPool, MmSizeOfMdl(base, length), 'ldM ');
+    if (mdl)
+        MmInitializeMdl(mdl, base, length);
+    return mdl;
+}
+
 VOID IoFreeMdl(PMDL mdl)
 {
     API_IRQL(IoFreeMdl);
@@ -144,6 +154,11 @@ PVOID MmGetSystemAddressForMdlSafe(PMDL mdl, ULONG priority)
     if (mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL))
         return mdl->MappedSystemVa;
     return MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, NULL, FALSE, priority);
+}
+
+PVOID MmGetSystemAddressForMdl(PMDL mdl)
+{
+    return MmGetSystemAddressForMdlSafe(mdl, HighPagePriority);
 }
 
 VOID MmUnmapLockedPages(PVOID address, PMDL mdl)

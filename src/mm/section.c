@@ -263,14 +263,15 @@ NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObje
     struct mi_section *section;
     if (Flags != 0)
         return STATUS_INVALID_PARAMETER_10;
-    if ((SectionPageProtection & 0xff) != PAGE_READONLY &&
-        (SectionPageProtection & 0xff) != PAGE_EXECUTE_READ &&
-        (SectionPageProtection & 0xff) != PAGE_READWRITE)
-        return STATUS_INVALID_PAGE_PROTECTION;
-    NTSTATUS status = check_attributes(AllocationAttributes, true);
-    if (NT_SUCCESS(status))
-        status = MiCreateSection(FileObject, KernelMode, MaximumSize, SectionPageProtection,
-                                 AllocationAttributes, &section);
+    if (SectionPageProtection != PAGE_READONLY && SectionPageProtection != PAGE_READWRITE)
+        return STATUS_INVALID_PARAMETER_8;
+    if (!NT_SUCCESS(check_attributes(AllocationAttributes, true)) ||
+        !(AllocationAttributes & SEC_COMMIT))
+        return STATUS_INVALID_PARAMETER_9;
+    NTSTATUS status = MiCreateSection(FileObject, KernelMode, MaximumSize, SectionPageProtection,
+                                      AllocationAttributes, &section);
+    if (status == STATUS_MAPPED_FILE_SIZE_ZERO)
+        status = STATUS_END_OF_FILE;
     if (!NT_SUCCESS(status))
         return status;
     if (SectionFileSize)

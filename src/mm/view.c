@@ -82,13 +82,16 @@ NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, L
     if (!NT_SUCCESS(status))
         return status;
     *size = (*size + MI_PAGE - 1) & ~(SIZE_T)(MI_PAGE - 1);
+    PVOID place = (section->area ? section->area->base : section->memory) + offset;
+    if (*base && *base != place)
+        return STATUS_CONFLICTING_ADDRESSES; /* a section's memory has one place */
     struct mi_view *view = sim_alloc(sizeof *view);
     view->process = process;
     view->section = section;
     view->size = *size;
     view->system = system;
     view->writable = is_writable(protection);
-    view->base = (section->area ? section->area->base : section->memory) + offset;
+    view->base = place;
     ObpReference(section);
     count_view(view, 1);
     if (section->area)
@@ -314,11 +317,23 @@ NTSTATUS ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T 
     return flush_memory(ProcessHandle, KernelMode, BaseAddress, RegionSize, IoStatus);
 }
 
+NTSTATUS MmMapViewInSystemSpaceEx(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize,
+                                  PLARGE_INTEGER SectionOffset, ULONG_PTR Flags)
+{
+    API_ENTER(MmMapViewInSystemSpaceEx, Section, SCHED_WRITE);
+    struct mi_section *section = Section;
+    ULONG protection = is_writable(section->protection) ? PAGE_READWRITE : PAGE_READONLY;
+    *MappedBase = NULL;
+    return MiMapView(section, PsInitialSystemProcess, MappedBase, SectionOffset->QuadPart, ViewSize,
+                     protection, true);
+}
+
 NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize)
 {
     API_ENTER(MmMapViewInSystemSpace, Section, SCHED_WRITE);
     struct mi_section *section = Section;
     ULONG protection = is_writable(section->protection) ? PAGE_READWRITE : PAGE_READONLY;
+    *MappedBase = NULL;
     return MiMapView(section, PsInitialSystemProcess, MappedBase, 0, ViewSize, protection, true);
 }
 
