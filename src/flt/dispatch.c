@@ -9,6 +9,16 @@
 static bool Skips(PIRP_CTRL Op, FLT_OPERATION_REGISTRATION_FLAGS Flags);
 static void Settle(PIRP_CTRL Op, PCOMPLETION_NODE Node);
 static enum flt_descent CompleteHere(PIRP_CTRL Op, const CALLBACK_NODE *Node, FLT_PREOP_CALLBACK_STATUS Status);
+static _Noreturn void PostIsMissing(PIRP_CTRL Op, const CALLBACK_NODE *Node, FLT_PREOP_CALLBACK_STATUS Answer)
+{
+    struct verify_violation *v = verify_begin_fatal(
+        VERIFY_MISSING_POST_CALLBACK, "The pre-operation callback for %s answered %s; no post-operation callback is registered.",
+        trace_major(Op->Iopb.MajorFunction),
+        Answer == FLT_PREOP_SYNCHRONIZE ? "FLT_PREOP_SYNCHRONIZE" : "FLT_PREOP_SUCCESS_WITH_CALLBACK");
+    verify_routine(v, "pre-operation callback", CodeOf(Node));
+    verify_end_bugcheck(v, 0xF5, 0x66, (uintptr_t)&Op->Data, (uintptr_t)CodeOf(Node), Answer);
+}
+
 static void Owe(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context, bool Synchronize);
 static void OweNothing(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context);
 
@@ -27,7 +37,13 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
         return FLT_PREOP_SUCCESS_WITH_CALLBACK;
     TRACE("flt", "pre  %s, instance %p", trace_major(Op->Iopb.MajorFunction), (void *)instance);
     FltpCountCall(&instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Pre);
-    return Node->PreOperation(&Op->Data, &Op->Objects, Context);
+    PKTHREAD thread = KiCurrentThread();
+    KIRQL irql = thread->irql;
+    PFLT_PRE_OPERATION_CALLBACK callback = Node->PreOperation;
+    FLT_PREOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Context);
+    if (__builtin_expect(thread->irql != irql, 0))
+        FltpIrqlChanged("pre", (const void *)(uintptr_t)callback, irql);
+    return status;
 }
 
 /* What a pre-operation callback answered, at once or later. */
@@ -344,10 +360,7 @@ static void PushNode(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context, boo
 static void Owe(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context, bool Synchronize)
 {
     if (__builtin_expect(!Node->PostOperation, 0))
-        verify_bugcheck(VERIFY_MISSING_POST_CALLBACK, 0xF5, 0x66, (uintptr_t)&Op->Data, (uintptr_t)CodeOf(Node),
-                        Synchronize ? FLT_PREOP_SYNCHRONIZE : FLT_PREOP_SUCCESS_WITH_CALLBACK,
-                        "A pre-operation callback for %s asked for a post-operation callback; none is registered.",
-                        trace_major(Op->Iopb.MajorFunction));
+        PostIsMissing(Op, Node, Synchronize ? FLT_PREOP_SYNCHRONIZE : FLT_PREOP_SUCCESS_WITH_CALLBACK);
     if (Synchronize && (Op->Irp || Op->Flags & FLTP_OP_GENERATED))
         Op->OwnThread = true;
     PushNode(Op, Node, Context, Op->OwnThread && (Synchronize || Op->Iopb.MajorFunction == IRP_MJ_CREATE));
