@@ -105,6 +105,9 @@ void fltsim_sleep(unsigned milliseconds);
 void fltsim_watchdog(unsigned seconds);
 /* Records a violation of a rule of the table by name, as the library's own checks do. */
 void fltsim_violate(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What stands in a driver's module for a routine that the library lacks (fltsim build --trap-missing): ends the run as
+ * `missing-routine`. */
+__attribute__((noreturn)) void fltsim_missing_routine(const char *name, const void *caller);
 /* "STATUS_ACCESS_DENIED" (or "0xC0000123" for one without a name), and back: false when there is no such name. */
 const char *fltsim_status_name(NTSTATUS status);
 bool fltsim_status_value(const char *name, NTSTATUS *status);

@@ -366,9 +366,10 @@ NTSTATUS FltpUnloadFilter(PDRIVER_OBJECT DriverObject, bool Mandatory)
     FltpReferencePointer(&filter->Base);
     NTSTATUS status = CallUnload(filter, Mandatory);
     if (NT_SUCCESS(status)) {
-        PDRIVER_UNLOAD old = filter->OldDriverUnload;
+        PDRIVER_UNLOAD old = filter->OldDriverUnload, now = DriverObject->DriverUnload;
         FltpDereferencePointer(&filter->Base);
-        DriverObject->DriverUnload = old ? old : UnloadDriver;
+        if (!now || now == UnloadDriver) /* else the driver set its own after it registered */
+            DriverObject->DriverUnload = old ? old : UnloadDriver;
         return UnloadImage(DriverObject);
     }
     FltpDereferencePointer(&filter->Base);

@@ -1,5 +1,8 @@
 /* The security descriptor that communication ports are made with. */
 #include "fltp.h"
+
+#include "ex/pool.h"
+#include "fault/fault.h"
 #include "verify/api.h"
 
 #define SECURITY_TAG 'sSlF'
@@ -17,7 +20,7 @@ NTSTATUS FltBuildDefaultSecurityDescriptor(PSECURITY_DESCRIPTOR *SecurityDescrip
     PSID admins = SeExports->SeAliasAdminsSid, system = SeExports->SeLocalSystemSid;
     ULONG aclSize = (ULONG)sizeof(ACL) + AceSize(admins) + AceSize(system);
     SECURITY_DESCRIPTOR *descriptor =
-        ExAllocatePoolWithTag(PagedPool, sizeof *descriptor + aclSize, SECURITY_TAG);
+        fault_allocation() ? NULL : ExpAllocate(EXP_PAGED, sizeof *descriptor + aclSize, SECURITY_TAG, VERIFY_CALLER);
     if (!descriptor)
         return STATUS_INSUFFICIENT_RESOURCES;
     PACL acl = (PACL)(descriptor + 1);

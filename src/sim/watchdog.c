@@ -2,6 +2,7 @@
 
 #include "plat/fault.h"
 #include "plat/watchdog.h"
+#include "sched/sched.h"
 #include "trace/trace.h"
 #include "verify/verify.h"
 
@@ -14,8 +15,12 @@ static void expired(void)
 {
     void *frames[32];
     size_t count = plat_backtrace(frames, 32);
-    struct verify_violation *v =
-        verify_begin_fatal(VERIFY_ENDLESS_LOOP, "The run got nowhere for a long time: a thread runs in a loop.");
+    long long minutes = sched_now() / (10000000LL * 60);
+    struct verify_violation *v = minutes ? verify_begin_fatal(VERIFY_ENDLESS_LOOP,
+                                                              "The run got nowhere for a long time: a thread looks again and "
+                                                              "again, for %lld minutes by now, for what does not come.", minutes)
+                                         : verify_begin_fatal(VERIFY_ENDLESS_LOOP, "The run got nowhere for a long time: "
+                                                                                   "a thread runs in a loop.");
 
     for (size_t i = 0; i < count; i++)
         verify_site(v, "in", frames[i]);
@@ -39,6 +44,13 @@ void fltsim_violate(const char *rule, const char *format, ...)
         abort();
     }
     verify_violate(id, "%s", what);
+}
+
+void fltsim_missing_routine(const char *name, const void *caller)
+{
+    struct verify_violation *v = verify_begin_fatal(VERIFY_MISSING_ROUTINE, "%s was called, which the library lacks.", name);
+    verify_site(v, "called by", caller);
+    verify_end_bugcheck(v, 0, 0, 0, 0, 0);
 }
 
 const char *fltsim_status_name(NTSTATUS status) { return trace_status(status); }

@@ -60,13 +60,15 @@ static void name_driver(const struct selection *selection, const struct build_op
     free(path);
 }
 
-static void print_missing(const struct build_result *result)
+static void print_missing(const struct build_result *result, bool trapped)
 {
     tool_error("the library lacks %zu routine%s that this driver needs:", result->missing_count,
                result->missing_count == 1 ? "" : "s");
     for (size_t i = 0; i < result->missing_count; i++)
         tool_error("    %-44s %-8s needed by %s", result->missing[i].name, api_state(result->missing[i].name),
                    result->missing[i].where);
+    if (!trapped)
+        tool_error("--trap-missing builds it all the same; the run ends where one of them is called");
 }
 
 static bool is_module(const char *path)
@@ -111,7 +113,7 @@ bool build_driver(const struct build_options *options, struct build_result *resu
                compile_all(options, &selection, mirror, &include_folders, result);
     }
     if (result->missing_count)
-        print_missing(result);
+        print_missing(result, options->trap_missing);
     free(mirror);
     tool_list_free(&include_folders);
     selection_free(&selection);

@@ -14,6 +14,7 @@ struct build_options {
     const char *output;      /* the module; NULL: in the work folder */
     bool verbose;            /* print the command lines */
     bool sanitize;           /* compile the driver with AddressSanitizer */
+    bool trap_missing;       /* routines that the library lacks: build all the same, end the run where one is called */
 };
 
 struct build_missing {

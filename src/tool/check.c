@@ -71,7 +71,7 @@ static void add_violation(struct check_run *run, const char *rule, char *what, c
 static bool has_fatal(const struct check_run *run)
 {
     for (unsigned i = 0; i < run->violation_count && i < CHECK_VIOLATIONS; i++)
-        if (run->violations[i].fatal)
+        if (run->violations[i].fatal || !strcmp(run->violations[i].rule, "endless-loop"))
             return true;
     return false;
 }

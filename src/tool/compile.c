@@ -311,12 +311,43 @@ static bool link_module(const struct build_options *options, const struct select
     add_link_flags(&command, options, result);
     bool good = run(&command, mirror, options->verbose, &output);
     if (!good) {
+        size_t known = result->missing_count;
         read_undefined(output, result);
-        if (!result->missing_count)
+        if (known || !result->missing_count)
             fputs(output, stderr);
     }
     free(output);
     free(library);
+    tool_list_free(&command);
+    return good;
+}
+
+/* Stand-ins for what the library lacks. */
+static bool compile_traps(const struct build_options *options, const char *mirror, struct tool_list *objects,
+                          const struct build_result *result)
+{
+    struct tool_list command = {0};
+    char *source = tool_join(result->work, "traps.c"), *object = tool_join(result->work, "traps.o"), *output = NULL;
+    char *text = tool_strdup("_Noreturn void fltsim_missing_routine(const char *name, const void *caller);\n");
+
+    for (size_t i = 0; i < result->missing_count; i++) {
+        const char *name = result->missing[i].name;
+        char *more = tool_format("%svoid %s(void) { fltsim_missing_routine(\"%s\", __builtin_return_address(0)); }\n", text,
+                                 name, name);
+        free(text);
+        text = more;
+    }
+    const char *const words[] = {compiler(options, false), "-w", "-fno-builtin", "-fPIC", "-c", source, "-o", object};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        tool_list_add(&command, words[i]);
+    bool good = plat_file_write(source, text, strlen(text)) && run(&command, mirror, options->verbose, &output);
+    if (!good)
+        fputs(output ? output : "", stderr);
+    tool_list_add(objects, object);
+    free(output);
+    free(text);
+    free(object);
+    free(source);
     tool_list_free(&command);
     return good;
 }
@@ -339,6 +370,9 @@ bool compile_all(const struct build_options *options, const struct selection *se
     bool good = !bad;
     if (good)
         good = link_module(options, selection, mirror, &objects, result);
+    if (!good && !bad && result->missing_count && options->trap_missing)
+        good = compile_traps(options, mirror, &objects, result) &&
+               link_module(options, selection, mirror, &objects, result);
     tool_list_free(&objects);
     return good;
 }

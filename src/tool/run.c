@@ -67,7 +67,7 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
                                                                    .altitude = check->inf ? NULL : check->altitude},
                                    driver);
     if (!NT_SUCCESS(run->load_status))
-        fltsim_violate("load-failed", "DriverEntry answered 0x%08X.", (unsigned)run->load_status);
+        fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(run->load_status));
     return run->load_status;
 }
 
@@ -211,11 +211,11 @@ static void run_body(void *argument)
         workload_populate(&w[i]);
         w[i].operations = 0;
     }
-    w[0].other = w[1].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
 
     check_step(check, run, "loading");
     if (!NT_SUCCESS(check_load(check, run, &driver)))
         return;
+    w[0].other = w[1].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
     for (int i = 0; i < 2; i++)
         attach_by_hand(run, driver, volumes[i]);
     fltsim_describe(driver, check_keep_line, run);
