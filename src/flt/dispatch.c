@@ -9,16 +9,6 @@
 static bool Skips(PIRP_CTRL Op, FLT_OPERATION_REGISTRATION_FLAGS Flags);
 static void Settle(PIRP_CTRL Op, PCOMPLETION_NODE Node);
 static enum flt_descent CompleteHere(PIRP_CTRL Op, const CALLBACK_NODE *Node, FLT_PREOP_CALLBACK_STATUS Status);
-static _Noreturn void PostIsMissing(PIRP_CTRL Op, const CALLBACK_NODE *Node, FLT_PREOP_CALLBACK_STATUS Answer)
-{
-    struct verify_violation *v = verify_begin_fatal(
-        VERIFY_MISSING_POST_CALLBACK, "The pre-operation callback for %s answered %s; no post-operation callback is registered.",
-        trace_major(Op->Iopb.MajorFunction),
-        Answer == FLT_PREOP_SYNCHRONIZE ? "FLT_PREOP_SYNCHRONIZE" : "FLT_PREOP_SUCCESS_WITH_CALLBACK");
-    verify_routine(v, "pre-operation callback", CodeOf(Node));
-    verify_end_bugcheck(v, 0xF5, 0x66, (uintptr_t)&Op->Data, (uintptr_t)CodeOf(Node), Answer);
-}
-
 static void Owe(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context, bool Synchronize);
 static void OweNothing(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context);
 
@@ -288,6 +278,16 @@ static bool Skips(PIRP_CTRL Op, FLT_OPERATION_REGISTRATION_FLAGS Flags)
 }
 
 static const void *CodeOf(const CALLBACK_NODE *Node) { return (const void *)(uintptr_t)Node->PreOperation; }
+
+static _Noreturn void PostIsMissing(PIRP_CTRL Op, const CALLBACK_NODE *Node, FLT_PREOP_CALLBACK_STATUS Answer)
+{
+    struct verify_violation *v = verify_begin_fatal(
+        VERIFY_MISSING_POST_CALLBACK, "The pre-operation callback for %s answered %s; no post-operation callback is registered.",
+        trace_major(Op->Iopb.MajorFunction),
+        Answer == FLT_PREOP_SYNCHRONIZE ? "FLT_PREOP_SYNCHRONIZE" : "FLT_PREOP_SUCCESS_WITH_CALLBACK");
+    verify_routine(v, "pre-operation callback", CodeOf(Node));
+    verify_end_bugcheck(v, 0xF5, 0x66, (uintptr_t)&Op->Data, (uintptr_t)CodeOf(Node), Answer);
+}
 
 static void __attribute__((format(printf, 3, 4))) Blame(enum verify_rule Rule, const CALLBACK_NODE *Node,
                                                         const char *Format, ...)
