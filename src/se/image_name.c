@@ -1,6 +1,8 @@
 /* SeLocateProcessImageName. */
 #include "sep.h"
 
+#include "ex/pool.h"
+#include "fault/fault.h"
 #include "ps/process.h"
 
 #include <string.h>
@@ -37,7 +39,8 @@ NTSTATUS SeLocateProcessImageName(PEPROCESS Process, PUNICODE_STRING *pImageFile
         }
     }
     USHORT length = (USHORT)(drive.length + path.Length);
-    PUNICODE_STRING name = ExAllocatePoolWithTag(PagedPool, sizeof *name + length + sizeof(WCHAR), SEP_TAG);
+    PUNICODE_STRING name =
+        fault_allocation() ? NULL : ExpAllocate(EXP_PAGED, sizeof *name + length + sizeof(WCHAR), SEP_TAG, VERIFY_CALLER);
     if (!name)
         return STATUS_INSUFFICIENT_RESOURCES;
     PWCHAR buffer = (PWCHAR)(name + 1);
