@@ -34,6 +34,8 @@ static void copies_of_other_kinds(void **state)
     IO_STATUS_BLOCK iosb;
     char text[16];
     assert_true(CcCopyWrite(cached.file, BEGINNING, 2, TRUE, "ab"));
+    assert_true(CcCopyWriteEx(cached.file, BEGINNING, 2, TRUE, "ab", PsGetCurrentThread()));
+    assert_true(CcCopyReadEx(cached.file, BEGINNING, 2, TRUE, text, &iosb, PsGetCurrentThread()));
     CcFastCopyWrite(cached.file, 2, 2, "cd");
     CcFastCopyRead(cached.file, 0, 4, 1, text, &iosb);
     assert_int_equal(iosb.Information, 4);
@@ -81,6 +83,10 @@ static void maps_and_pins(void **state)
     PVOID bcb, again, buffer;
     assert_true(CcMapData(cached.file, BEGINNING, 10, MAP_WAIT, &bcb, &buffer));
     assert_memory_equal(buffer, "0123456789", 10);
+    assert_ptr_equal(CcGetFileObjectFromBcb(bcb), cached.file);
+    assert_ptr_equal(CcRemapBcb(bcb), bcb);
+    CcSetBcbOwnerPointer(bcb, &tap);
+    CcUnpinDataForThread(bcb, ExGetCurrentResourceThread());
     assert_true(CcPinMappedData(cached.file, BEGINNING, 10, PIN_WAIT, &bcb));
     CcRepinBcb(bcb);
     again = bcb;

@@ -110,6 +110,9 @@ static void what_is_mapped_is_kept(void **state)
     assert_int_equal(fltsim_map(handle, true, 0, &view), STATUS_SUCCESS);
     assert_int_equal(MmDoesFileHaveUserWritableReferences(sections), 1);
     assert_false(MmCanFileBeTruncated(sections, &zero));
+    assert_false(MmForceSectionClosed(sections, FALSE));
+    assert_false(MmFlushImageSection(sections, MmFlushForDelete));
+    assert_true(MmFlushImageSection(sections, MmFlushForWrite));
     assert_int_equal(fltsim_set_size(handle, 0), STATUS_USER_MAPPED_FILE);
     assert_int_equal(fltsim_set_delete(handle, true), STATUS_CANNOT_DELETE);
     struct fltsim_open open = {.access = GENERIC_WRITE, .disposition = FILE_OVERWRITE};
@@ -117,6 +120,7 @@ static void what_is_mapped_is_kept(void **state)
     assert_int_equal(fltsim_unmap(&view), STATUS_SUCCESS);
     assert_int_equal(MmDoesFileHaveUserWritableReferences(sections), 0);
     assert_true(MmCanFileBeTruncated(sections, &zero));
+    assert_false(MmForceSectionClosedEx(sections, 0)); /* the handle caches */
     assert_int_equal(fltsim_set_size(handle, 0), STATUS_SUCCESS);
     assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
 }

@@ -60,6 +60,10 @@ LARGE_INTEGER CcGetFlushedValidData(struct _SECTION_OBJECT_POINTERS *SectionObje
 BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_INTEGER EndOffset, BOOLEAN Wait);
 BOOLEAN CcCopyRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer,
                    PIO_STATUS_BLOCK IoStatus);
+BOOLEAN CcCopyReadEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer,
+                     PIO_STATUS_BLOCK IoStatus, PETHREAD IoIssuerThread);
+BOOLEAN CcCopyWriteEx(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait,
+                      PVOID Buffer, PETHREAD IoIssuerThread);
 VOID CcFastCopyRead(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, ULONG PageCount, PVOID Buffer,
                     PIO_STATUS_BLOCK IoStatus);
 BOOLEAN CcCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer);
@@ -100,6 +104,10 @@ BOOLEAN CcPreparePinWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, UL
                           ULONG Flags, PVOID *Bcb, PVOID *Buffer);
 VOID CcSetDirtyPinnedData(PVOID BcbVoid, PLARGE_INTEGER Lsn);
 VOID CcUnpinData(PVOID Bcb);
+VOID CcUnpinDataForThread(PVOID Bcb, ERESOURCE_THREAD ResourceThreadId);
+VOID CcSetBcbOwnerPointer(PVOID Bcb, PVOID OwnerPointer);
+PFILE_OBJECT CcGetFileObjectFromBcb(PVOID Bcb);
+PVOID CcRemapBcb(PVOID Bcb);
 VOID CcRepinBcb(PVOID Bcb);
 VOID CcUnpinRepinnedBcb(PVOID Bcb, BOOLEAN WriteThrough, PIO_STATUS_BLOCK IoStatus);
 
