@@ -316,6 +316,10 @@ static void apply_project(struct selection *selection, const char *text, const c
     for (size_t i = 0; i < defines.count; i++)
         if (!is_builtin_define(defines.items[i]))
             tool_list_add(&selection->defines, defines.items[i]);
+    if (strstr(text, "<CharacterSet>Unicode<")) {
+        tool_list_add(&selection->defines, "UNICODE");
+        tool_list_add(&selection->defines, "_UNICODE");
+    }
     /* Code of another project that this one refers to is linked in: then the whole tree is the driver's. */
     size_t kept = 0;
     bool whole = strstr(text, "<ProjectReference") || strstr(text, ".vcxitems");

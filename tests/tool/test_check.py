@@ -190,6 +190,18 @@ def a_missing_routine_is_named_with_the_line_that_needs_it():
 
 
 @test
+def a_missing_routine_can_be_trapped():
+    files = {'main.c': driver(globals='NTSTATUS NTAPI ZwNoSuchRoutine(ULONG x);',
+                              entry='if (RegistryPath->Length > 2000) ZwNoSuchRoutine(1);')}
+    result = check(files, '--trap-missing')
+    assert result.returncode == 0 and 'ZwNoSuchRoutine' in result.stderr, (result.stdout, result.stderr)
+    files['main.c'] = files['main.c'].replace('> 2000', '> 2')
+    result = check(files, '--trap-missing')
+    assert result.returncode == 1 and 'ZwNoSuchRoutine was called' in result.stdout, (result.stdout, result.stderr)
+    assert 'DriverEntry (main.c:' in result.stdout, result.stdout
+
+
+@test
 def a_syntax_error_is_shown_by_file_and_line():
     result = check({'main.c': driver(entry='this is no C;')})
     assert result.returncode == 2 and 'main.c:' in result.stderr and 'error' in result.stderr, result.stderr
