@@ -310,7 +310,8 @@ PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT pointer, const char *routine, const 
 {
     PFLTP_CONTEXT context = FltpContextOf(pointer);
     const FLTP_CONTEXT *dead = machine->options.special_pool ? FltpFindDeadContext(pointer) : NULL;
-    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC || context->Count <= 0, 0))
+    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC ||
+                             __atomic_load_n(&context->Count, __ATOMIC_RELAXED) <= 0, 0))
         ReportOverRelease(pointer, dead ? dead : context, routine, site);
     return context;
 }
@@ -323,7 +324,7 @@ void FltpLinkReference(PFLTP_CONTEXT context, const char *event, const void *sit
 
 void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *site)
 {
-    verify_ledger_add(&context->Ledger, event, context->Count - 1, site);
+    verify_ledger_add(&context->Ledger, event, __atomic_load_n(&context->Count, __ATOMIC_RELAXED) - 1, site);
     LONG count = __atomic_sub_fetch(&context->Count, 1, __ATOMIC_ACQ_REL);
     if (count < 0)
         ReportOverRelease(FltpDriverPart(context), context, "FltReleaseContext", site);

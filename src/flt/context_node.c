@@ -203,7 +203,7 @@ BOOLEAN FltSupportsFileContextsEx(PFILE_OBJECT FileObject, PFLT_INSTANCE Instanc
 
 static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
 {
-    PFSRTL_PER_STREAM_CONTEXT hook = FsRtlLookupPerStreamContext(header, &FltGlobals, NULL);
+    PFSRTL_PER_STREAM_CONTEXT hook = FsRtlLookupPerStreamContextInternal(header, &FltGlobals, NULL);
     return hook ? CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.Stream) : NULL;
 }
 

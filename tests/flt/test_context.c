@@ -310,13 +310,13 @@ static void the_last_release_at_dispatch_level_is_put_off(void **state)
     KIRQL old;
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     FltReleaseContext(a);
-    bool late = u->cleanups == 0;
+    bool late = __atomic_load_n(&u->cleanups, __ATOMIC_ACQUIRE) == 0;
     KeLowerIrql(old);
     if (sched_backend() == SCHED_COOP)
         assert_true(late);
     LARGE_INTEGER while_ = {.QuadPart = -10000};
     KeDelayExecutionThread(KernelMode, FALSE, &while_);
-    assert_int_equal(u->cleanups, 1);
+    assert_int_equal(__atomic_load_n(&u->cleanups, __ATOMIC_ACQUIRE), 1);
 }
 
 int main(void)
