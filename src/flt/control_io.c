@@ -38,7 +38,8 @@ static NTSTATUS Buffered(PIRP_CTRL Op, const struct control *C)
         return Op->Data.IoStatus.Status = STATUS_INSUFFICIENT_RESOURCES;
     if (buffer) {
         RtlZeroMemory(buffer, size);
-        RtlCopyMemory(buffer, C->Input, C->InputLength);
+        if (C->InputLength)
+            RtlCopyMemory(buffer, C->Input, C->InputLength);
     }
     Op->Iopb.IrpFlags = IRP_BUFFERED_IO | IRP_SYNCHRONOUS_API | (C->OutputLength ? IRP_INPUT_OPERATION : 0);
     Op->Iopb.Parameters.DeviceIoControl.Buffered.SystemBuffer = buffer;

@@ -88,7 +88,8 @@ static PUCHAR PutString(PUNICODE_STRING Target, PCUNICODE_STRING Source, PUCHAR 
 {
     Target->Length = Target->MaximumLength = Source->Length;
     Target->Buffer = (PWSTR)At;
-    RtlCopyMemory(At, Source->Buffer, Source->Length);
+    if (Source->Length)
+        RtlCopyMemory(At, Source->Buffer, Source->Length);
     return At + Source->Length;
 }
 
