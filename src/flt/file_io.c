@@ -237,6 +237,10 @@ static NTSTATUS OnVolume(PFLT_INSTANCE Instance, UCHAR Major, PIO_STATUS_BLOCK I
     PFILE_OBJECT volume;
     HANDLE handle;
 
+    if (FsInformationClass <= 0 || FsInformationClass >= FileFsMaximumInformation) {
+        *Iosb = (IO_STATUS_BLOCK){.Status = STATUS_INVALID_INFO_CLASS};
+        return STATUS_INVALID_INFO_CLASS;
+    }
     NTSTATUS status = FltOpenVolume(Instance, &handle, &volume);
     if (NT_SUCCESS(status)) {
         PIRP_CTRL op = FltpNewGenerated(Instance, volume, Major);
@@ -266,6 +270,12 @@ NTSTATUS FltSetVolumeInformation(PFLT_INSTANCE Instance, PIO_STATUS_BLOCK Iosb, 
                                  FS_INFORMATION_CLASS FsInformationClass)
 {
     API_ENTER(FltSetVolumeInformation, Instance, SCHED_WRITE);
+    ULONG least = FsInformationClass == FileFsLabelInformation     ? sizeof(FILE_FS_LABEL_INFORMATION)
+                  : FsInformationClass == FileFsControlInformation  ? sizeof(FILE_FS_CONTROL_INFORMATION)
+                  : FsInformationClass == FileFsObjectIdInformation ? sizeof(FILE_FS_OBJECTID_INFORMATION)
+                                                                    : 0;
+    if (Length < least)
+        return STATUS_INFO_LENGTH_MISMATCH;
     return OnVolume(Instance, IRP_MJ_SET_VOLUME_INFORMATION, Iosb, FsInformation, Length, FsInformationClass);
 }
 

@@ -83,15 +83,27 @@ VOID FltFreeFileLock(PFILE_LOCK FileLock)
     ExFreePoolWithTag(FileLock, LOCK_TAG);
 }
 
+/* Fast I/O says by parameters what an IRP says by flags and by its thread. */
+static bool Says(PFLT_CALLBACK_DATA data, UCHAR flag, BOOLEAN parameter)
+{
+    return data->Flags & FLTFL_CALLBACK_DATA_IRP_OPERATION ? (data->Iopb->OperationFlags & flag) != 0 : parameter;
+}
+
+static PVOID ProcessOf(PFLT_CALLBACK_DATA data)
+{
+    return data->Flags & FLTFL_CALLBACK_DATA_IRP_OPERATION ? FltGetRequestorProcess(data)
+                                                           : data->Iopb->Parameters.LockControl.ProcessId;
+}
+
 static FILE_LOCK_INFO RangeOf(PFLT_CALLBACK_DATA data)
 {
     const FLT_PARAMETERS *p = &data->Iopb->Parameters;
     return (FILE_LOCK_INFO){.StartingByte = p->LockControl.ByteOffset,
                             .Length = *p->LockControl.Length,
-                            .ExclusiveLock = p->LockControl.ExclusiveLock,
+                            .ExclusiveLock = Says(data, SL_EXCLUSIVE_LOCK, p->LockControl.ExclusiveLock),
                             .Key = p->LockControl.Key,
                             .FileObject = data->Iopb->TargetFileObject,
-                            .ProcessId = p->LockControl.ProcessId};
+                            .ProcessId = ProcessOf(data)};
 }
 
 FLT_PREOP_CALLBACK_STATUS FltProcessFileLock(PFILE_LOCK FileLock, PFLT_CALLBACK_DATA CallbackData, PVOID Context)
@@ -103,8 +115,8 @@ FLT_PREOP_CALLBACK_STATUS FltProcessFileLock(PFILE_LOCK FileLock, PFLT_CALLBACK_
     NTSTATUS status;
     switch (minor) {
     case IRP_MN_LOCK: {
-        bool wait = !CallbackData->Iopb->Parameters.LockControl.FailImmediately &&
-                    (CallbackData->Flags & FLTFL_CALLBACK_DATA_IRP_OPERATION);
+        bool wait = CallbackData->Flags & FLTFL_CALLBACK_DATA_IRP_OPERATION &&
+                    !(CallbackData->Iopb->OperationFlags & SL_FAIL_IMMEDIATELY);
         range = RangeOf(CallbackData);
         status = FsRtlpLockRange(FileLock, &range, wait, &dataKind, CallbackData, Context);
         if (status == STATUS_PENDING)
@@ -116,10 +128,10 @@ FLT_PREOP_CALLBACK_STATUS FltProcessFileLock(PFILE_LOCK FileLock, PFLT_CALLBACK_
         status = FsRtlpUnlockRange(FileLock, &range, Context);
         break;
     case IRP_MN_UNLOCK_ALL:
-        status = FsRtlpUnlockAll(FileLock, file, CallbackData->Iopb->Parameters.LockControl.ProcessId, NULL, Context);
+        status = FsRtlpUnlockAll(FileLock, file, ProcessOf(CallbackData), NULL, Context);
         break;
     case IRP_MN_UNLOCK_ALL_BY_KEY:
-        status = FsRtlpUnlockAll(FileLock, file, CallbackData->Iopb->Parameters.LockControl.ProcessId,
+        status = FsRtlpUnlockAll(FileLock, file, ProcessOf(CallbackData),
                                  &CallbackData->Iopb->Parameters.LockControl.Key, Context);
         break;
     default:

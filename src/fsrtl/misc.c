@@ -127,20 +127,56 @@ NTSTATUS FsRtlRemoveDotsFromPath(PWSTR OriginalString, USHORT PathLength, USHORT
 
 /* ---- waiting and overflow ------------------------------------------------------------------------------------------- */
 
-NTSTATUS FsRtlCancellableWaitForSingleObject(PVOID Object, PLARGE_INTEGER Timeout, PIRP Irp)
+static VOID WakeCancelled(PDEVICE_OBJECT device, PIRP irp)
 {
-    API_IRQL(FsRtlCancellableWaitForSingleObject);
-    NTSTATUS status = KeWaitForSingleObject(Object, Executive, UserMode, FALSE, Timeout);
-    return status == STATUS_USER_APC ? STATUS_CANCELLED : status;
+    PKEVENT event = irp->Tail.Overlay.DriverContext[3];
+    IoReleaseCancelSpinLock(irp->CancelIrql);
+    KeSetEvent(event, IO_NO_INCREMENT, FALSE);
+}
+
+/* The objects and one more, which the operation's cancellation signals. */
+static NTSTATUS WaitOrCancelled(ULONG count, PVOID *objects, PLARGE_INTEGER timeout, PIRP irp)
+{
+    PVOID all[MAXIMUM_WAIT_OBJECTS];
+    KWAIT_BLOCK blocks[MAXIMUM_WAIT_OBJECTS];
+    KEVENT cancelled;
+
+    memcpy(all, objects, count * sizeof *objects);
+    all[count] = &cancelled;
+    KeInitializeEvent(&cancelled, NotificationEvent, FALSE);
+    PVOID before = irp->Tail.Overlay.DriverContext[3];
+    irp->Tail.Overlay.DriverContext[3] = &cancelled;
+    IoSetCancelRoutine(irp, WakeCancelled);
+    NTSTATUS status = STATUS_CANCELLED;
+    if (!irp->Cancel)
+        status = KeWaitForMultipleObjects(count + 1, all, WaitAny, Executive, UserMode, FALSE, timeout, blocks);
+    if (!IoSetCancelRoutine(irp, NULL)) /* it runs, or has run */
+        KeWaitForSingleObject(&cancelled, Executive, KernelMode, FALSE, NULL);
+    irp->Tail.Overlay.DriverContext[3] = before;
+    return status == (NTSTATUS)(STATUS_WAIT_0 + count) ? STATUS_CANCELLED : status;
 }
 
 NTSTATUS FsRtlCancellableWaitForMultipleObjects(ULONG Count, PVOID ObjectArray[], WAIT_TYPE WaitType,
                                                 PLARGE_INTEGER Timeout, PKWAIT_BLOCK WaitBlockArray, PIRP Irp)
 {
     API_IRQL(FsRtlCancellableWaitForMultipleObjects);
-    NTSTATUS status =
-        KeWaitForMultipleObjects(Count, ObjectArray, WaitType, Executive, UserMode, FALSE, Timeout, WaitBlockArray);
-    return status == STATUS_USER_APC ? STATUS_CANCELLED : status;
+    NTSTATUS status;
+    if (PsIsThreadTerminating(PsGetCurrentThread()))
+        return STATUS_THREAD_IS_TERMINATING;
+    if (Irp && Irp->Cancel)
+        return STATUS_CANCELLED;
+    if (Irp && WaitType == WaitAny && Count < MAXIMUM_WAIT_OBJECTS)
+        status = WaitOrCancelled(Count, ObjectArray, Timeout, Irp);
+    else
+        status = KeWaitForMultipleObjects(Count, ObjectArray, WaitType, Executive, UserMode, FALSE, Timeout,
+                                          WaitBlockArray);
+    return status == STATUS_USER_APC ? STATUS_THREAD_IS_TERMINATING : status;
+}
+
+NTSTATUS FsRtlCancellableWaitForSingleObject(PVOID Object, PLARGE_INTEGER Timeout, PIRP Irp)
+{
+    API_IRQL(FsRtlCancellableWaitForSingleObject);
+    return FsRtlCancellableWaitForMultipleObjects(1, &Object, WaitAny, Timeout, NULL, Irp);
 }
 
 struct overflow_work {

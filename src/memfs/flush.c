@@ -21,6 +21,8 @@ NTSTATUS MemfsFlushBuffers(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
+    if (MemfsIsReadOnly(scb->volume))
+        return MemfsComplete(irp, STATUS_MEDIA_WRITE_PROTECTED, 0);
     FsRtlEnterFileSystem();
     if (!scb->node || scb->node == scb->volume->store->root)
         status = MemfsFlushVolume(scb->volume);

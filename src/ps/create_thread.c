@@ -58,6 +58,7 @@ static void End(PKTHREAD thread)
 {
     if (thread->exit_status == STATUS_PENDING)
         thread->exit_status = STATUS_SUCCESS;
+    thread->terminating = true; /* as its notify routines see it */
     TRACE("ps", "thread \"%s\" ends: %s", thread->name, trace_status(thread->exit_status));
     if (!thread->daemon)
         PspNotifyThread(thread, false);
