@@ -5,7 +5,7 @@
 
 static void test_references_with_a_tag(void **state)
 {
-    int deleted = 0;
+    static int deleted; /* set by a worker thread, after this function is over */
     struct thing *thing = make_thing(&deleted);
     HANDLE handle;
     PVOID object;
