@@ -298,7 +298,7 @@ static void instances_are_described(void)
     }
     assert_int_equal(FltEnumerateInstanceInformationByVolumeName(&nowhere, 0, InstanceFullInformation, &info, sizeof info,
                                                                  &size),
-                     STATUS_FLT_VOLUME_NOT_FOUND);
+                     STATUS_OBJECT_NAME_NOT_FOUND);
     FltObjectDereference(c);
 }
 
