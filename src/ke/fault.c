@@ -80,8 +80,12 @@ static const char *NameOf(NTSTATUS code)
 
 static void AddSites(struct verify_violation *v, const struct ki_seh *seh)
 {
-    for (unsigned i = 0; i < seh->site_count; i++)
-        verify_site(v, i ? "called from" : "in", seh->sites[i]);
+    for (unsigned i = 0; i < seh->site_count; i++) {
+        if (!i && !seh->sites[0])
+            verify_history(v, "in no code: a call through a null pointer");
+        else
+            verify_site(v, i ? "called from" : "in", seh->sites[i]);
+    }
 }
 
 static _Noreturn void UnhandledAccess(PKTHREAD thread)

@@ -3,6 +3,15 @@
 #include "ob/object.h"
 #include "verify/api.h"
 
+/* Under the lists' lock; the reference is the caller's at `site`. */
+static bool Reference(PVOID object, const void *site)
+{
+    if (!ObpReferenceSafe(object))
+        return false;
+    verify_ledger_add(&ObpHeader(object)->ledger, "looked up by", atomic_load(&ObpHeader(object)->pointer_count), site);
+    return true;
+}
+
 NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
 {
     NTSTATUS status = ProcessId ? STATUS_INVALID_PARAMETER : STATUS_INVALID_CID;
@@ -11,7 +20,7 @@ NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
     sched_lock(&psp->lock);
     for (PLIST_ENTRY entry = psp->processes.Flink; entry != &psp->processes; entry = entry->Flink) {
         PEPROCESS process = CONTAINING_RECORD(entry, struct _KPROCESS, link);
-        if (process->id == ProcessId && !process->exited && ObReferenceObjectSafe(process)) {
+        if (process->id == ProcessId && !process->exited && Reference(process, VERIFY_CALLER)) {
             *Process = process;
             status = STATUS_SUCCESS;
             break;
@@ -29,7 +38,7 @@ NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
     sched_lock(&psp->lock);
     for (PLIST_ENTRY entry = psp->threads.Flink; entry != &psp->threads; entry = entry->Flink) {
         PKTHREAD thread = CONTAINING_RECORD(entry, struct _KTHREAD, all_link);
-        if (thread->id == ThreadId && !thread->terminated && ObReferenceObjectSafe(thread)) {
+        if (thread->id == ThreadId && !thread->terminated && Reference(thread, VERIFY_CALLER)) {
             *Thread = thread;
             status = STATUS_SUCCESS;
             break;
