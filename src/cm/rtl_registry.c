@@ -167,6 +167,14 @@ static NTSTATUS query_all(HANDLE key, const RTL_QUERY_REGISTRY_TABLE *entry, PVO
     return status;
 }
 
+/* A value that is stored directly has a name and no routine; a subkey has a name. */
+static bool is_entry_valid(const RTL_QUERY_REGISTRY_TABLE *entry)
+{
+    if (entry->Flags & RTL_QUERY_REGISTRY_DIRECT)
+        return entry->Name && !entry->QueryRoutine && !(entry->Flags & RTL_QUERY_REGISTRY_SUBKEY);
+    return entry->Name || !(entry->Flags & RTL_QUERY_REGISTRY_SUBKEY);
+}
+
 static NTSTATUS query_entry(HANDLE key, const RTL_QUERY_REGISTRY_TABLE *entry, PVOID context)
 {
     if (entry->Flags & RTL_QUERY_REGISTRY_NOVALUE)
@@ -188,6 +196,10 @@ NTSTATUS RtlQueryRegistryValues(ULONG RelativeTo, PCWSTR Path, PRTL_QUERY_REGIST
     for (PRTL_QUERY_REGISTRY_TABLE entry = QueryTable; NT_SUCCESS(status); entry++) {
         if (!entry->QueryRoutine && !(entry->Flags & (RTL_QUERY_REGISTRY_SUBKEY | RTL_QUERY_REGISTRY_DIRECT)))
             break;
+        if (!is_entry_valid(entry)) {
+            status = STATUS_INVALID_PARAMETER;
+            break;
+        }
         if (entry->Flags & (RTL_QUERY_REGISTRY_SUBKEY | RTL_QUERY_REGISTRY_TOPKEY)) {
             if (sub)
                 ZwClose(sub);

@@ -1,6 +1,7 @@
 /* Device stacks: attaching, detaching, finding one's way in them. AttachedDevice is read without a lock on the path
  * of every request; it changes under io->lock. */
 #include "iop.h"
+#include "fault/fault.h"
 
 static PDEVICE_OBJECT Attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target, PDEVICE_OBJECT *store)
 {
@@ -175,6 +176,8 @@ NTSTATUS IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK Desire
     OBJECT_ATTRIBUTES attributes;
     IO_STATUS_BLOCK iosb;
     HANDLE handle;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     InitializeObjectAttributes(&attributes, ObjectName, OBJ_KERNEL_HANDLE, NULL, NULL);
     NTSTATUS status = ZwOpenFile(&handle, DesiredAccess, &attributes, &iosb, 0, FILE_NON_DIRECTORY_FILE);
     if (!NT_SUCCESS(status))

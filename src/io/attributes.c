@@ -1,5 +1,6 @@
 /* Asking and deleting by name: NtQueryAttributesFile, NtQueryFullAttributesFile, NtDeleteFile. */
 #include "iop.h"
+#include "fault/fault.h"
 
 static NTSTATUS QueryOpened(PFILE_OBJECT file, PFILE_NETWORK_OPEN_INFORMATION info)
 {
@@ -81,6 +82,8 @@ BOOLEAN IoFastQueryNetworkAttributes(POBJECT_ATTRIBUTES ObjectAttributes, ACCESS
 static NTSTATUS Delete(POBJECT_ATTRIBUTES attributes, KPROCESSOR_MODE mode, const void *site)
 {
     PFILE_OBJECT file;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     struct iop_open open = {
         .mode = mode,
         .options = FILE_DELETE_ON_CLOSE,

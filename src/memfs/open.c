@@ -383,6 +383,7 @@ NTSTATUS MemfsOpenNew(struct memfs_open *open)
     if (open->paging_file) {
         scb->paging_file = true;
         scb->header.Flags2 &= (UCHAR)~FSRTL_FLAG2_SUPPORTS_FILTER_CONTEXTS;
+        scb->header.Flags2 |= FSRTL_FLAG2_IS_PAGING_FILE;
     }
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     status = fill_new(open, node);

@@ -1,3 +1,4 @@
+#include "fault/fault.h"
 #include "ob/callback.h"
 #include "ob/state.h"
 
@@ -182,6 +183,13 @@ static NTSTATUS open_by_pointer(PVOID object, ULONG attributes, ACCESS_MASK acce
     *handle = NULL;
     if (wanted && wanted != type)
         return STATUS_OBJECT_TYPE_MISMATCH;
+    if (attributes & ~(ULONG)OBJ_VALID_ATTRIBUTES)
+        return STATUS_INVALID_PARAMETER;
+    if (access & ACCESS_SYSTEM_SECURITY && mode != KernelMode &&
+        !SeSinglePrivilegeCheck(SeExports->SeSecurityPrivilege, mode))
+        return STATUS_PRIVILEGE_NOT_HELD;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     ACCESS_MASK granted = ObpMapAccess(type, access);
     NTSTATUS status = type->info.open ? type->info.open(object, mode, granted) : STATUS_SUCCESS;
     return NT_SUCCESS(status) ? ObpCreateWatchedHandle(object, OB_OPERATION_HANDLE_CREATE, granted, attributes,

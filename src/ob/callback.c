@@ -1,3 +1,4 @@
+#include "fault/fault.h"
 #include "ob/callback.h"
 
 #include "ex/lock.h"
@@ -66,6 +67,8 @@ NTSTATUS ObRegisterCallbacks(POB_CALLBACK_REGISTRATION CallbackRegistration, PVO
     *RegistrationHandle = NULL;
     if (!is_valid(CallbackRegistration))
         return STATUS_INVALID_PARAMETER;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     size_t size = CallbackRegistration->OperationRegistrationCount * sizeof(OB_OPERATION_REGISTRATION);
     struct ob_watch *watch = sim_alloc(sizeof *watch + size);
     watch->altitude_length = CallbackRegistration->Altitude.Length / sizeof(WCHAR);
