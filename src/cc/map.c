@@ -93,7 +93,7 @@ bool CcpCloseCache(PFILE_OBJECT file)
     struct cc_map *map = private->map;
     struct mi_control_area *area = map->area;
     sched_lock(&area->lock);
-    file->PrivateCacheMap = NULL;
+    __atomic_store_n(&file->PrivateCacheMap, NULL, __ATOMIC_RELEASE); /* read without the lock by io */
     RemoveEntryList(&private->link);
     bool last = IsListEmpty(&map->opens);
     bool allocated = private->allocated;

@@ -19,7 +19,7 @@ BOOLEAN IoCancelIrp(PIRP Irp)
     API_ENTER(IoCancelIrp, Irp, SCHED_WRITE);
     KIRQL irql;
     IoAcquireCancelSpinLock(&irql);
-    Irp->Cancel = TRUE;
+    __atomic_store_n(&Irp->Cancel, TRUE, __ATOMIC_SEQ_CST);
     PDRIVER_CANCEL routine = IoSetCancelRoutine(Irp, NULL);
     if (!routine) {
         IoReleaseCancelSpinLock(irql);
@@ -101,7 +101,7 @@ static bool CancelOne(PKTHREAD thread, const struct match *m)
         PIRP irp = CONTAINING_RECORD(link, IRP, ThreadListEntry);
         if (Matches(irp, m)) {
             found = irp;
-            irp->Cancel = TRUE;
+            __atomic_store_n(&irp->Cancel, TRUE, __ATOMIC_SEQ_CST);
             IopBlock(irp)->cancelling = true;
         }
     }

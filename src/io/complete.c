@@ -23,6 +23,11 @@ static _Noreturn void CompletedTwice(PIRP irp, const void *caller)
     verify_end_bugcheck(v, 0x44, (uintptr_t)irp, 0, 0, 0);
 }
 
+static PDRIVER_CANCEL CancelRoutineOf(PIRP irp)
+{
+    return (PDRIVER_CANCEL)__atomic_load_n((PDRIVER_CANCEL *)&irp->CancelRoutine, __ATOMIC_RELAXED);
+}
+
 static void CheckCompletion(PIRP irp, const void *caller)
 {
     struct verify_violation *v = NULL;
@@ -31,7 +36,7 @@ static void CheckCompletion(PIRP irp, const void *caller)
         Blame(v, irp, caller);
         verify_end_bugcheck(v, 0xC9, 0x6, (uintptr_t)irp, 0, 0);
     }
-    if (irp->CancelRoutine) {
+    if (CancelRoutineOf(irp)) {
         v = verify_begin(VERIFY_IRP_CANCEL_ROUTINE_LEFT, "The IRP %p was completed with its cancel routine still set",
                          (void *)irp);
         Blame(v, irp, caller);
@@ -41,7 +46,7 @@ static void CheckCompletion(PIRP irp, const void *caller)
 
 static bool WantsRoutine(PIRP irp, const IO_STACK_LOCATION *stack)
 {
-    if (irp->Cancel && (stack->Control & SL_INVOKE_ON_CANCEL))
+    if (__atomic_load_n(&irp->Cancel, __ATOMIC_RELAXED) && (stack->Control & SL_INVOKE_ON_CANCEL))
         return true;
     return stack->Control & (NT_SUCCESS(irp->IoStatus.Status) ? SL_INVOKE_ON_SUCCESS : SL_INVOKE_ON_ERROR);
 }
@@ -62,7 +67,7 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
     API_ENTER(IofCompleteRequest, Irp, SCHED_WRITE);
     if (__builtin_expect(Irp->Type != IO_TYPE_IRP || Irp->CurrentLocation > Irp->StackCount, 0))
         CompletedTwice(Irp, VERIFY_CALLER);
-    if (__builtin_expect(Irp->IoStatus.Status == STATUS_PENDING || Irp->CancelRoutine, 0))
+    if (__builtin_expect(Irp->IoStatus.Status == STATUS_PENDING || CancelRoutineOf(Irp), 0))
         CheckCompletion(Irp, VERIFY_CALLER);
     TRACE("io", "complete irp %p %s information %llu", (void *)Irp, trace_status(Irp->IoStatus.Status),
           (unsigned long long)Irp->IoStatus.Information);
@@ -167,12 +172,10 @@ static void FinishThreadIrp(PIRP irp, const IO_STATUS_BLOCK *result, bool pendin
     bool drop_event = (irp->Flags & IRP_SYNCHRONOUS_API) == 0 && event && file;
 
     IopFreeIrp(irp);
-    if (tell && iosb) {
-        iosb->Information = result->Information;
-        iosb->Status = result->Status;
-    }
     if (file && tell)
-        file->FinalStatus = result->Status;
+        __atomic_store_n(&file->FinalStatus, result->Status, __ATOMIC_RELAXED);
+    if (tell && iosb)
+        IopPublishStatus(iosb, result);
     if (event && tell)
         KeSetEvent(event, IO_NO_INCREMENT, FALSE);
     else if (file && tell)
@@ -192,7 +195,7 @@ static void FinishPaging(PIRP irp, const IO_STATUS_BLOCK *result)
     PIO_STATUS_BLOCK iosb = irp->UserIosb;
     IopFreeIrp(irp);
     if (iosb)
-        *iosb = *result;
+        IopPublishStatus(iosb, result);
     if (event)
         KeSetEvent(event, IO_NO_INCREMENT, FALSE);
 }

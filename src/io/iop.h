@@ -249,6 +249,13 @@ bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length);
 /* An MDL over the caller's buffer as IRP.MdlAddress, locked. */
 bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length, LOCK_OPERATION operation);
 
+/* Programs poll the status without a lock: it is written last, and whole. */
+static inline void IopPublishStatus(PIO_STATUS_BLOCK iosb, const IO_STATUS_BLOCK *result)
+{
+    iosb->Information = result->Information;
+    __atomic_store_n(&iosb->Status, result->Status, __ATOMIC_RELEASE);
+}
+
 KPROCESSOR_MODE IopEnterKernelMode(void);
 void IopLeaveKernelMode(KPROCESSOR_MODE previous);
 /* Zw twins: run the Nt service with KernelMode as the previous mode. */

@@ -60,7 +60,7 @@ static struct iop_block *TakeShared(struct iop_cache *cache)
         return NULL;
     sched_lock(&io->cache_lock);
     struct iop_block *taken = io->shared;
-    io->shared = NULL;
+    __atomic_store_n(&io->shared, NULL, __ATOMIC_RELAXED);
     sched_unlock(&io->cache_lock);
     if (!taken)
         return NULL;
@@ -96,7 +96,7 @@ static void ShareBlocks(struct iop_cache *cache)
     cache->count[0] -= CACHE_LIMIT / 2;
     sched_lock(&io->cache_lock);
     last->next = io->shared;
-    io->shared = first;
+    __atomic_store_n(&io->shared, first, __ATOMIC_RELAXED);
     sched_unlock(&io->cache_lock);
 }
 

@@ -16,7 +16,7 @@ VOID IoReleaseVpbSpinLock(KIRQL Irql)
 bool IopReferenceMountedVpb(PDEVICE_OBJECT device, PVPB *result)
 {
     PVPB vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE);
-    if (!vpb || !(vpb->Flags & VPB_MOUNTED))
+    if (!vpb || !(__atomic_load_n(&vpb->Flags, __ATOMIC_RELAXED) & VPB_MOUNTED))
         return false;
     __atomic_add_fetch(&vpb->ReferenceCount, 1, __ATOMIC_SEQ_CST);
     if (__builtin_expect((__atomic_load_n(&vpb->Flags, __ATOMIC_SEQ_CST) & (VPB_MOUNTED | VPB_LOCKED)) == VPB_MOUNTED,

@@ -67,7 +67,7 @@ static bool TryFastIo(struct transfer *t, IO_STATUS_BLOCK *result)
     PFILE_OBJECT file = t->s.file;
     PDEVICE_OBJECT device = t->s.device;
     PFAST_IO_DISPATCH fast = device->DriverObject->FastIoDispatch;
-    if (!file->PrivateCacheMap || !fast)
+    if (!__atomic_load_n(&file->PrivateCacheMap, __ATOMIC_ACQUIRE) || !fast)
         return false;
     BOOLEAN done = FALSE;
     result->Information = 0;

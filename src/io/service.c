@@ -86,14 +86,13 @@ PIRP IopServiceIrp(struct iop_service *s, UCHAR major, UCHAR minor)
 static void Publish(struct iop_service *s, const IO_STATUS_BLOCK *result, bool pended)
 {
     if (!NT_ERROR(result->Status) || pended) {
-        s->iosb->Information = result->Information;
-        s->iosb->Status = result->Status;
+        IopPublishStatus(s->iosb, result);
         if (s->event)
             KeSetEvent(s->event, IO_NO_INCREMENT, FALSE);
-        else if (!s->file->Event.Header.SignalState)
+        else if (!s->synchronous || !s->file->Event.Header.SignalState) /* the file lock orders this look */
             KeSetEvent(&s->file->Event, IO_NO_INCREMENT, FALSE);
     }
-    s->file->FinalStatus = result->Status;
+    __atomic_store_n(&s->file->FinalStatus, result->Status, __ATOMIC_RELAXED);
 }
 
 NTSTATUS IopEndService(struct iop_service *s, NTSTATUS status)
@@ -109,8 +108,7 @@ NTSTATUS IopEndService(struct iop_service *s, NTSTATUS status)
 NTSTATUS IopEndFastIo(struct iop_service *s, const IO_STATUS_BLOCK *result)
 {
     NTSTATUS status = result->Status;
-    s->iosb->Information = result->Information;
-    s->iosb->Status = status;
+    IopPublishStatus(s->iosb, result);
     if (s->event)
         KeSetEvent(s->event, IO_NO_INCREMENT, FALSE);
     return IopEndService(s, status);
@@ -138,8 +136,7 @@ static NTSTATUS RunAsynchronously(struct iop_service *s, PIRP irp)
     PFILE_OBJECT file = s->file;
     irp->FltsimPrivate[1] = NULL;
     block->owner = IOP_OWNER_THREAD;
-    if (file->Event.Header.SignalState)
-        KeClearEvent(&file->Event);
+    KeClearEvent(&file->Event);
     IopQueueThreadIrp(irp);
     /* The references of s->file and s->event go with the IRP from here on. */
     return IofCallDriver(device, irp);

@@ -165,10 +165,12 @@ static void take_vpb(struct memfs_volume *volume)
     fresh->Size = sizeof *fresh;
     fresh->RealDevice = vpb->RealDevice;
     IoAcquireVpbSpinLock(&irql);
-    vpb->Flags = (USHORT)((vpb->Flags & ~VPB_MOUNTED) | VPB_PERSISTENT);
+    /* The I/O manager reads both without the lock. */
+    __atomic_or_fetch(&vpb->Flags, VPB_PERSISTENT, __ATOMIC_SEQ_CST);
+    __atomic_and_fetch(&vpb->Flags, (USHORT)~VPB_MOUNTED, __ATOMIC_SEQ_CST);
     fresh->Flags = vpb->Flags & VPB_LOCKED ? VPB_LOCKED : 0;
     if (vpb->RealDevice->Vpb == vpb)
-        vpb->RealDevice->Vpb = fresh;
+        __atomic_store_n(&vpb->RealDevice->Vpb, fresh, __ATOMIC_RELEASE);
     IoReleaseVpbSpinLock(irql);
 }
 

@@ -251,10 +251,12 @@ static NTSTATUS Dispatch(PDEVICE_OBJECT device, PIRP irp)
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     UCHAR major = stack->MajorFunction;
     NTSTATUS status;
-    stub.count[major]++;
-    stub.last[major] = *stack;
-    stub.last_flags[major] = irp->Flags;
-    stub.last_mode[major] = irp->RequestorMode;
+    if (!stub.quiet) {
+        stub.count[major]++;
+        stub.last[major] = *stack;
+        stub.last_flags[major] = irp->Flags;
+        stub.last_mode[major] = irp->RequestorMode;
+    }
     if (stub.hook && stub.hook(device, irp, &status))
         return status;
     if (device == stub.disk)

@@ -34,6 +34,7 @@ struct stub {
     /* Called first when set; true: the request was handled, *status is the dispatch routine's answer. */
     bool (*hook)(PDEVICE_OBJECT device, PIRP irp, NTSTATUS *status);
     bool fast_io;
+    bool quiet; /* several threads send requests: record nothing */
     unsigned fast_reads, fast_queries, fast_opens;
     PIRP held;
     PECP_LIST seen_ecps;
