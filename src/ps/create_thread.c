@@ -189,22 +189,26 @@ static void ReportLeft(PKTHREAD thread, const char *when)
     verify_end(v);
 }
 
+/* Virtual time: it passes only when nobody makes progress. */
+static const LARGE_INTEGER a_while = {.QuadPart = -10000};
+
 void PspReportThreads(const char *driver)
 {
     PKTHREAD thread;
     char when[96];
 
     snprintf(when, sizeof when, "%s has unloaded", driver);
+    /* One that is at its last steps is given the time for them. */
     while ((thread = NextThread(IsDrivers, driver)) != NULL) {
-        ReportLeft(thread, when);
+        if (KiWaitFor(thread, &a_while, NULL, NULL) == STATUS_TIMEOUT)
+            ReportLeft(thread, when);
         ObpDereference(thread);
     }
 }
 
-/* Everybody gets the chance to end; virtual time passes only when nobody makes progress. */
+/* Everybody gets the chance to end. */
 void PspStopThreads(void)
 {
-    const LARGE_INTEGER a_while = {.QuadPart = -10000};
     unsigned left = 0;
     PKTHREAD thread;
 
