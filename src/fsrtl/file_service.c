@@ -1,6 +1,8 @@
 /* Requests that kernel code makes of a file it holds by pointer. */
 #include "fsrtlp.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 static NTSTATUS SendAndWait(PIRP irp, PDEVICE_OBJECT device, PKEVENT event, PIO_STATUS_BLOCK result)
@@ -27,7 +29,7 @@ static PIRP BeginRequest(PFILE_OBJECT file, UCHAR major, PKEVENT event, PIO_STAT
                          PDEVICE_OBJECT *device)
 {
     *device = IoGetRelatedDeviceObject(file);
-    PIRP irp = IoAllocateIrp((*device)->StackSize, FALSE);
+    PIRP irp = fault_allocation() ? NULL : IoAllocateIrp((*device)->StackSize, FALSE);
     if (!irp)
         return NULL;
     KeInitializeEvent(event, NotificationEvent, FALSE);
