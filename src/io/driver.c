@@ -74,10 +74,12 @@ struct iop_client {
 void IopDeleteDriver(PVOID object)
 {
     struct iop_driver *driver = IopDriver(object);
-    sched_lock(&io->lock);
-    if (driver->link.Flink && !IsListEmpty(&driver->link))
-        RemoveEntryList(&driver->link);
-    sched_unlock(&io->lock);
+    if (io) { /* the last pointer may outlive the room: a work item's */
+        sched_lock(&io->lock);
+        if (driver->link.Flink && !IsListEmpty(&driver->link))
+            RemoveEntryList(&driver->link);
+        sched_unlock(&io->lock);
+    }
     FsRtlpForgetDriver(object);
     while (!IsListEmpty(&driver->clients))
         sim_free(CONTAINING_RECORD(RemoveHeadList(&driver->clients), struct iop_client, link));
