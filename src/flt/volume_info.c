@@ -54,14 +54,20 @@ NTSTATUS FltGetVolumeGuidName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeGuidName
     return status;
 }
 
+static PDEVICE_OBJECT Reference(PDEVICE_OBJECT device, const void *site)
+{
+    ObpReference(device);
+    verify_ledger_add(&ObpHeader(device)->ledger, "got by", atomic_load(&ObpHeader(device)->pointer_count), site);
+    return device;
+}
+
 NTSTATUS FltGetDiskDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DiskDeviceObject)
 {
     API_ENTER(FltGetDiskDeviceObject, Volume, SCHED_READ);
     *DiskDeviceObject = NULL;
     if (!Volume->DiskDevice)
         return STATUS_FLT_NO_DEVICE_OBJECT;
-    ObReferenceObject(Volume->DiskDevice);
-    *DiskDeviceObject = Volume->DiskDevice;
+    *DiskDeviceObject = Reference(Volume->DiskDevice, VERIFY_CALLER);
     return STATUS_SUCCESS;
 }
 
@@ -71,8 +77,7 @@ NTSTATUS FltGetDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DeviceObject)
     *DeviceObject = NULL;
     if (!Volume->DeviceObject)
         return STATUS_FLT_NO_DEVICE_OBJECT;
-    ObReferenceObject(Volume->DeviceObject);
-    *DeviceObject = Volume->DeviceObject;
+    *DeviceObject = Reference(Volume->DeviceObject, VERIFY_CALLER);
     return STATUS_SUCCESS;
 }
 
