@@ -98,20 +98,27 @@ NTSTATUS FltpGetFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID K
     return STATUS_SUCCESS;
 }
 
+/* Everything was unlinked from an instance that is gone, and that is the answer then. */
+static NTSTATUS NotFound(FLT_CONTEXT_TYPE Type, PVOID Key)
+{
+    bool gone = Type != FLT_VOLUME_CONTEXT && ((PFLT_INSTANCE)Key)->Base.Flags & FLT_OBFL_DRAINING;
+    return gone ? STATUS_FLT_DELETING_OBJECT : STATUS_NOT_FOUND;
+}
+
 NTSTATUS FltpDeleteFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_CONTEXT *OldContext,
                             const void *Site)
 {
     if (OldContext)
         *OldContext = NULL;
     if (!Node)
-        return STATUS_NOT_FOUND;
+        return NotFound(Type, Key);
     sched_lock(&Node->Lock);
     PFLTP_CONTEXT found = FindLocked(Node, Type, Key);
     if (found)
         FltpUnlinkLocked(found);
     sched_unlock(&Node->Lock);
     if (!found)
-        return STATUS_NOT_FOUND;
+        return NotFound(Type, Key);
     if (OldContext)
         *OldContext = FltpDriverPart(found);
     else

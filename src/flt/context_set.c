@@ -32,8 +32,9 @@ NTSTATUS FltGetVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEX
 NTSTATUS FltDeleteVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEXT *OldContext)
 {
     API_ENTER(FltDeleteVolumeContext, Volume, SCHED_WRITE);
-    return FltpDeleteFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT, Filter,
-                              OldContext, VERIFY_CALLER);
+    NTSTATUS status = FltpDeleteFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT,
+                                         Filter, OldContext, VERIFY_CALLER);
+    return status == STATUS_NOT_FOUND && Volume->Base.Flags & FLT_OBFL_DRAINING ? STATUS_FLT_DELETING_OBJECT : status;
 }
 
 void FltpDeleteVolumeContexts(PFLT_VOLUME Volume, PFLT_FILTER Filter)

@@ -207,6 +207,7 @@ static void a_volume_that_is_going_gives_no_references(void)
     answers(STATUS_FLT_DELETING_OBJECT, FltGetVolumeFromName(stage.filter, text(L"\\Device\\HarddiskVolume1"), &again));
     answers(STATUS_FLT_DELETING_OBJECT, FltGetVolumeFromInstance(dead, &again));
     answers(STATUS_FLT_DELETING_OBJECT, FltGetVolumeFromDeviceObject(stage.filter, device, &again));
+    answers(STATUS_FLT_DELETING_OBJECT, FltDeleteVolumeContext(stage.filter, volume, NULL));
     ObDereferenceObject(device);
     FltObjectDereference(dead);
     FltObjectDereference(volume);
