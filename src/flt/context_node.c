@@ -283,7 +283,7 @@ NTSTATUS FltpFileObjectNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_
 
 void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject)
 {
-    if (Volume->Names)
+    if (__atomic_load_n(&Volume->Names, __ATOMIC_ACQUIRE))
         FltpForgetFileNames(Volume, FileObject, NULL);
     if (!FileObject->FileObjectExtension)
         return;

@@ -87,7 +87,7 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp)
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
     struct create_frame frame = {0};
 
-    if (__builtin_expect(!(Volume->Flags & FLTP_VOLUME_SETUP_DONE), 0))
+    if (__builtin_expect(!(FltpVolumeFlags(Volume) & FLTP_VOLUME_SETUP_DONE), 0))
         FltpSetupVolume(Volume);
     PFLT_INSTANCE target = TargetOfCreate(Volume, Irp);
     if (!target && !__atomic_load_n(&Volume->Seen[FLTP_SLOT(IRP_MJ_CREATE)], __ATOMIC_RELAXED))

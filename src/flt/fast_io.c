@@ -167,7 +167,7 @@ static BOOLEAN FastIoQueryOpen(PIRP Irp, PFILE_NETWORK_OPEN_INFORMATION NetworkI
     PFAST_IO_QUERY_OPEN routine = BELOW(FastIoQueryOpen);
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(Irp);
 
-    if (!(volume->Flags & FLTP_VOLUME_SETUP_DONE))
+    if (!(FltpVolumeFlags(volume) & FLTP_VOLUME_SETUP_DONE))
         FltpSetupVolume(volume);
     bool unseen = Unseen(volume, IRP_MJ_NETWORK_QUERY_OPEN);
     if (unseen && !Unseen(volume, IRP_MJ_CREATE))

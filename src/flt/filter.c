@@ -205,7 +205,7 @@ NTSTATUS FltStartFiltering(PFLT_FILTER Filter)
     for (ULONG i = 0; i < count; i++) {
         if (volumes[i]->Frame != Filter->Frame)
             continue;
-        if (volumes[i]->Flags & FLTP_VOLUME_SETUP_DONE)
+        if (FltpVolumeFlags(volumes[i]) & FLTP_VOLUME_SETUP_DONE)
             FltpAttachAutomatically(Filter, volumes[i], FLTFL_INSTANCE_SETUP_AUTOMATIC_ATTACHMENT);
         else
             FltpSetupVolume(volumes[i]);

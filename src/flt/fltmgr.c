@@ -10,7 +10,7 @@ struct flt_state FltGlobals;
 static NTSTATUS DispatchFsControl(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
     PFLT_VOLUME volume = FltpVolumeOf(DeviceObject);
-    if (volume && volume->Flags & FLTP_VOLUME_CONTROL &&
+    if (volume && FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL &&
         IoGetCurrentIrpStackLocation(Irp)->MinorFunction == IRP_MN_MOUNT_VOLUME)
         return FltpMountVolume(volume, Irp);
     return FltpDispatch(DeviceObject, Irp);
@@ -21,7 +21,7 @@ static NTSTATUS DispatchCreate(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     PFLT_VOLUME volume = FltpVolumeOf(DeviceObject);
     if (!volume)
         return FltpControlDispatch(DeviceObject, Irp);
-    if (volume->Flags & FLTP_VOLUME_CONTROL)
+    if (FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL)
         return FltpPassThrough(DeviceObject, Irp);
     return FltpDispatchCreate(volume, Irp);
 }

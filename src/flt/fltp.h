@@ -197,6 +197,11 @@ struct _FLT_VOLUME {
     FLTP_VOLUME_SHARD Shards[FLTP_SHARDS];
 };
 
+static inline LONG FltpVolumeFlags(const struct _FLT_VOLUME *Volume)
+{
+    return __atomic_load_n(&Volume->Flags, __ATOMIC_ACQUIRE);
+}
+
 enum {
     FLTP_INSTANCE_ATTACHING = 0x1,  /* its setup callback runs */
     FLTP_INSTANCE_ACTIVE = 0x2,     /* operations are shown to it */

@@ -128,7 +128,7 @@ static NTSTATUS DescribeVolume(PFLT_VOLUME volume, FILTER_VOLUME_INFORMATION_CLA
     typedef FILTER_VOLUME_STANDARD_INFORMATION T;
     p = Begin(buffer, room, FIELD_OFFSET(T, FilterVolumeName));
     if (p.fits) {
-        ((T *)buffer)->Flags = (volume->Flags & FLTP_VOLUME_TEARDOWN) ? FLTFL_VSI_DETACHED_VOLUME : 0;
+        ((T *)buffer)->Flags = (FltpVolumeFlags(volume) & FLTP_VOLUME_TEARDOWN) ? FLTFL_VSI_DETACHED_VOLUME : 0;
         ((T *)buffer)->FrameID = volume->Frame->FrameId;
         ((T *)buffer)->FileSystemType = volume->FileSystemType;
     }
@@ -169,7 +169,7 @@ static NTSTATUS DescribeAggregate(PFLT_INSTANCE instance, PVOID buffer, ULONG ro
         info->Type.MiniFilter.FrameID = instance->Volume->Frame->FrameId;
         info->Type.MiniFilter.VolumeFileSystemType = instance->Volume->FileSystemType;
         info->Type.MiniFilter.Flags =
-            (instance->Volume->Flags & FLTP_VOLUME_TEARDOWN) ? FLTFL_IASIM_DETACHED_VOLUME : 0;
+            (FltpVolumeFlags(instance->Volume) & FLTP_VOLUME_TEARDOWN) ? FLTFL_IASIM_DETACHED_VOLUME : 0;
     }
     Put(&p, &instance->Name, AT(&p, T, Type.MiniFilter.InstanceNameLength),
         AT(&p, T, Type.MiniFilter.InstanceNameBufferOffset));

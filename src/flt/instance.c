@@ -74,7 +74,7 @@ static NTSTATUS LinkInstance(PFLT_INSTANCE Instance)
     PFLT_FILTER filter = Instance->Filter;
 
     sched_lock(&volume->Lock);
-    NTSTATUS status = volume->Flags & FLTP_VOLUME_TEARDOWN ? STATUS_FLT_DELETING_OBJECT : InsertByAltitude(volume, Instance);
+    NTSTATUS status = FltpVolumeFlags(volume) & FLTP_VOLUME_TEARDOWN ? STATUS_FLT_DELETING_OBJECT : InsertByAltitude(volume, Instance);
     sched_unlock(&volume->Lock);
     if (!NT_SUCCESS(status))
         return status;

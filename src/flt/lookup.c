@@ -69,7 +69,7 @@ static ULONG VolumesOf(PFLTP_FRAME frame, PFLT_VOLUME **volumes)
     sched_lock(&FltGlobals.Lock);
     for (PLIST_ENTRY link = frame->Volumes.Flink; link != &frame->Volumes; link = link->Flink) {
         PFLT_VOLUME volume = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
-        if (volume->Flags & FLTP_VOLUME_CONTROL)
+        if (FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL)
             continue;
         FltpReferencePointer(&volume->Base);
         *volumes = sim_realloc(*volumes, (count + 1) * sizeof **volumes);

@@ -265,7 +265,7 @@ void FltpTeardownVolume(PFLT_VOLUME Volume)
     PFLT_INSTANCE instance;
 
     sched_lock(&Volume->Lock);
-    bool first = !(Volume->Flags & FLTP_VOLUME_TEARDOWN);
+    bool first = !(FltpVolumeFlags(Volume) & FLTP_VOLUME_TEARDOWN);
     Volume->Flags |= FLTP_VOLUME_TEARDOWN;
     sched_unlock(&Volume->Lock);
     if (!first)
@@ -322,7 +322,7 @@ ULONG FltpSnapshotVolumes(PFLT_VOLUME **Volumes)
         PLIST_ENTRY list = &CONTAINING_RECORD(frame, FLTP_FRAME, Link)->Volumes;
         for (PLIST_ENTRY link = list->Flink; link != list; link = link->Flink) {
             PFLT_VOLUME volume = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
-            if (volume->Flags & FLTP_VOLUME_CONTROL || !NT_SUCCESS(FltpReferenceObject(&volume->Base, "enumeration", NULL)))
+            if (FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL || !NT_SUCCESS(FltpReferenceObject(&volume->Base, "enumeration", NULL)))
                 continue;
             *Volumes = sim_realloc(*Volumes, (count + 1) * sizeof **Volumes);
             (*Volumes)[count++] = volume;

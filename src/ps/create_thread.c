@@ -103,9 +103,10 @@ NTSTATUS PspCreateThread(const struct psp_new_thread *options, PKTHREAD *created
     if (!thread)
         return STATUS_INSUFFICIENT_RESOURCES;
     NameThread(options, thread);
-    thread->system = options->system;
-    thread->daemon = options->daemon;
-    thread->start_routine = options->start;
+    /* It is listed already: a leak report may be looking. */
+    __atomic_store_n(&thread->system, options->system, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->daemon, options->daemon, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->start_routine, options->start, __ATOMIC_RELAXED);
     thread->start_context = options->context;
     if (!options->daemon)
         PspNotifyThread(thread, true);
@@ -172,8 +173,10 @@ static bool IsAdopted(PKTHREAD thread, const char *driver) { return thread->adop
 
 static bool IsDrivers(PKTHREAD thread, const char *driver)
 {
-    return !thread->terminated && thread->system && !thread->daemon && !thread->reported &&
-           verify_is_driver_code((const void *)(uintptr_t)thread->start_routine, driver);
+    return !thread->terminated && __atomic_load_n(&thread->system, __ATOMIC_RELAXED) &&
+           !__atomic_load_n(&thread->daemon, __ATOMIC_RELAXED) && !thread->reported &&
+           verify_is_driver_code((const void *)(uintptr_t)__atomic_load_n(&thread->start_routine, __ATOMIC_RELAXED),
+                                 driver);
 }
 
 static void ReportLeft(PKTHREAD thread, const char *when)

@@ -252,7 +252,7 @@ static NTSTATUS Dispatch(PDEVICE_OBJECT device, PIRP irp)
     UCHAR major = stack->MajorFunction;
     NTSTATUS status;
     if (!stub.quiet) {
-        stub.count[major]++;
+        __atomic_add_fetch(&stub.count[major], 1, __ATOMIC_RELAXED);
         stub.last[major] = *stack;
         stub.last_flags[major] = irp->Flags;
         stub.last_mode[major] = irp->RequestorMode;
