@@ -1,6 +1,7 @@
 /* Device stacks: attaching, detaching, finding one's way in them. AttachedDevice is read without a lock on the path
  * of every request; it changes under io->lock. */
 #include "iop.h"
+
 #include "fault/fault.h"
 
 static PDEVICE_OBJECT Attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target, PDEVICE_OBJECT *store)

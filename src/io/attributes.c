@@ -1,5 +1,6 @@
 /* Asking and deleting by name: NtQueryAttributesFile, NtQueryFullAttributesFile, NtDeleteFile. */
 #include "iop.h"
+
 #include "fault/fault.h"
 
 static NTSTATUS QueryOpened(PFILE_OBJECT file, PFILE_NETWORK_OPEN_INFORMATION info)
@@ -82,6 +83,8 @@ BOOLEAN IoFastQueryNetworkAttributes(POBJECT_ATTRIBUTES ObjectAttributes, ACCESS
 static NTSTATUS Delete(POBJECT_ATTRIBUTES attributes, KPROCESSOR_MODE mode, const void *site)
 {
     PFILE_OBJECT file;
+    if (!attributes || attributes->Length != sizeof *attributes)
+        return STATUS_INVALID_PARAMETER;
     if (fault_allocation())
         return STATUS_INSUFFICIENT_RESOURCES;
     struct iop_open open = {

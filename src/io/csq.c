@@ -101,10 +101,10 @@ NTSTATUS IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PV
         Detach(Irp, Context);
         Csq->CsqReleaseLock(Csq, irql);
         Csq->CsqCompleteCanceledIrp(Csq, Irp);
-        return STATUS_SUCCESS;
+        return status;
     }
     Csq->CsqReleaseLock(Csq, irql);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 VOID IoCsqInsertIrp(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context)

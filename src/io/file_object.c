@@ -182,7 +182,9 @@ NTSTATUS IoReplaceFileObjectName(PFILE_OBJECT FileObject, PWSTR NewFileName, USH
 {
     API_ENTER(IoReplaceFileObjectName, FileObject, SCHED_WRITE);
     PUNICODE_STRING name = &FileObject->FileName;
-    if (name->MaximumLength < FileNameLength || !name->Buffer) {
+    if (!name->Buffer)
+        return STATUS_INVALID_PARAMETER; /* there is no name to replace */
+    if (name->MaximumLength < FileNameLength) {
         PWCHAR buffer = ExAllocatePoolWithTag(PagedPool, FileNameLength ? FileNameLength : sizeof(WCHAR), IOP_NAME_TAG);
         if (!buffer)
             return STATUS_INSUFFICIENT_RESOURCES;

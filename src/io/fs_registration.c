@@ -1,6 +1,8 @@
 /* Registered file systems, and who wants to hear of them. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 struct iop_fs_listener {
     LIST_ENTRY link; /* io_state.fs_listeners */
     PDRIVER_OBJECT driver;
@@ -84,6 +86,8 @@ static void NotifyExisting(PDRIVER_FS_NOTIFICATION routine)
 
 static NTSTATUS Register(PDRIVER_OBJECT driver, PDRIVER_FS_NOTIFICATION routine)
 {
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     LockDatabase(true);
     for (PLIST_ENTRY link = io->fs_listeners.Flink; link != &io->fs_listeners; link = link->Flink) {
         struct iop_fs_listener *l = CONTAINING_RECORD(link, struct iop_fs_listener, link);

@@ -1,5 +1,6 @@
 #include "ob/state.h"
 
+#include "fault/fault.h"
 #include "ke/thread.h"
 #include "ob/exports.h"
 #include "verify/api.h"
@@ -23,6 +24,10 @@ NTSTATUS ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
                        EVENT_TYPE EventType, BOOLEAN InitialState)
 {
     API_ENTER(ZwCreateEvent, ObjectAttributes, SCHED_WRITE);
+    if (ObjectAttributes && ObjectAttributes->Length != sizeof *ObjectAttributes)
+        return STATUS_INVALID_PARAMETER;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     return create(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState, KernelMode, VERIFY_CALLER);
 }
 

@@ -312,6 +312,58 @@ static void a_cancel_routine_that_is_cleared_in_time_does_not_run(void)
     end();
 }
 
+static FLT_CALLBACK_DATA_QUEUE queue;
+static KSPIN_LOCK queueLock;
+static PFLT_CALLBACK_DATA queued;
+static IO_CSQ_IRP_CONTEXT queueContext;
+
+static NTSTATUS FLTAPI queue_insert(PFLT_CALLBACK_DATA_QUEUE q, PFLT_CALLBACK_DATA data, PVOID context)
+{
+    queued = data;
+    return STATUS_PENDING;
+}
+static VOID FLTAPI queue_remove(PFLT_CALLBACK_DATA_QUEUE q, PFLT_CALLBACK_DATA data) { queued = NULL; }
+static PFLT_CALLBACK_DATA FLTAPI queue_peek(PFLT_CALLBACK_DATA_QUEUE q, PFLT_CALLBACK_DATA data, PVOID context)
+{
+    return data ? NULL : queued;
+}
+static VOID FLTAPI queue_acquire(PFLT_CALLBACK_DATA_QUEUE q, PKIRQL irql) { KeAcquireSpinLock(&queueLock, irql); }
+static VOID FLTAPI queue_release(PFLT_CALLBACK_DATA_QUEUE q, KIRQL irql) { KeReleaseSpinLock(&queueLock, irql); }
+static VOID FLTAPI queue_cancelled(PFLT_CALLBACK_DATA_QUEUE q, PFLT_CALLBACK_DATA data) { complete_cancelled(data); }
+
+static void put_into_queue(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    FltCbdqDisable(&queue);
+    answers(STATUS_FLT_CBDQ_DISABLED, FltCbdqInsertIo(&queue, data, &queueContext, NULL));
+    FltCbdqEnable(&queue);
+    answers(STATUS_PENDING, FltCbdqInsertIo(&queue, data, &queueContext, NULL));
+}
+
+static void a_queue_gives_an_operation_back_or_cancels_it(void)
+{
+    start(IRP_MJ_FLUSH_BUFFERS, put_into_queue, NULL);
+    stage.answer = FLT_PREOP_PENDING;
+    KeInitializeSpinLock(&queueLock);
+    succeeds(FltCbdqInitialize(stage.instance, &queue, queue_insert, queue_remove, queue_peek, queue_acquire, queue_release,
+                               queue_cancelled));
+    cancelled = 0;
+    struct fltsim_thread *thread = fltsim_thread_create(NULL, flush_once, NULL);
+    fltsim_sleep(1);
+    pended = FltCbdqRemoveIo(&queue, &queueContext);
+    assert_non_null(pended);
+    assert_null(FltCbdqRemoveIo(&queue, &queueContext));
+    assert_null(FltCbdqRemoveNextIo(&queue, NULL));
+    FltCompletePendedPreOperation(pended, FLT_PREOP_SUCCESS_NO_CALLBACK, NULL);
+    assert_int_equal(fltsim_thread_join(thread), STATUS_SUCCESS);
+    thread = fltsim_thread_create(NULL, flush_once, NULL);
+    fltsim_sleep(1);
+    assert_true(FltCancelIo(queued));
+    assert_int_equal(fltsim_thread_join(thread), STATUS_CANCELLED);
+    assert_int_equal(cancelled, 1);
+    assert_null(FltCbdqRemoveIo(&queue, &queueContext));
+    end();
+}
+
 /* ---- detached --------------------------------------------------------------------------------------------------- */
 
 static NTSTATUS whileLeaving[2];
@@ -426,6 +478,7 @@ int main(void)
         fltsim_unit_test(the_status_of_the_device_below_is_told_when_asked_for_in_time),
         fltsim_unit_test(a_pended_operation_is_cancelled_once),
         fltsim_unit_test(a_cancel_routine_that_is_cleared_in_time_does_not_run),
+        fltsim_unit_test(a_queue_gives_an_operation_back_or_cancels_it),
         fltsim_unit_test(an_operation_of_an_instance_that_is_going_is_not_posted),
         fltsim_unit_test(an_asynchronous_operation_ends_in_its_callback),
         fltsim_unit_test(an_operation_that_a_lower_filter_completes_never_goes_down),

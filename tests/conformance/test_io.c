@@ -158,6 +158,7 @@ static void nothing_is_flushed_to_a_volume_that_is_write_protected(void)
     stage_load();
     succeeds(fltsim_open("C:\\", &(struct fltsim_open){.access = FILE_LIST_DIRECTORY, .options = FILE_DIRECTORY_FILE}, &root));
     answers(STATUS_MEDIA_WRITE_PROTECTED, FltFlushBuffers(stage.instance, stage_file(root)));
+    answers(STATUS_MEDIA_WRITE_PROTECTED, ZwFlushBuffersFile(root, &iosb));
     answers(STATUS_MEDIA_WRITE_PROTECTED, FltFlushBuffers2(stage.instance, stage_file(root), 0, NULL));
     succeeds(fltsim_close(root));
 }

@@ -56,6 +56,78 @@ static void handles_are_watched_from_different_altitudes(void)
     succeeds(fltsim_close(file));
 }
 
+static VOID thread_notify(HANDLE process, HANDLE thread, BOOLEAN create) {}
+
+static void notify_routines_are_limited(void)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    LONG count = 0;
+    start();
+    while (NT_SUCCESS(status) && count < 1000) {
+        status = PsSetCreateThreadNotifyRoutineEx(PsCreateThreadNotifyNonSystem, (PVOID)thread_notify);
+        count += NT_SUCCESS(status);
+    }
+    answers(STATUS_INSUFFICIENT_RESOURCES, status);
+    while (count--)
+        succeeds(PsRemoveCreateThreadNotifyRoutine(thread_notify));
+    succeeds(fltsim_close(file));
+}
+
+static void an_event_is_made_with_care(void)
+{
+    HANDLE event;
+    start();
+    succeeds(ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, SynchronizationEvent, TRUE));
+    succeeds(ZwWaitForSingleObject(event, FALSE, NULL));
+    succeeds(ZwClose(event));
+    starves(STATUS_INSUFFICIENT_RESOURCES, ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    answers(STATUS_INVALID_PARAMETER_4, ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, (EVENT_TYPE)9, FALSE));
+    OBJECT_ATTRIBUTES attributes = *named(L"\\BaseNamedObjects\\event");
+    attributes.Length = 3;
+    answers(STATUS_INVALID_PARAMETER, ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE));
+    answers(STATUS_INVALID_PARAMETER, ZwDeleteFile(&attributes));
+    succeeds(fltsim_close(file));
+}
+
+static VOID fs_change(PDEVICE_OBJECT device, BOOLEAN active) {}
+
+static void file_systems_are_watched_once(void)
+{
+    start();
+    stage_load();
+    starves(STATUS_INSUFFICIENT_RESOURCES, IoRegisterFsRegistrationChange(stage.driverObject, fs_change));
+    succeeds(IoRegisterFsRegistrationChange(stage.driverObject, fs_change));
+    answers(STATUS_DEVICE_ALREADY_ATTACHED, IoRegisterFsRegistrationChange(stage.driverObject, fs_change));
+    IoUnregisterFsRegistrationChange(stage.driverObject, fs_change);
+    succeeds(fltsim_close(file));
+}
+
+static void a_device_is_made_once_by_its_name(void)
+{
+    PDEVICE_OBJECT device, second;
+    start();
+    stage_load();
+    starves(STATUS_INSUFFICIENT_RESOURCES,
+            IoCreateDevice(stage.driverObject, 0, text(L"\\Device\\Mine"), FILE_DEVICE_UNKNOWN, 0, FALSE, &device));
+    succeeds(IoCreateDevice(stage.driverObject, 0, text(L"\\Device\\Mine"), FILE_DEVICE_UNKNOWN, 0, FALSE, &device));
+    answers(STATUS_OBJECT_NAME_COLLISION,
+            IoCreateDevice(stage.driverObject, 0, text(L"\\Device\\Mine"), FILE_DEVICE_UNKNOWN, 0, FALSE, &second));
+    IoDeleteDevice(device);
+    succeeds(fltsim_close(file));
+}
+
+static void a_token_tells_what_it_knows(void)
+{
+    PVOID found;
+    start();
+    PACCESS_TOKEN token = PsReferencePrimaryToken(PsGetCurrentProcess());
+    succeeds(SeQueryInformationToken(token, TokenUser, &found));
+    ExFreePool(found);
+    answers(STATUS_INVALID_INFO_CLASS, SeQueryInformationToken(token, (TOKEN_INFORMATION_CLASS)999, &found));
+    PsDereferencePrimaryToken(token);
+    succeeds(fltsim_close(file));
+}
+
 /* ---- devices and files by name ---------------------------------------------------------------------------------- */
 
 static void a_device_is_found_by_its_name(void)
@@ -117,6 +189,10 @@ static void a_file_is_opened_below_a_device(void)
                                                  NULL, 0, 7, FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0,
                                                  CreateFileTypeNone, NULL, 0, fltsim_volume_device(stage.volume)));
     succeeds(ZwClose(handle));
+    HANDLE volume;
+    succeeds(fltsim_open("C:", &(struct fltsim_open){.access = FILE_READ_ATTRIBUTES}, &volume));
+    answers(STATUS_INVALID_PARAMETER, IoReplaceFileObjectName(stage_file(volume), L"\\new", 8));
+    succeeds(fltsim_close(volume));
     static WCHAR name[200] = L"\\something else";
     starves(STATUS_INSUFFICIENT_RESOURCES, IoReplaceFileObjectName(object, name, sizeof name));
     succeeds(IoReplaceFileObjectName(object, name, 30));
@@ -195,6 +271,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(an_object_is_opened_by_its_address),
         fltsim_unit_test(handles_are_watched_from_different_altitudes),
+        fltsim_unit_test(notify_routines_are_limited),
+        fltsim_unit_test(an_event_is_made_with_care),
+        fltsim_unit_test(file_systems_are_watched_once),
+        fltsim_unit_test(a_device_is_made_once_by_its_name),
+        fltsim_unit_test(a_token_tells_what_it_knows),
         fltsim_unit_test(a_device_is_found_by_its_name),
         fltsim_unit_test(a_file_is_deleted_by_its_name),
         fltsim_unit_test(a_file_object_has_a_dos_name),

@@ -41,6 +41,9 @@ static void a_value_is_set_asked_for_and_deleted(void)
                                                     FIELD_OFFSET(KEY_VALUE_PARTIAL_INFORMATION, Data), &length));
     answers(STATUS_INVALID_PARAMETER, ZwQueryValueKey(key, text(L"Number"), 99, info, sizeof info, &length));
     succeeds(ZwEnumerateValueKey(key, 0, KeyValueBasicInformation, info, sizeof info, &length));
+    answers(STATUS_BUFFER_TOO_SMALL, ZwEnumerateValueKey(key, 0, KeyValueBasicInformation, info, 0, &length));
+    answers(STATUS_BUFFER_OVERFLOW, ZwEnumerateValueKey(key, 0, KeyValueBasicInformation, info,
+                                                        FIELD_OFFSET(KEY_VALUE_BASIC_INFORMATION, Name), &length));
     answers(STATUS_INVALID_PARAMETER, ZwEnumerateValueKey(key, 0, 99, info, sizeof info, &length));
     answers(STATUS_NO_MORE_ENTRIES, ZwEnumerateValueKey(key, 1, KeyValueBasicInformation, info, sizeof info, &length));
     succeeds(ZwDeleteValueKey(key, text(L"Number")));
@@ -62,6 +65,11 @@ static void a_key_tells_about_itself_and_what_is_below(void)
     answers(STATUS_INVALID_PARAMETER, ZwQueryKey(key, 99, info, sizeof info, &length));
     succeeds(ZwEnumerateKey(key, 0, KeyBasicInformation, info, sizeof info, &length));
     assert_memory_equal(((KEY_BASIC_INFORMATION *)info)->Name, L"Below", 10);
+    answers(STATUS_BUFFER_TOO_SMALL, ZwEnumerateKey(key, 0, KeyBasicInformation, info, 0, &length));
+    answers(STATUS_BUFFER_OVERFLOW,
+            ZwEnumerateKey(key, 0, KeyBasicInformation, info, FIELD_OFFSET(KEY_BASIC_INFORMATION, Name), &length));
+    answers(STATUS_BUFFER_OVERFLOW,
+            ZwQueryKey(key, KeyBasicInformation, info, FIELD_OFFSET(KEY_BASIC_INFORMATION, Name), &length));
     answers(STATUS_INVALID_PARAMETER, ZwEnumerateKey(key, 0, 99, info, sizeof info, &length));
     answers(STATUS_NO_MORE_ENTRIES, ZwEnumerateKey(key, 1, KeyBasicInformation, info, sizeof info, &length));
     answers(STATUS_CANNOT_DELETE, ZwDeleteKey(key));

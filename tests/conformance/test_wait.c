@@ -50,8 +50,33 @@ static void the_index_of_the_object_is_in_the_status(void)
     answers(STATUS_WAIT_0, FltCancellableWaitForMultipleObjects(64, objects, WaitAny, NULL, blocks, NULL));
 }
 
-static KMUTANT *mutants[MAXIMUM_WAIT_OBJECTS];
-static HANDLE mutantHandles[2];
+static KMUTANT mutant;
+static int abandon(void *argument) { return KeWaitForSingleObject(&mutant, Executive, KernelMode, FALSE, NULL); }
+
+static void an_abandoned_mutant_shows_in_the_status(void)
+{
+    KEVENT events[MAXIMUM_WAIT_OBJECTS];
+    KWAIT_BLOCK blocks[MAXIMUM_WAIT_OBJECTS];
+    PVOID objects[MAXIMUM_WAIT_OBJECTS];
+    stage_mount(FLTSIM_NTFS);
+    KeInitializeMutant(&mutant, FALSE);
+    fltsim_thread_join(fltsim_thread_create(NULL, abandon, NULL));
+    answers(STATUS_ABANDONED_WAIT_0, FltCancellableWaitForSingleObject(&mutant, NULL, NULL));
+    KeReleaseMutex(&mutant, FALSE);
+    for (int i = 0; i < MAXIMUM_WAIT_OBJECTS; i++) {
+        KeInitializeEvent(&events[i], SynchronizationEvent, FALSE);
+        objects[i] = &events[i];
+    }
+    objects[0] = &mutant;
+    fltsim_thread_join(fltsim_thread_create(NULL, abandon, NULL));
+    answers(STATUS_ABANDONED_WAIT_0, FltCancellableWaitForMultipleObjects(64, objects, WaitAny, NULL, blocks, NULL));
+    KeReleaseMutex(&mutant, FALSE);
+    objects[0] = &events[0];
+    objects[63] = &mutant;
+    fltsim_thread_join(fltsim_thread_create(NULL, abandon, NULL));
+    answers(STATUS_ABANDONED_WAIT_63, FltCancellableWaitForMultipleObjects(64, objects, WaitAny, NULL, blocks, NULL));
+    KeReleaseMutex(&mutant, FALSE);
+}
 
 static void a_cancelled_operation_ends_its_wait(void)
 {
@@ -128,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(a_wait_ends_with_its_object_or_its_time),
         fltsim_unit_test(the_index_of_the_object_is_in_the_status),
+        fltsim_unit_test(an_abandoned_mutant_shows_in_the_status),
         fltsim_unit_test(a_cancelled_operation_ends_its_wait),
         fltsim_unit_test(a_thread_that_ends_waits_for_nothing),
     };

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check src/api.tsv, the table of WDK routines, against the library, the headers and the tests.
 
-usage: api.py LIBRARY [--update [ROUTINES.tsv]] [--untested]
+usage: api.py LIBRARY [--update [ROUTINES.tsv]] [--untested] [--doubtful]
 
 A row: name, state (absent, partial, done), the file that has it, the header where its contract is, its test.
 Every WDK symbol that the library exports has a row that is partial or done, in a file of src/; a macro or an inline
@@ -10,7 +10,8 @@ each status in statuses.tsv, which holds what the documentation gives. unreachab
 never has a reason to give, and, with a status of *, what a partial routine that is tested lacks.
 --update adds the rows that are missing, and moves up what has earned it; only a * moves a row down. With a list of
 routines (columns: name, kind, documented_returns) it also adds these, and writes statuses.tsv anew.
---untested prints the statuses that keep routines from being done.
+--untested prints the statuses that keep routines from being done. --doubtful prints those of routines that are done
+whose name stands in a test of the routine, but nowhere near it: from a table or a helper, one hopes.
 """
 import csv
 import functools
@@ -140,6 +141,18 @@ def untested(name):
             if (name, s) not in unreachable() and not any(s in names for names in known)]
 
 
+def is_near(name, status, text):
+    """Does the status stand within some lines of the routine?"""
+    return any(re.search(r'\b%s\b' % status, text[max(0, m.start() - 250):m.end() + 400])
+               for m in re.finditer(r'\b%s\b' % name, text))
+
+
+def doubtful(name):
+    known = [text for text in texts('tests', ('.c', '.cpp')).values() if name in text]
+    return [s for s in documented().get(name, [])
+            if (name, s) not in unreachable() and not any(is_near(name, s, text) for text in known)]
+
+
 def read_table():
     if not os.path.exists(TABLE):
         return {}
@@ -233,6 +246,11 @@ def main():
         for name in sorted(rows):
             if rows[name][0] == 'partial' and rows[name][1].startswith('src/'):
                 print(name, ' '.join(untested(name)) if test_of(name, '') != '-' else 'is not named by any test')
+        return
+    if '--doubtful' in args:
+        for name in sorted(rows):
+            if rows[name][0] == 'done' and doubtful(name):
+                print(name, ' '.join(doubtful(name)))
         return
     if '--update' in args:
         if listing:
