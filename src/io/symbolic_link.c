@@ -59,6 +59,8 @@ NTSTATUS IoVolumeDeviceToDosName(PVOID VolumeDeviceObject, PUNICODE_STRING DosNa
     } name;
     ULONG length;
     struct dos_search search = {0};
+    if (!VolumeDeviceObject || !DosName)
+        return STATUS_INVALID_PARAMETER;
     PDEVICE_OBJECT disk = StorageDevice(VolumeDeviceObject);
     NTSTATUS status = ObQueryNameString(disk, &name.info, sizeof name, &length);
     ObpDereference(disk);

@@ -5,6 +5,8 @@
 #include "ob/state.h"
 #include "verify/api.h"
 
+#define RESERVED_ACCESS 0x0CE00000u /* bits of an ACCESS_MASK that mean nothing */
+
 static NTSTATUS LookupClient(PCLIENT_ID client, PEPROCESS *process)
 {
     PETHREAD thread;
@@ -28,6 +30,8 @@ NTSTATUS ZwOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT
     *ProcessHandle = NULL;
     if (ObjectAttributes->ObjectName || !ClientId)
         return STATUS_INVALID_PARAMETER_MIX;
+    if (DesiredAccess & RESERVED_ACCESS)
+        return STATUS_INVALID_PARAMETER;
     NTSTATUS status = LookupClient(ClientId, &process);
     if (!NT_SUCCESS(status))
         return status;

@@ -288,6 +288,25 @@ static void a_security_descriptor_is_given_when_the_buffer_holds_it(void)
     succeeds(fltsim_close(file));
 }
 
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+static void a_name_is_asked_for_outside_of_an_operation(void)
+{
+    PFLT_FILE_NAME_INFORMATION name;
+    start();
+    succeeds(FltGetFileNameInformationUnsafe(object, stage.instance, FLT_FILE_NAME_NORMALIZED | FLT_FILE_NAME_QUERY_DEFAULT,
+                                             &name));
+    assert_true(same_text(&name->Name, L"\\Device\\HarddiskVolume1\\file.txt"));
+    FltReleaseFileNameInformation(name);
+    answers(STATUS_INVALID_PARAMETER, FltGetFileNameInformationUnsafe(object, stage.instance, 0, &name));
+    PFILE_OBJECT unopened = IoCreateStreamFileObjectLite(NULL, object->DeviceObject);
+    answers(STATUS_FLT_INVALID_NAME_REQUEST,
+            FltGetFileNameInformationUnsafe(unopened, stage.instance,
+                                            FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &name));
+    ObDereferenceObject(unopened);
+    succeeds(fltsim_close(file));
+}
+
 /* ---- redirection ------------------------------------------------------------------------------------------------ */
 
 static PFLT_INSTANCE other;
@@ -338,6 +357,7 @@ int main(void)
         fltsim_unit_test(extended_attributes_are_kept_by_file_systems_that_can),
         fltsim_unit_test(extended_attributes_are_refused_by_file_systems_that_cannot),
         fltsim_unit_test(a_security_descriptor_is_given_when_the_buffer_holds_it),
+        fltsim_unit_test(a_name_is_asked_for_outside_of_an_operation),
         fltsim_unit_test(an_operation_may_go_to_the_same_filter_at_the_same_altitude),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,55 @@ static void a_file_object_has_a_dos_name(void)
     succeeds(fltsim_close(file));
 }
 
+static void a_volume_has_a_dos_name(void)
+{
+    UNICODE_STRING dos;
+    start();
+    PDEVICE_OBJECT device = fltsim_volume_device(stage.volume);
+    succeeds(IoVolumeDeviceToDosName(device, &dos));
+    assert_true(same_text(&dos, L"C:"));
+    ExFreePool(dos.Buffer);
+    starves(STATUS_INSUFFICIENT_RESOURCES, IoVolumeDeviceToDosName(device, &dos));
+    answers(STATUS_INVALID_PARAMETER, IoVolumeDeviceToDosName(NULL, &dos));
+    succeeds(fltsim_close(file));
+}
+
+static void a_process_is_opened_by_its_id(void)
+{
+    OBJECT_ATTRIBUTES attributes;
+    CLIENT_ID client = {.UniqueProcess = PsGetCurrentProcessId()};
+    HANDLE handle;
+    start();
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    succeeds(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client));
+    succeeds(ZwClose(handle));
+    answers(STATUS_INVALID_PARAMETER, ZwOpenProcess(&handle, 0x08000000, &attributes, &client));
+    answers(STATUS_INVALID_PARAMETER_MIX, ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, NULL));
+    succeeds(fltsim_close(file));
+}
+
+/* As drivers declare it: no published header does. */
+NTSTATUS ObSetHandleAttributes(HANDLE Handle, PVOID HandleFlags, KPROCESSOR_MODE PreviousMode);
+
+static void a_protected_handle_stays_open(void)
+{
+    struct {
+        BOOLEAN inherit, protect;
+    } flags = {FALSE, TRUE};
+    HANDLE event;
+    start();
+    succeeds(ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    succeeds(ObSetHandleAttributes(event, &flags, KernelMode));
+    answers(STATUS_HANDLE_NOT_CLOSABLE, ObCloseHandle(event, UserMode));
+    answers(STATUS_HANDLE_NOT_CLOSABLE, NtClose(event));
+    flags.protect = FALSE;
+    succeeds(ObSetHandleAttributes(event, &flags, KernelMode));
+    succeeds(NtClose(event));
+    fltsim_expect("invalid-handle-closed");
+    answers(STATUS_INVALID_HANDLE, NtClose(event));
+    succeeds(fltsim_close(file));
+}
+
 static void a_file_is_opened_below_a_device(void)
 {
     HANDLE handle;
@@ -279,6 +328,9 @@ int main(void)
         fltsim_unit_test(a_device_is_found_by_its_name),
         fltsim_unit_test(a_file_is_deleted_by_its_name),
         fltsim_unit_test(a_file_object_has_a_dos_name),
+        fltsim_unit_test(a_volume_has_a_dos_name),
+        fltsim_unit_test(a_process_is_opened_by_its_id),
+        fltsim_unit_test(a_protected_handle_stays_open),
         fltsim_unit_test(a_file_is_opened_below_a_device),
         fltsim_unit_test(files_are_measured_and_told_from_paging_files),
         fltsim_unit_test(exceptions_that_no_file_system_expects_are_the_drivers_fault),
