@@ -32,7 +32,8 @@ static NTSTATUS SendReparse(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULO
     buffer->ReparseDataLength = Length;
     if (header == GUID_HEADER)
         buffer->ReparseGuid = *Guid;
-    RtlCopyMemory((UCHAR *)buffer + header, Data, Length);
+    if (Length)
+        RtlCopyMemory((UCHAR *)buffer + header, Data, Length);
     status = FltFsControlFile(Instance, FileObject, Code, buffer, header + Length, NULL, 0, NULL);
     ExFreePoolWithTag(buffer, 'pRlF');
     return status;
