@@ -78,6 +78,31 @@ static void DeleteServer(PVOID object)
     sim_free(server->Name.Buffer);
 }
 
+enum { CLOSED_KEPT = 64 };
+
+/* The oldest one. */
+static void ForgetClosed(void)
+{
+    struct flt_port_state *ports = FltGlobals.Ports;
+    sched_lock(&ports->Lock);
+    PFLT_PORT port = CONTAINING_RECORD(RemoveHeadList(&ports->ClosedPorts), FLT_PORT, FilterLink);
+    ports->ClosedCount--;
+    sched_unlock(&ports->Lock);
+    ObpDereference(port);
+}
+
+/* Takes over the driver's reference: who uses the port once more still finds it, and is told. */
+static void KeepClosed(PFLT_PORT server)
+{
+    struct flt_port_state *ports = FltGlobals.Ports;
+    sched_lock(&ports->Lock);
+    InsertTailList(&ports->ClosedPorts, &server->FilterLink);
+    bool many = ++ports->ClosedCount > CLOSED_KEPT;
+    sched_unlock(&ports->Lock);
+    if (many)
+        ForgetClosed();
+}
+
 bool FltpStartPorts(void)
 {
     static const struct ob_type_info server = {
@@ -88,6 +113,7 @@ bool FltpStartPorts(void)
                                                .wait = OB_NO_WAIT,
                                                .valid_access = FLT_PORT_ALL_ACCESS};
     FltGlobals.Ports = sim_alloc(sizeof *FltGlobals.Ports);
+    InitializeListHead(&FltGlobals.Ports->ClosedPorts);
     FltGlobals.Ports->ServerType = ObpCreateType(&server);
     FltGlobals.Ports->ClientType = ObpCreateType(&client);
     return true;
@@ -95,8 +121,11 @@ bool FltpStartPorts(void)
 
 void FltpStopPorts(void)
 {
-    if (!sched_is_dead())
+    if (!sched_is_dead()) {
+        while (FltGlobals.Ports->ClosedCount)
+            ForgetClosed();
         sim_free(FltGlobals.Ports);
+    }
     FltGlobals.Ports = NULL;
 }
 
@@ -142,18 +171,42 @@ NTSTATUS FltCreateCommunicationPort(PFLT_FILTER Filter, PFLT_PORT *ServerPort, P
     return STATUS_SUCCESS;
 }
 
-static void CloseServer(PFLT_PORT server)
+static const char *PortName(PFLT_PORT server, char name[128])
 {
+    return trace_utf8((const uint16_t *)server->Name.Buffer, server->Name.Length, name, 128);
+}
+
+static void ReportClosed(PFLT_PORT server, const void *site)
+{
+    char name[128];
+    struct verify_violation *v =
+        verify_begin(VERIFY_PORT_CLOSED, "Communication port \"%s\" (%p) was closed %s.", PortName(server, name),
+                     (void *)server, server->CloseSite ? "twice" : "after its filter had unregistered");
+    verify_site(v, "now closed by", site);
+    verify_site(v, server->CloseSite ? "closed before by" : "closed before, when its filter unregistered",
+                server->CloseSite);
+    verify_site(v, "created by", server->Site);
+    verify_end(v);
+}
+
+/* Its filter may be gone when it is closed already. False: it was. */
+static bool CloseServer(PFLT_PORT server, const void *site)
+{
+    if (__atomic_exchange_n(&server->Closed, 1, __ATOMIC_ACQ_REL))
+        return false;
+    server->CloseSite = site;
     ObpRemoveName(server);
     ExWaitForRundownProtectionRelease(&server->Callbacks);
     UnlistPort(server);
-    ObpDereference(server);
+    KeepClosed(server);
+    return true;
 }
 
 VOID FltCloseCommunicationPort(PFLT_PORT ServerPort)
 {
     API_ENTER(FltCloseCommunicationPort, ServerPort, SCHED_WRITE);
-    CloseServer(ServerPort);
+    if (!CloseServer(ServerPort, VERIFY_CALLER))
+        ReportClosed(ServerPort, VERIFY_CALLER);
 }
 
 VOID FltCloseClientPort(PFLT_FILTER Filter, PFLT_PORT *ClientPort)
@@ -175,8 +228,7 @@ static void ReportOpenPort(PFLT_PORT server)
     char name[128];
     struct verify_violation *v =
         verify_begin(VERIFY_PORT_LEAK, "Communication port \"%s\" (%p) was open as its filter unregistered.",
-                     trace_utf8((const uint16_t *)server->Name.Buffer, server->Name.Length, name, sizeof name),
-                     (void *)server);
+                     PortName(server, name), (void *)server);
     verify_site(v, "created by", server->Site);
     verify_end(v);
 }
@@ -186,7 +238,7 @@ void FltpCloseFilterPorts(PFLT_FILTER Filter)
     PFLT_PORT port;
     while ((port = FirstPort(Filter, &Filter->Ports))) {
         ReportOpenPort(port);
-        CloseServer(port);
+        CloseServer(port, NULL);
         ObpDereference(port);
     }
     while ((port = FirstPort(Filter, &Filter->Connections))) {

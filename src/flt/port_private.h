@@ -9,6 +9,9 @@
 struct flt_port_state {
     POBJECT_TYPE ServerType; /* "FilterConnectionPort" */
     POBJECT_TYPE ClientType; /* "FilterCommunicationPort" */
+    struct sched_lock Lock;  /* leaf: ClosedPorts */
+    LIST_ENTRY ClosedPorts;  /* FLT_PORT.FilterLink: the last server ports that were closed, kept for who uses them yet */
+    ULONG ClosedCount;
 };
 
 /* Both are objects of the object manager; PFLT_PORT points to the body. */
@@ -19,6 +22,7 @@ typedef struct _FLT_PORT {
     bool Server;
     EX_RUNDOWN_REF Callbacks; /* callbacks under way */
     const void *Site;         /* who created it; who answered the connection */
+    const void *CloseSite;    /* server: who closed it; NULL: its filter unregistered */
 
     /* server */
     UNICODE_STRING Name;
@@ -33,7 +37,7 @@ typedef struct _FLT_PORT {
     struct _FLT_PORT *ServerPort; /* referenced */
     PVOID ConnectionCookie;
     volatile LONG Disconnected; /* once: by whoever closes first */
-    volatile LONG Closed;       /* FltCloseClientPort was called */
+    volatile LONG Closed;       /* FltCloseClientPort, or a server's FltCloseCommunicationPort, was called */
     KEVENT Gone;                /* set when disconnected */
     KSEMAPHORE Arrived;         /* one a queued message; may count too many */
     struct sched_lock Lock;     /* leaf: the two lists, NextMessage */

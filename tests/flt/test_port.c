@@ -15,7 +15,7 @@ static struct fltsim_driver *driver;
 static int connects, disconnects, messages;
 static NTSTATUS connect_status;
 static char context_seen[32];
-static bool forget_server, keep_client;
+static bool forget_server, keep_client, close_late;
 
 static NTSTATUS FLTAPI Connect(PFLT_PORT ClientPort, PVOID ServerPortCookie, PVOID ConnectionContext,
                                ULONG SizeOfContext, PVOID *ConnectionPortCookie)
@@ -75,6 +75,8 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
     if (!forget_server)
         FltCloseCommunicationPort(server);
     FltUnregisterFilter(filter);
+    if (close_late)
+        FltCloseCommunicationPort(server);
     if (late_port)
         late_status = create_port(L"\\Late", OBJ_KERNEL_HANDLE, 1, &port);
     late_port = false;
@@ -95,7 +97,7 @@ static void load(void)
 {
     connects = disconnects = messages = 0;
     connect_status = STATUS_SUCCESS;
-    forget_server = keep_client = false;
+    forget_server = keep_client = close_late = false;
     client = NULL;
     assert_int_equal(
         fltsim_load(&(struct fltsim_driver_options){.name = "ported", .entry = Entry, .altitude = "370000"}, &driver),
@@ -313,6 +315,20 @@ static void a_port_left_open_is_reported(void)
     assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
 }
 
+static void a_port_is_closed_once(void)
+{
+    load();
+    forget_server = close_late = true;
+    fltsim_expect("port-leak");
+    fltsim_expect("port-closed-twice");
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    assert_string_equal(fltsim_last_rule(), "port-closed-twice");
+    load();
+    close_late = true;
+    fltsim_expect("port-closed-twice");
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+}
+
 static void memory_can_run_out(void)
 {
     PSECURITY_DESCRIPTOR security;
@@ -353,6 +369,7 @@ int main(void)
         fltsim_unit_test(the_end_of_the_program_wakes_the_sender),
         fltsim_unit_test(unloading_disconnects),
         fltsim_unit_test(a_port_left_open_is_reported),
+        fltsim_unit_test(a_port_is_closed_once),
         fltsim_unit_test(memory_can_run_out),
         fltsim_unit_test(no_port_after_unregistering),
     };
