@@ -14,6 +14,8 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <link.h>
+#else
+#include <mach-o/loader.h>
 #endif
 
 extern char **environ;
@@ -65,6 +67,50 @@ const void *plat_module_base(const void *address)
     Dl_info info;
     return dladdr(address, &info) ? info.dli_fbase : NULL;
 }
+
+#ifdef __linux__
+struct extent {
+    uintptr_t base, end;
+};
+
+static int measure(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct extent *extent = context;
+    uintptr_t first = UINTPTR_MAX, last = 0;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type != PT_LOAD)
+            continue;
+        first = header->p_vaddr < first ? header->p_vaddr : first;
+        last = header->p_vaddr + header->p_memsz > last ? header->p_vaddr + header->p_memsz : last;
+    }
+    if (last <= first || extent->base < info->dlpi_addr + first || extent->base >= info->dlpi_addr + last)
+        return 0;
+    extent->end = info->dlpi_addr + last;
+    return 1;
+}
+
+const void *plat_module_end(const void *base)
+{
+    struct extent extent = {.base = (uintptr_t)base, .end = (uintptr_t)base};
+    dl_iterate_phdr(measure, &extent);
+    return (const void *)extent.end;
+}
+#else
+/* The code's segment is mapped first, with the header at its start. */
+const void *plat_module_end(const void *base)
+{
+    const struct mach_header_64 *header = base;
+    const struct load_command *command = (const void *)(header + 1);
+    for (uint32_t i = 0; i < header->ncmds; i++) {
+        const struct segment_command_64 *segment = (const void *)command;
+        if (command->cmd == LC_SEGMENT_64 && !strcmp(segment->segname, SEG_TEXT))
+            return (const char *)base + segment->vmsize;
+        command = (const void *)((const char *)command + command->cmdsize);
+    }
+    return base;
+}
+#endif
 
 /* The process's output as a stream, or NULL when it cannot be run. */
 static FILE *run(char *const *arguments, pid_t *child)

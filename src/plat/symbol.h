@@ -20,6 +20,9 @@ bool plat_symbol_find(const void *address, struct plat_symbol *symbol);
 /* Where the module that holds the address is loaded; NULL: no module does. */
 const void *plat_module_base(const void *address);
 
+/* The first address behind the module that is loaded there; base itself when it cannot be told. */
+const void *plat_module_end(const void *base);
+
 /* Asks the debug information (addr2line or atos, run as a process) for `count` offsets of one module and calls
  * found(index, function, file, line) for each that it knows; once for each inlined function, innermost first. */
 void plat_symbol_lines(const char *module, uintptr_t base, const uintptr_t *offsets, size_t count,

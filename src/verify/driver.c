@@ -16,8 +16,10 @@ struct name {
 struct driver {
     struct driver *next; // drivers
     const char *name;
-    const void *base;
+    const void *base, *entry;
     bool gone; // unloaded: still named where nobody else is in the module
+    struct plat_symbol *module; // gone: of entry, for addresses that the host no longer knows
+    uintptr_t end;
 };
 
 static struct sched_lock lock;
@@ -46,11 +48,60 @@ void verify_register_driver(const char *text, const void *entry)
     if (!driver)
         abort();
     driver->base = plat_module_base(entry);
+    driver->entry = entry;
     sched_lock(&lock);
     driver->name = intern(text);
     driver->next = drivers;
     drivers = driver;
     sched_unlock(&lock);
+}
+
+/* The module may be closed next. */
+static void remember_module(struct driver *driver)
+{
+    struct plat_symbol *module = malloc(sizeof *module);
+    if (module && plat_symbol_find(driver->entry, module)) {
+        driver->module = module;
+        driver->end = (uintptr_t)plat_module_end(driver->base);
+    } else {
+        free(module);
+    }
+}
+
+/* The newest driver that was in a closed module there. Under `lock`. */
+static const struct driver *driver_that_was_at(const void *code_address)
+{
+    uintptr_t address = (uintptr_t)code_address;
+    for (struct driver *driver = drivers; driver; driver = driver->next)
+        if (driver->module && address >= (uintptr_t)driver->base && address < driver->end)
+            return driver;
+    return NULL;
+}
+
+bool site_find_gone(const void *code_address, struct plat_symbol *symbol)
+{
+    sched_lock(&lock);
+    const struct driver *driver = driver_that_was_at(code_address);
+    if (driver) {
+        *symbol = *driver->module;
+        symbol->name[0] = 0;
+        symbol->distance = 0;
+        symbol->offset += (uintptr_t)code_address - (uintptr_t)driver->entry;
+    }
+    sched_unlock(&lock);
+    return driver != NULL;
+}
+
+static const void *base_of(const void *code_address)
+{
+    const void *base = code_address ? plat_module_base(code_address) : NULL;
+    if (base || !code_address)
+        return base;
+    sched_lock(&lock);
+    const struct driver *driver = driver_that_was_at(code_address);
+    base = driver ? driver->base : NULL;
+    sched_unlock(&lock);
+    return base;
 }
 
 void verify_unregister_driver(const char *text)
@@ -59,6 +110,7 @@ void verify_unregister_driver(const char *text)
     for (struct driver *driver = drivers; driver; driver = driver->next)
         if (!driver->gone && !strcmp(driver->name, text)) {
             driver->gone = true;
+            remember_module(driver);
             break;
         }
     sched_unlock(&lock);
@@ -68,6 +120,7 @@ void verify_forget_drivers(void)
 {
     while (drivers) {
         struct driver *next = drivers->next;
+        free(drivers->module);
         free(drivers);
         drivers = next;
     }
@@ -133,7 +186,7 @@ static const char *joined_names(const void *base)
 
 const char *verify_driver_of(const void *code_address)
 {
-    const void *base = code_address ? plat_module_base(code_address) : NULL;
+    const void *base = base_of(code_address);
     if (!base)
         return "";
     if (is_library(code_address, base))

@@ -71,8 +71,12 @@ static void report(const struct group *group, enum verify_rule rule, const char 
     verify_site(v, line, group->site);
     if (group->detail)
         verify_history(v, "%s", group->detail);
-    if (group->ledger)
+    if (group->ledger) {
+        const char *holder = v && !strcmp(v->shown.driver, "fltsim") ? verify_ledger_holder(group->ledger) : "";
         verify_ledger_print(v, group->ledger);
+        if (holder[0])
+            verify_blame(v, holder);
+    }
     verify_end(v);
 }
 

@@ -3,6 +3,7 @@
 #include "sim/machine.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 /* The first events of an object tell where it came from and are kept for ever; of the later ones, the newest. */
 enum { FIRST = 4, LATER = 28 };
@@ -72,6 +73,42 @@ void verify_ledger_print(struct verify_violation *v, const struct verify_ledger 
             snprintf(label, sizeof label, "[count %lld] %s", count, event);
         verify_site(v, label, atomic_load(&entry->site));
     }
+}
+
+static const char *driver_at(struct entry *entry)
+{
+    const void *site = atomic_load(&entry->site);
+    const char *driver = atomic_load(&entry->event) && site ? verify_driver_of(site) : "";
+    return strcmp(driver, "fltsim") ? driver : "";
+}
+
+static int taken(struct entry *entry)
+{
+    const char *event = atomic_load(&entry->event);
+    return strncmp(event, "dereferenced", 12) && strncmp(event, "released", 8) ? 1 : -1;
+}
+
+const char *verify_ledger_holder(const struct verify_ledger *ledger)
+{
+    struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
+    const char *holder = "", *drivers[FIRST + LATER];
+    int most = 0;
+    if (!entries)
+        return holder;
+    unsigned used = atomic_load(&entries->used) < FIRST + LATER ? atomic_load(&entries->used) : FIRST + LATER;
+    for (unsigned i = 0; i < used; i++)
+        drivers[i] = driver_at(&entries->entries[i]);
+    for (unsigned i = 0; i < used; i++) {
+        int balance = 0;
+        for (unsigned j = 0; j < used; j++)
+            if (drivers[i][0] && drivers[j] == drivers[i])
+                balance += taken(&entries->entries[j]);
+        if (balance > most) {
+            most = balance;
+            holder = drivers[i];
+        }
+    }
+    return holder;
 }
 
 void verify_ledger_free(struct verify_ledger *ledger)

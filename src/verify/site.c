@@ -84,7 +84,7 @@ struct site *site_of(const void *code_address)
     struct plat_symbol symbol;
     struct site *site;
 
-    if (!plat_symbol_find(code_address, &symbol)) {
+    if (!plat_symbol_find(code_address, &symbol) && !site_find_gone(code_address, &symbol)) {
         memset(&symbol, 0, sizeof symbol);
         symbol.offset = (uintptr_t)code_address;
     }

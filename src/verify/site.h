@@ -8,6 +8,10 @@
 /* A place in some module: stays nameable after the module is gone. Interned, never freed. */
 struct site;
 
+struct plat_symbol;
+/* driver.c's: an address in a module that went with its driver. No symbol's name; false: of no such module. */
+bool site_find_gone(const void *code_address, struct plat_symbol *symbol);
+
 struct site *site_of(const void *code_address);
 /* Asks the debug information for all sites at once that were not asked for yet: one process a module. */
 void site_resolve(struct site *const *sites, size_t count);

@@ -64,6 +64,8 @@ void verify_symbolize(const void *code_address, char *text, size_t size);
 struct verify_ledger { struct verify_ledger_entries *entries; };
 void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger);
+/* The driver that took more references than it gave back, as far as the ledger tells; "": none did. */
+const char *verify_ledger_holder(const struct verify_ledger *ledger);
 void verify_ledger_free(struct verify_ledger *ledger);
 
 /* True the first time that this machine meets `what` (a literal) from that caller. */
