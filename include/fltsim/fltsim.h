@@ -44,6 +44,7 @@ struct fltsim_options {
     bool special_pool;   /* each pool allocation on pages of its own: use after free and overruns fault at once */
     bool no_ledgers;     /* do not keep reference histories */
     bool trace;          /* record the event trace (fltsim_trace_print) */
+    size_t trace_events; /* how many of the last events are kept; 0: 8192 */
     bool debug_print;    /* print DbgPrint output to stderr */
     bool count_operations; /* count callbacks per major function (fltsim_each_operation) */
     bool quiet;          /* do not print violations to stderr as they happen */

@@ -33,6 +33,7 @@ bool check_start(const struct check *check, struct check_run *run)
         .choices = options->choices,
         .special_pool = true,
         .trace = options->trace,
+        .trace_events = 1 << 20,
         .debug_print = options->trace,
         .count_operations = true,
         .quiet = true,

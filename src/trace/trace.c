@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVENTS = 8192, TEXT = 200 };
+enum { DEFAULT_EVENTS = 8192, TEXT = 200 };
 
 struct event {
     atomic_ulong number; // one above its index in the run; 0: being written
@@ -22,7 +22,8 @@ struct event {
 struct trace_state {
     atomic_ulong used;
     bool live; // FLTSIM_TRACE=live: each line to stderr at once
-    struct event events[EVENTS];
+    size_t size;
+    struct event events[];
 };
 
 bool trace_on;
@@ -32,9 +33,11 @@ bool trace_start(void)
     const char *wish = getenv("FLTSIM_TRACE");
     if (!machine->options.trace && !(wish && *wish && strcmp(wish, "0")))
         return true;
-    machine->trace = calloc(1, sizeof *machine->trace);
+    size_t size = machine->options.trace_events ? machine->options.trace_events : DEFAULT_EVENTS;
+    machine->trace = calloc(1, sizeof *machine->trace + size * sizeof *machine->trace->events);
     if (!machine->trace)
         return false;
+    machine->trace->size = size;
     machine->trace->live = wish && !strcmp(wish, "live");
     trace_on = true;
     return true;
@@ -59,7 +62,7 @@ void trace_event(const char *room, const char *format, ...)
     if (!state)
         return;
     unsigned long number = atomic_fetch_add(&state->used, 1);
-    struct event *event = &state->events[number % EVENTS];
+    struct event *event = &state->events[number % state->size];
     struct sched_thread *self = sched_self();
     va_list arguments;
 
@@ -83,11 +86,11 @@ void fltsim_trace_print(FILE *out)
         return;
     }
     unsigned long used = atomic_load(&state->used);
-    unsigned long first = used > EVENTS ? used - EVENTS : 0;
+    unsigned long first = used > state->size ? used - state->size : 0;
     if (first)
         fprintf(out, "... %lu earlier events are not kept ...\n", first);
     for (unsigned long i = first; i < used; i++) {
-        struct event *event = &state->events[i % EVENTS];
+        struct event *event = &state->events[i % state->size];
         if (atomic_load(&event->number) == i + 1)
             print_event(event, out);
     }
