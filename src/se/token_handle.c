@@ -1,11 +1,14 @@
 /* Tokens by handle. */
 #include "sep.h"
 
+#include "fault/fault.h"
 #include "ps/process.h"
 
 static NTSTATUS OpenToken(struct sep_token *token, ACCESS_MASK access, ULONG attributes, const void *site,
                           PHANDLE handle)
 {
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     RtlMapGenericMask(&access, &se()->token_type->info.mapping);
     if (access & MAXIMUM_ALLOWED)
         access = TOKEN_ALL_ACCESS;
