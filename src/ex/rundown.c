@@ -42,6 +42,7 @@ static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, const void *site)
                                         __ATOMIC_RELAXED))
             return;
     }
+    value = __atomic_load_n(&ref->Count, __ATOMIC_ACQUIRE); /* what the waiter wrote before it showed itself */
     struct rundown_wait *wait = (struct rundown_wait *)(value & ~(ULONG_PTR)ACTIVE);
     if (!wait) {
         misuse(ref, "was released after it had run down", site);

@@ -30,7 +30,7 @@ static NTSTATUS ChooseDevice(struct iop_open *open, PDEVICE_OBJECT device, bool 
     PDEVICE_OBJECT base = device;
     if (open->related && (open->related->Flags & FO_DIRECT_DEVICE_OPEN))
         direct = true;
-    if (!direct && device->Vpb && !(open->related && !open->related->Vpb)) {
+    if (!direct && __atomic_load_n(&device->Vpb, __ATOMIC_RELAXED) && !(open->related && !open->related->Vpb)) {
         NTSTATUS status = IopMountVolume(device, vpb);
         if (!NT_SUCCESS(status))
             return status;

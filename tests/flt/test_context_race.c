@@ -3,7 +3,7 @@
 
 enum { THREADS = 4, ROUNDS = 300 };
 
-static volatile LONG winners, losers, stop;
+static volatile LONG winners, losers;
 static PFLT_CONTEXT handed[THREADS];
 
 /* One round of the race: everybody brings a context, one wins, the others are handed the winner. */
