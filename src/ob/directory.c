@@ -1,5 +1,6 @@
 #include "ob/lookup.h"
 
+#include "fault/fault.h"
 #include "ke/thread.h"
 #include "ob/exports.h"
 #include "verify/api.h"
@@ -17,6 +18,8 @@ NTSTATUS ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAcc
 NTSTATUS ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     API_ENTER(ZwOpenDirectoryObject, ObjectAttributes, SCHED_READ);
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     return ObpOpenByName(ObjectAttributes, ObpDirectoryType, KernelMode, DesiredAccess, NULL, VERIFY_CALLER,
                          DirectoryHandle);
 }

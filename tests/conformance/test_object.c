@@ -89,6 +89,32 @@ static void an_event_is_made_with_care(void)
     succeeds(fltsim_close(file));
 }
 
+static void a_program_has_memory_of_its_own(void)
+{
+    PVOID base = NULL;
+    SIZE_T size = 4096;
+    HANDLE event;
+    start();
+    succeeds(ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    succeeds(ZwAllocateVirtualMemory(ZwCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+    answers(STATUS_INVALID_HANDLE, ZwFreeVirtualMemory((HANDLE)0x7FF4, &base, &size, MEM_RELEASE));
+    answers(STATUS_OBJECT_TYPE_MISMATCH, ZwFreeVirtualMemory(event, &base, &size, MEM_RELEASE));
+    succeeds(ZwFreeVirtualMemory(ZwCurrentProcess(), &base, &size, MEM_RELEASE));
+    succeeds(ZwClose(event));
+    succeeds(fltsim_close(file));
+}
+
+static void a_directory_of_objects_is_opened(void)
+{
+    HANDLE directory;
+    start();
+    succeeds(ZwOpenDirectoryObject(&directory, DIRECTORY_QUERY, named(L"\\Device")));
+    succeeds(ZwClose(directory));
+    starves(STATUS_INSUFFICIENT_RESOURCES, ZwOpenDirectoryObject(&directory, DIRECTORY_QUERY, named(L"\\Device")));
+    answers(STATUS_OBJECT_TYPE_MISMATCH, ZwOpenDirectoryObject(&directory, DIRECTORY_QUERY, named(L"\\DosDevices\\C:")));
+    succeeds(fltsim_close(file));
+}
+
 static VOID fs_change(PDEVICE_OBJECT device, BOOLEAN active) {}
 
 static void file_systems_are_watched_once(void)
@@ -322,6 +348,8 @@ int main(void)
         fltsim_unit_test(handles_are_watched_from_different_altitudes),
         fltsim_unit_test(notify_routines_are_limited),
         fltsim_unit_test(an_event_is_made_with_care),
+        fltsim_unit_test(a_program_has_memory_of_its_own),
+        fltsim_unit_test(a_directory_of_objects_is_opened),
         fltsim_unit_test(file_systems_are_watched_once),
         fltsim_unit_test(a_device_is_made_once_by_its_name),
         fltsim_unit_test(a_token_tells_what_it_knows),

@@ -97,6 +97,25 @@ static void security_structures_are_checked(void)
     answers(STATUS_ALLOTTED_SPACE_EXCEEDED, RtlAddAccessAllowedAceEx(&list, ACL_REVISION, 0, GENERIC_ALL, sid));
 }
 
+static void a_sid_is_written_out(void)
+{
+    UCHAR buffer[64];
+    SID_IDENTIFIER_AUTHORITY authority = SECURITY_NT_AUTHORITY;
+    UNICODE_STRING string;
+    memset(&stage, 0, sizeof stage);
+    succeeds(RtlInitializeSid(buffer, &authority, 1));
+    *RtlSubAuthoritySid(buffer, 0) = SECURITY_LOCAL_SYSTEM_RID;
+    succeeds(RtlConvertSidToUnicodeString(&string, buffer, TRUE));
+    assert_true(same_text(&string, L"S-1-5-18"));
+    RtlFreeUnicodeString(&string);
+    starves(STATUS_NO_MEMORY, RtlConvertSidToUnicodeString(&string, buffer, TRUE));
+    string.Buffer = wide;
+    string.MaximumLength = 4;
+    answers(STATUS_BUFFER_OVERFLOW, RtlConvertSidToUnicodeString(&string, buffer, FALSE));
+    buffer[0] = 9;
+    answers(STATUS_INVALID_SID, RtlConvertSidToUnicodeString(&string, buffer, TRUE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +123,7 @@ int main(void)
         fltsim_unit_test(a_size_that_no_buffer_has_is_refused),
         fltsim_unit_test(a_counted_string_holds_what_its_buffer_holds),
         fltsim_unit_test(security_structures_are_checked),
+        fltsim_unit_test(a_sid_is_written_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
