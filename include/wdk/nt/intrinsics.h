@@ -101,9 +101,9 @@ template <class T> inline void *fltsim_read_pointer(T const volatile *p)
 #define InterlockedXor(p, v) __atomic_fetch_xor((p), (v), FLTSIM_ORDER)
 #define InterlockedCompareExchange(p, v, c) __sync_val_compare_and_swap((p), (c), (v))
 #define InterlockedBitTestAndSet(p, bit)                                                           \
-    fltsim_bit((ULONG64)__atomic_fetch_or((p), 1ULL << (bit), FLTSIM_ORDER), (bit))
+    fltsim_bit((ULONG64)__atomic_fetch_or((p), (__typeof__(*(p) + 0))(1ULL << (bit)), FLTSIM_ORDER), (bit))
 #define InterlockedBitTestAndReset(p, bit)                                                         \
-    fltsim_bit((ULONG64)__atomic_fetch_and((p), ~(1ULL << (bit)), FLTSIM_ORDER), (bit))
+    fltsim_bit((ULONG64)__atomic_fetch_and((p), (__typeof__(*(p) + 0))~(1ULL << (bit)), FLTSIM_ORDER), (bit))
 FLTSIM_INLINE UCHAR fltsim_bit(ULONG64 mask, LONGLONG bit)
 {
     return (UCHAR)(mask >> bit & 1);
