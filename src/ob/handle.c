@@ -101,6 +101,11 @@ static void give_index(struct ob_handle_table *table, uint32_t index)
     sched_unlock(&table->lock);
 }
 
+ULONG ObpTableCount(const struct ob_handle_table *table)
+{
+    return table ? (ULONG)atomic_load_explicit(&table->count, memory_order_relaxed) : 0;
+}
+
 static struct ob_handle_table *kernel_table(void) { return PsInitialSystemProcess->ObjectTable; }
 
 static bool is_kernel_handle(HANDLE handle)

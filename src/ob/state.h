@@ -80,4 +80,7 @@ NTSTATUS ObpQueryHandle(HANDLE handle, CCHAR mode, PULONG attributes, ULONG set,
 void ObpDescribe(const struct ob_header *header, char *text, size_t size);
 ACCESS_MASK ObpMapAccess(POBJECT_TYPE type, ACCESS_MASK access);
 
+/* Open handles of a process; NULL: it has no table any more. */
+ULONG ObpTableCount(const struct ob_handle_table *table);
+
 #endif

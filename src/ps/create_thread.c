@@ -64,7 +64,11 @@ static void End(PKTHREAD thread)
         PspNotifyThread(thread, false);
     if (PspThreadEnds)
         PspThreadEnds(thread);
+    PspThreadLeavesProcess(thread);
     KiTerminateThread(thread);
+    sched_lock(&psp->lock);
+    thread->home->ending--;
+    sched_unlock(&psp->lock);
     PspUnlistThread(thread);
     sched_set_owner(sched_self(), &machine->ke->boot);
     ObpDereference(thread);

@@ -48,6 +48,8 @@ static void SetImagePath(PEPROCESS process, const char *image)
     }
     size_t prefix = drive.device.Buffer ? drive.device.Length / sizeof(WCHAR) : drive_path ? sizeof first_volume - 1 : 0;
     size_t length = prefix + strlen(rest);
+    process->drive = drive.letter;
+    process->drive_length = (USHORT)prefix;
     WCHAR *buffer = sim_alloc((length + 1) * sizeof *buffer);
     for (size_t i = 0; i < length; i++)
         buffer[i] = i >= prefix          ? (unsigned char)rest[i - prefix]
@@ -131,7 +133,7 @@ void PspExitProcess(PEPROCESS process, NTSTATUS status)
 {
     KAPC_STATE state;
 
-    if (process->exited)
+    if (__atomic_exchange_n(&process->completing, true, __ATOMIC_ACQ_REL))
         return;
     process->exiting = true;
     if (WasAnnounced(process)) {
@@ -142,7 +144,8 @@ void PspExitProcess(PEPROCESS process, NTSTATUS status)
         process->ObjectTable = NULL;
         KeUnstackDetachProcess(&state);
     }
-    process->exit_status = status;
+    if (!process->terminated)
+        process->exit_status = status;
     process->exit_time = KI_BOOT_TIME + sched_now();
     process->exited = true;
     sched_lock(&psp->lock);

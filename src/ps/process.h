@@ -13,6 +13,11 @@ struct _KPROCESS {
     HANDLE parent_id;
     bool system;             /* the System process */
     bool exiting, exited;
+    bool completing;         /* somebody runs its exit */
+    bool terminated;         /* ZwTerminateProcess: it exits with its last thread */
+    unsigned ending;         /* threads at their end that are listed yet; guarded by ps_state.lock */
+    WCHAR drive;             /* the image's, in its Win32 name, for the first drive_length characters of */
+    USHORT drive_length;     /* image_path; 0: the image was not given by drive */
     NTSTATUS exit_status;
     LONGLONG create_time, exit_time;
     UNICODE_STRING image_path; /* "\Device\HarddiskVolume1\Windows\notepad.exe", or as the test gave it */

@@ -41,6 +41,11 @@ NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPR
 void PspExitProcess(PEPROCESS process, NTSTATUS status);
 void PspDeleteProcess(PVOID object);
 
+/* terminate.c. The current thread is at its end: it may have been the last of a process that was terminated. */
+void PspThreadLeavesProcess(PKTHREAD thread);
+/* Ends a terminated process that no thread is of, plays, or is attached to any more. */
+void PspFinishTermination(PEPROCESS process);
+
 /* create_thread.c. The thread object comes referenced for the caller; `start` may run before this returns. */
 struct psp_new_thread {
     PEPROCESS process;

@@ -67,6 +67,7 @@ struct fltsim_process *fltsim_impersonate(struct fltsim_process *process)
     PKTHREAD thread = KiCurrentThread();
     PEPROCESS before = thread->process;
     thread->process = ProcessOf(process);
+    PspFinishTermination(before);
     return before == psp->test ? NULL : (struct fltsim_process *)(void *)before;
 }
 

@@ -224,7 +224,22 @@ FLTSIM_SERVICE(QueryVirtualMemory, _In_ HANDLE ProcessHandle, _In_opt_ PVOID Bas
 // Processes, threads and tokens.
 FLTSIM_SERVICE(OpenProcess, _Out_ PHANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
                _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ PCLIENT_ID ClientId);
+// NtQueryInformationProcess: PASSIVE_LEVEL. ProcessBasicInformation, ProcessTimes, ProcessHandleCount,
+// ProcessSessionInformation, ProcessWow64Information, ProcessImageFileName and
+// ProcessImageFileNameWin32 (a UNICODE_STRING and its characters behind it);
+// STATUS_INVALID_INFO_CLASS for others, STATUS_INFO_LENGTH_MISMATCH (*ReturnLength is what it takes).
+FLTSIM_SERVICE(QueryInformationProcess, _In_ HANDLE ProcessHandle,
+               _In_ PROCESSINFOCLASS ProcessInformationClass, _Out_opt_ PVOID ProcessInformation,
+               _In_ ULONG ProcessInformationLength, _Out_opt_ PULONG ReturnLength);
+// nf-ntddk-zwterminateprocess: PASSIVE_LEVEL; STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED (the
+// System process, the test's own), STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. Does not return
+// for a thread of that process. Other threads of it are alerted and are seen as terminating; they end
+// when their routine returns, not sooner: nothing cuts a program's routine short. The process ends,
+// and its notify routines are called, with its last thread; when the test plays it
+// (fltsim_impersonate), as soon as the test plays another.
 FLTSIM_SERVICE(TerminateProcess, _In_opt_ HANDLE ProcessHandle, _In_ NTSTATUS ExitStatus);
+// NtQueryInformationThread: PASSIVE_LEVEL. ThreadBasicInformation, ThreadAmILastThread, ThreadIsTerminated,
+// ThreadQuerySetWin32StartAddress; statuses as for processes.
 FLTSIM_SERVICE(QueryInformationThread, _In_ HANDLE ThreadHandle,
                _In_ THREADINFOCLASS ThreadInformationClass, _Out_ PVOID ThreadInformation,
                _In_ ULONG ThreadInformationLength, _Out_opt_ PULONG ReturnLength);
