@@ -1,0 +1,90 @@
+/* Loading drivers: modules with globals of their own, and what is said of bad requests. */
+#include <ntifs.h>
+#include <fltsim/cmocka.h>
+
+static NTSTATUS load(const char *name, const char *altitude, struct fltsim_driver **driver)
+{
+    return fltsim_load(&(struct fltsim_driver_options){.name = name, .module = COUNTING_DRIVER, .altitude = altitude},
+                       driver);
+}
+
+static ULONG loads_of(const WCHAR *service)
+{
+    ULONG loads = 0;
+    RTL_QUERY_REGISTRY_TABLE table[] = {
+        {NULL, RTL_QUERY_REGISTRY_DIRECT, (PWSTR)u"Loads", &loads, REG_NONE, NULL, 0}, {0}};
+    assert_int_equal(RtlQueryRegistryValues(RTL_REGISTRY_SERVICES, (PCWSTR)service, table, NULL, NULL), STATUS_SUCCESS);
+    return loads;
+}
+
+static void each_load_of_a_module_has_fresh_globals(void)
+{
+    struct fltsim_driver *driver;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(load("counting", "370000", &driver), STATUS_SUCCESS);
+        assert_int_equal(loads_of((const WCHAR *)u"counting"), 1);
+        assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    }
+}
+
+static void two_copies_of_one_driver_run_side_by_side(void)
+{
+    struct fltsim_volume *volume;
+    struct fltsim_driver *one, *two;
+    assert_int_equal(fltsim_mount(NULL, &volume), STATUS_SUCCESS);
+    assert_int_equal(load("one", "370001", &one), STATUS_SUCCESS);
+    assert_int_equal(load("two", "370002", &two), STATUS_SUCCESS);
+    assert_int_equal(loads_of((const WCHAR *)u"one"), 1);
+    assert_int_equal(loads_of((const WCHAR *)u"two"), 1);
+    assert_int_equal(fltsim_instances(one, volume), 1);
+    assert_int_equal(fltsim_instances(two, volume), 1);
+    assert_int_equal(fltsim_unload(one), STATUS_SUCCESS);
+    assert_int_equal(fltsim_instances(two, volume), 1);
+}
+
+static void a_service_of_that_name_can_be_installed_once(void)
+{
+    struct fltsim_driver *one, *two;
+    assert_int_equal(load("counting", "370000", &one), STATUS_SUCCESS);
+    assert_int_equal(load("Counting", "370001", &two), STATUS_OBJECT_NAME_COLLISION);
+    assert_null(two);
+}
+
+static void a_bad_request_installs_nothing(void)
+{
+    static const struct {
+        struct fltsim_driver_options options;
+        NTSTATUS status;
+    } cases[] = {
+        {{.name = "bad"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad", .module = "/no/such/file.so", .altitude = "1"}, STATUS_OBJECT_NAME_NOT_FOUND},
+        {{.name = "bad", .module = COUNTING_DRIVER, .altitude = "high"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad", .module = COUNTING_DRIVER, .inf = "/no/such/file.inf"}, STATUS_OBJECT_NAME_NOT_FOUND},
+    };
+    struct fltsim_driver *driver;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(fltsim_load(&cases[i].options, &driver), cases[i].status);
+        assert_null(driver);
+        assert_int_equal(RtlCheckRegistryKey(RTL_REGISTRY_SERVICES, (PWSTR)u"bad"), STATUS_OBJECT_NAME_NOT_FOUND);
+    }
+}
+
+static void drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine(void)
+{
+    struct fltsim_volume *volume;
+    struct fltsim_driver *driver;
+    assert_int_equal(fltsim_mount(NULL, &volume), STATUS_SUCCESS);
+    assert_int_equal(load("counting", "370000", &driver), STATUS_SUCCESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fltsim_unit_test(each_load_of_a_module_has_fresh_globals),
+        fltsim_unit_test(two_copies_of_one_driver_run_side_by_side),
+        fltsim_unit_test(a_service_of_that_name_can_be_installed_once),
+        fltsim_unit_test(a_bad_request_installs_nothing),
+        fltsim_unit_test(drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine),
+    };
+    return cmocka_run_group_tests_name("sim/driver", tests, NULL, NULL);
+}
