@@ -288,6 +288,23 @@ static void a_security_descriptor_is_given_when_the_buffer_holds_it(void)
     succeeds(fltsim_close(file));
 }
 
+static void a_file_is_tagged_by_whoever_owns_the_tag(void)
+{
+    GUID ours = {0x8e2a3c10, 0x1111, 0x2222, {1, 2, 3, 4, 5, 6, 7, 8}};
+    enum { TAG = 0x00000ABC };
+    start();
+    starves(STATUS_INSUFFICIENT_RESOURCES, FltTagFile(stage.instance, object, TAG, &ours, "data", 4));
+    answers(STATUS_INVALID_PARAMETER, FltTagFile(stage.instance, object, TAG, NULL, "data", 4));
+    succeeds(FltTagFile(stage.instance, object, TAG, &ours, "data", 4));
+    answers(STATUS_IO_REPARSE_TAG_MISMATCH, FltTagFile(stage.instance, object, TAG + 1, &ours, "data", 4));
+    answers(STATUS_IO_REPARSE_TAG_MISMATCH, FltUntagFile(stage.instance, object, TAG + 1, &ours));
+    ours.Data1++;
+    answers(STATUS_REPARSE_ATTRIBUTE_CONFLICT, FltTagFile(stage.instance, object, TAG, &ours, "data", 4));
+    ours.Data1--;
+    succeeds(FltUntagFile(stage.instance, object, TAG, &ours));
+    succeeds(fltsim_close(file));
+}
+
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
 static void a_name_is_asked_for_outside_of_an_operation(void)
@@ -357,6 +374,7 @@ int main(void)
         fltsim_unit_test(extended_attributes_are_kept_by_file_systems_that_can),
         fltsim_unit_test(extended_attributes_are_refused_by_file_systems_that_cannot),
         fltsim_unit_test(a_security_descriptor_is_given_when_the_buffer_holds_it),
+        fltsim_unit_test(a_file_is_tagged_by_whoever_owns_the_tag),
         fltsim_unit_test(a_name_is_asked_for_outside_of_an_operation),
         fltsim_unit_test(an_operation_may_go_to_the_same_filter_at_the_same_altitude),
     };
