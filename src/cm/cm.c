@@ -1,3 +1,4 @@
+#include "cm/callback.h"
 #include "cm/key_object.h"
 
 #include "sim/machine.h"
@@ -43,6 +44,8 @@ bool CmpStart(void)
 
 void CmpStop(void)
 {
+    if (!sched_is_dead())
+        CmpReportDriver(NULL);
     ObpRemoveName(machine->cm->root_object);
     ObpDereference(machine->cm->root_object);
     CmpFreeKey(machine->cm->root);

@@ -27,17 +27,23 @@ struct cm_key {
     ULONG opens; // key objects that stand for it
     BOOLEAN is_deleted;
     BOOLEAN is_volatile;
+    UNICODE_STRING last_path; // once deleted: where it was
 };
 
 /* The body of a key object. */
 struct cm_key_object {
     struct cm_key *key;
+    PUNICODE_STRING name; // that CmCallbackGetKeyObjectID handed out
 };
 
 struct cm_state {
     struct sched_lock lock; // everything below, and every key
     struct cm_key *root;    // "\REGISTRY"
     struct cm_key_object *root_object; // its place in the namespace
+    struct cm_callback *callbacks;     // callback.c: highest altitude first
+    ULONG callback_count;              // atomic: read without the lock
+    struct cm_context *contexts;       // callback_object.c
+    LONGLONG last_cookie;
 };
 
 bool CmpStart(void);
@@ -53,7 +59,7 @@ void CmpFreeKey(struct cm_key *key);
 struct cm_value *CmpFindValue(struct cm_key *key, PCUNICODE_STRING name);
 NTSTATUS CmpSetValue(struct cm_key *key, PCUNICODE_STRING name, ULONG type, const void *data, ULONG size);
 BOOLEAN CmpDeleteValue(struct cm_key *key, PCUNICODE_STRING name);
-/* "\REGISTRY\MACHINE\..." into a buffer of sim_alloc. */
+/* "\REGISTRY\MACHINE\..." into a buffer of sim_alloc; of a deleted key, what it was. */
 UNICODE_STRING CmpKeyPath(struct cm_key *key);
 
 #endif

@@ -74,6 +74,7 @@ void CmpUnlinkKey(struct cm_key *key)
     while (*at != key)
         at = &(*at)->next;
     *at = key->next;
+    key->last_path = CmpKeyPath(key);
     key->parent = NULL;
     key->is_deleted = TRUE;
 }
@@ -97,6 +98,7 @@ void CmpFreeKey(struct cm_key *key)
         key->values = value->next;
         free_value(value);
     }
+    sim_free(key->last_path.Buffer);
     sim_free(key->name.Buffer);
     sim_free(key);
 }
@@ -158,6 +160,11 @@ UNICODE_STRING CmpKeyPath(struct cm_key *key)
 {
     UNICODE_STRING path = {0, sizeof(WCHAR), NULL};
 
+    if (key->last_path.Length) {
+        path = copy_name(&key->last_path);
+        path.MaximumLength += sizeof(WCHAR);
+        return path;
+    }
     for (struct cm_key *k = key; k; k = k->parent)
         path.MaximumLength += sizeof(WCHAR) + k->name.Length;
     path.Buffer = sim_alloc(path.MaximumLength);

@@ -1,5 +1,6 @@
 #include "cm/key_object.h"
 
+#include "cm/callback.h"
 #include "sim/machine.h"
 #include "verify/api.h"
 
@@ -7,14 +8,38 @@ POBJECT_TYPE CmpKeyType;
 
 /* How the parse procedure is told to create what is missing (ob_parse.context). */
 struct cm_create {
-    BOOLEAN is_volatile;
+    ULONG options;
     ULONG disposition;
+    PUNICODE_STRING class;
 };
+
+static void close_key_object(PEPROCESS process, PVOID object, ACCESS_MASK granted, ULONG process_handles,
+                             ULONG system_handles)
+{
+    REG_KEY_HANDLE_CLOSE_INFORMATION info = {.Object = object};
+    struct cm_operation operation = CM_OPERATION(KeyHandleClose, object, info);
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (system_handles > 1)
+        return;
+    CmpBegin(&operation, &status);
+    CmpEnd(&operation, object, STATUS_SUCCESS);
+}
 
 static void delete_key_object(PVOID object)
 {
-    struct cm_key *key = ((struct cm_key_object *)object)->key;
+    struct cm_key_object *gone = object;
+    struct cm_key *key = gone->key;
 
+    sched_lock(&machine->cm->lock);
+    bool contexts = machine->cm->contexts != NULL;
+    sched_unlock(&machine->cm->lock);
+    if (contexts)
+        CmpForgetObject(object);
+    if (gone->name) {
+        sim_free(gone->name->Buffer);
+        sim_free(gone->name);
+    }
     sched_lock(&machine->cm->lock);
     bool last = --key->opens == 0 && key->is_deleted;
     sched_unlock(&machine->cm->lock);
@@ -37,15 +62,14 @@ static NTSTATUS create_missing(struct cm_key **key, UNICODE_STRING left, struct 
         if (left.Buffer[i] == '\\')
             return STATUS_OBJECT_NAME_NOT_FOUND;
     *key = CmpAddChild(*key, &left);
-    (*key)->is_volatile = create->is_volatile;
+    (*key)->is_volatile = (create->options & REG_OPTION_VOLATILE) != 0;
     create->disposition = REG_CREATED_NEW_KEY;
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS parse_key(PVOID object, struct ob_parse *parse, PVOID *found)
+static NTSTATUS find_key(PVOID object, struct ob_parse *parse, struct cm_create *create,
+                         struct cm_key_object **result)
 {
-    struct cm_create *create = parse->context;
-    struct cm_key_object *result = NULL;
     UNICODE_STRING left;
     NTSTATUS status = STATUS_SUCCESS;
 
@@ -61,8 +85,51 @@ static NTSTATUS parse_key(PVOID object, struct ob_parse *parse, PVOID *found)
         key->opens++;
     sched_unlock(&machine->cm->lock);
 
-    if (NT_SUCCESS(status))
-        status = CmpCreateKeyObject(key, &result);
+    return NT_SUCCESS(status) ? CmpCreateKeyObject(key, result) : status;
+}
+
+static NTSTATUS parse_key(PVOID object, struct ob_parse *parse, PVOID *found)
+{
+    struct cm_create *create = parse->context, ignored = {0};
+    struct cm_key_object *result = NULL;
+    PCOBJECT_ATTRIBUTES attributes = parse->object_attributes;
+    NTSTATUS status;
+    UNICODE_STRING below = parse->remaining;
+    if (below.Length && below.Buffer[0] == '\\')
+        below = (UNICODE_STRING){below.Length - sizeof(WCHAR), below.Length - sizeof(WCHAR), below.Buffer + 1};
+    REG_CREATE_KEY_INFORMATION_V1 info = {
+        .CompleteName = parse->relative ? &parse->remaining : &parse->complete,
+        .RootObject = object,
+        .ObjectType = CmpKeyType,
+        .Options = create ? create->options : 0,
+        .Class = create ? create->class : NULL,
+        .SecurityDescriptor = attributes ? attributes->SecurityDescriptor : NULL,
+        .SecurityQualityOfService = attributes ? attributes->SecurityQualityOfService : NULL,
+        .DesiredAccess = parse->access,
+        .Disposition = create ? &create->disposition : &ignored.disposition,
+        .ResultObject = (PVOID *)&result,
+        .Version = 1,
+        .RemainingName = &below,
+        .Wow64Flags = parse->access & KEY_WOW64_RES,
+        .Attributes = parse->attributes,
+        .CheckAccessMode = parse->mode,
+    };
+    struct cm_operation open = CM_OPERATION_AT(OpenKeyEx, object, info, RootObjectContext);
+    if (create) {
+        open.pre = RegNtPreCreateKeyEx;
+        open.post = RegNtPostCreateKeyEx;
+    }
+    if (CmpBegin(&open, &status)) {
+        status = find_key(object, parse, create, &result);
+        info.GrantedAccess = NT_SUCCESS(status) ? parse->access : 0;
+    }
+    status = CmpEnd(&open, NT_SUCCESS(status) ? result : NULL, status);
+    if (NT_SUCCESS(status) && !result)
+        status = STATUS_OBJECT_NAME_NOT_FOUND; // a callback that took the key over, and has none
+    if (!NT_SUCCESS(status) && result) {
+        ObpDereference(result);
+        result = NULL;
+    }
     *found = result;
     return status;
 }
@@ -89,6 +156,7 @@ bool CmpCreateKeyType(void)
 {
     CmpKeyType = ObpCreateType(&(struct ob_type_info){
         .name = "Key",
+        .close = close_key_object,
         .delete = delete_key_object,
         .parse = parse_key,
         .query_name = query_key_name,
@@ -127,10 +195,25 @@ NTSTATUS ZwCreateKey(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
                      ULONG TitleIndex, PUNICODE_STRING Class, ULONG CreateOptions, PULONG Disposition)
 {
     API_IRQL(ZwCreateKey);
-    struct cm_create create = {(CreateOptions & REG_OPTION_VOLATILE) != 0, REG_OPENED_EXISTING_KEY};
+    struct cm_create create = {CreateOptions, REG_OPENED_EXISTING_KEY, Class};
     NTSTATUS status = open_key(KeyHandle, DesiredAccess, ObjectAttributes, &create, VERIFY_CALLER);
     if (NT_SUCCESS(status) && Disposition)
         *Disposition = create.disposition;
+    return status;
+}
+
+static NTSTATUS delete_key(struct cm_key_object *object)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sched_lock(&machine->cm->lock);
+    if (object->key->is_deleted)
+        status = STATUS_KEY_DELETED;
+    else if (object->key->children || !object->key->parent)
+        status = STATUS_CANNOT_DELETE;
+    else
+        CmpUnlinkKey(object->key);
+    sched_unlock(&machine->cm->lock);
     return status;
 }
 
@@ -142,14 +225,11 @@ NTSTATUS ZwDeleteKey(HANDLE KeyHandle)
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    if (object->key->is_deleted)
-        status = STATUS_KEY_DELETED;
-    else if (object->key->children || !object->key->parent)
-        status = STATUS_CANNOT_DELETE;
-    else
-        CmpUnlinkKey(object->key);
-    sched_unlock(&machine->cm->lock);
+    REG_DELETE_KEY_INFORMATION info = {.Object = object};
+    struct cm_operation operation = CM_OPERATION(DeleteKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = delete_key(object);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
     return status;
 }
@@ -159,7 +239,13 @@ NTSTATUS ZwFlushKey(HANDLE KeyHandle)
     API_IRQL(ZwFlushKey);
     struct cm_key_object *object;
     NTSTATUS status = CmpReferenceKey(KeyHandle, 0, &object);
-    if (NT_SUCCESS(status))
-        ObDereferenceObject(object);
+    if (!NT_SUCCESS(status))
+        return status;
+
+    REG_FLUSH_KEY_INFORMATION info = {.Object = object};
+    struct cm_operation operation = CM_OPERATION(FlushKey, object, info);
+    CmpBegin(&operation, &status);
+    status = CmpEnd(&operation, object, status);
+    ObDereferenceObject(object);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "cm/key_object.h"
 
+#include "cm/callback.h"
 #include "sim/machine.h"
 #include "verify/api.h"
 
@@ -81,6 +82,18 @@ static NTSTATUS put_key(struct cm_key *key, KEY_INFORMATION_CLASS kind, PVOID bu
     }
 }
 
+static NTSTATUS query_key(struct cm_key_object *object, KEY_INFORMATION_CLASS kind, PVOID KeyInformation, ULONG Length,
+                          PULONG ResultLength)
+{
+    NTSTATUS status;
+
+    sched_lock(&machine->cm->lock);
+    status = object->key->is_deleted ? STATUS_KEY_DELETED
+                                     : put_key(object->key, kind, KeyInformation, Length, ResultLength);
+    sched_unlock(&machine->cm->lock);
+    return status;
+}
+
 NTSTATUS ZwQueryKey(HANDLE KeyHandle, KEY_INFORMATION_CLASS kind, PVOID KeyInformation, ULONG Length,
                     PULONG ResultLength)
 {
@@ -90,11 +103,30 @@ NTSTATUS ZwQueryKey(HANDLE KeyHandle, KEY_INFORMATION_CLASS kind, PVOID KeyInfor
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    status = object->key->is_deleted ? STATUS_KEY_DELETED
-                                     : put_key(object->key, kind, KeyInformation, Length, ResultLength);
-    sched_unlock(&machine->cm->lock);
+    REG_QUERY_KEY_INFORMATION info = {.Object = object,
+                                      .KeyInformationClass = kind,
+                                      .KeyInformation = KeyInformation,
+                                      .Length = Length,
+                                      .ResultLength = ResultLength};
+    struct cm_operation operation = CM_OPERATION(QueryKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = query_key(object, kind, KeyInformation, Length, ResultLength);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
+    return status;
+}
+
+static NTSTATUS enumerate_key(struct cm_key_object *object, ULONG Index, KEY_INFORMATION_CLASS kind,
+                              PVOID KeyInformation, ULONG Length, PULONG ResultLength)
+{
+    NTSTATUS status;
+
+    sched_lock(&machine->cm->lock);
+    struct cm_key *child = object->key->children;
+    while (child && Index--)
+        child = child->next;
+    status = child ? put_key(child, kind, KeyInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
+    sched_unlock(&machine->cm->lock);
     return status;
 }
 
@@ -107,12 +139,16 @@ NTSTATUS ZwEnumerateKey(HANDLE KeyHandle, ULONG Index, KEY_INFORMATION_CLASS kin
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    struct cm_key *child = object->key->children;
-    while (child && Index--)
-        child = child->next;
-    status = child ? put_key(child, kind, KeyInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
-    sched_unlock(&machine->cm->lock);
+    REG_ENUMERATE_KEY_INFORMATION info = {.Object = object,
+                                          .Index = Index,
+                                          .KeyInformationClass = kind,
+                                          .KeyInformation = KeyInformation,
+                                          .Length = Length,
+                                          .ResultLength = ResultLength};
+    struct cm_operation operation = CM_OPERATION(EnumerateKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = enumerate_key(object, Index, kind, KeyInformation, Length, ResultLength);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "cm/cmp.h"
 
+#include "cm/callback.h"
 #include "cm/key_object.h"
 #include "sim/machine.h"
 #include "verify/api.h"
@@ -92,6 +93,20 @@ static NTSTATUS put_value(struct cm_value *v, KEY_VALUE_INFORMATION_CLASS kind, 
     }
 }
 
+static NTSTATUS query_value(struct cm_key_object *object, PCUNICODE_STRING ValueName, KEY_VALUE_INFORMATION_CLASS kind,
+                            PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
+{
+    NTSTATUS status;
+
+    sched_lock(&machine->cm->lock);
+    struct cm_value *value = CmpFindValue(object->key, ValueName);
+    status = object->key->is_deleted ? STATUS_KEY_DELETED
+             : !value                ? STATUS_OBJECT_NAME_NOT_FOUND
+                                     : put_value(value, kind, KeyValueInformation, Length, ResultLength);
+    sched_unlock(&machine->cm->lock);
+    return status;
+}
+
 NTSTATUS ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_INFORMATION_CLASS kind,
                          PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
 {
@@ -101,13 +116,31 @@ NTSTATUS ZwQueryValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, KEY_VALUE_
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    struct cm_value *value = CmpFindValue(object->key, ValueName);
-    status = object->key->is_deleted ? STATUS_KEY_DELETED
-             : !value                ? STATUS_OBJECT_NAME_NOT_FOUND
-                                     : put_value(value, kind, KeyValueInformation, Length, ResultLength);
-    sched_unlock(&machine->cm->lock);
+    REG_QUERY_VALUE_KEY_INFORMATION info = {.Object = object,
+                                            .ValueName = ValueName,
+                                            .KeyValueInformationClass = kind,
+                                            .KeyValueInformation = KeyValueInformation,
+                                            .Length = Length,
+                                            .ResultLength = ResultLength};
+    struct cm_operation operation = CM_OPERATION(QueryValueKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = query_value(object, ValueName, kind, KeyValueInformation, Length, ResultLength);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
+    return status;
+}
+
+static NTSTATUS enumerate_value(struct cm_key_object *object, ULONG Index, KEY_VALUE_INFORMATION_CLASS kind,
+                                PVOID KeyValueInformation, ULONG Length, PULONG ResultLength)
+{
+    NTSTATUS status;
+
+    sched_lock(&machine->cm->lock);
+    struct cm_value *value = object->key->values;
+    while (value && Index--)
+        value = value->next;
+    status = value ? put_value(value, kind, KeyValueInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
+    sched_unlock(&machine->cm->lock);
     return status;
 }
 
@@ -120,13 +153,29 @@ NTSTATUS ZwEnumerateValueKey(HANDLE KeyHandle, ULONG Index, KEY_VALUE_INFORMATIO
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    struct cm_value *value = object->key->values;
-    while (value && Index--)
-        value = value->next;
-    status = value ? put_value(value, kind, KeyValueInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
-    sched_unlock(&machine->cm->lock);
+    REG_ENUMERATE_VALUE_KEY_INFORMATION info = {.Object = object,
+                                                .Index = Index,
+                                                .KeyValueInformationClass = kind,
+                                                .KeyValueInformation = KeyValueInformation,
+                                                .Length = Length,
+                                                .ResultLength = ResultLength};
+    struct cm_operation operation = CM_OPERATION(EnumerateValueKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = enumerate_value(object, Index, kind, KeyValueInformation, Length, ResultLength);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
+    return status;
+}
+
+static NTSTATUS set_value(struct cm_key_object *object, PCUNICODE_STRING ValueName, ULONG Type, PVOID Data,
+                          ULONG DataSize)
+{
+    NTSTATUS status;
+
+    sched_lock(&machine->cm->lock);
+    status = object->key->is_deleted ? STATUS_KEY_DELETED
+                                     : CmpSetValue(object->key, ValueName, Type, Data, DataSize);
+    sched_unlock(&machine->cm->lock);
     return status;
 }
 
@@ -139,11 +188,28 @@ NTSTATUS ZwSetValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName, ULONG TitleI
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    status = object->key->is_deleted ? STATUS_KEY_DELETED
-                                     : CmpSetValue(object->key, ValueName, Type, Data, DataSize);
-    sched_unlock(&machine->cm->lock);
+    REG_SET_VALUE_KEY_INFORMATION info = {.Object = object,
+                                          .ValueName = ValueName,
+                                          .TitleIndex = TitleIndex,
+                                          .Type = Type,
+                                          .Data = Data,
+                                          .DataSize = DataSize};
+    struct cm_operation operation = CM_OPERATION(SetValueKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = set_value(object, ValueName, Type, Data, DataSize);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
+    return status;
+}
+
+static NTSTATUS delete_value(struct cm_key_object *object, PCUNICODE_STRING ValueName)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sched_lock(&machine->cm->lock);
+    if (!CmpDeleteValue(object->key, ValueName))
+        status = STATUS_OBJECT_NAME_NOT_FOUND;
+    sched_unlock(&machine->cm->lock);
     return status;
 }
 
@@ -155,10 +221,11 @@ NTSTATUS ZwDeleteValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName)
     if (!NT_SUCCESS(status))
         return status;
 
-    sched_lock(&machine->cm->lock);
-    if (!CmpDeleteValue(object->key, ValueName))
-        status = STATUS_OBJECT_NAME_NOT_FOUND;
-    sched_unlock(&machine->cm->lock);
+    REG_DELETE_VALUE_KEY_INFORMATION info = {.Object = object, .ValueName = ValueName};
+    struct cm_operation operation = CM_OPERATION(DeleteValueKey, object, info);
+    if (CmpBegin(&operation, &status))
+        status = delete_value(object, ValueName);
+    status = CmpEnd(&operation, object, status);
     ObDereferenceObject(object);
     return status;
 }

@@ -22,8 +22,8 @@ struct ob_watch {
 
 enum { MAX_CALLS = 32 };
 
-/* Decimal numbers with a fraction, compared as text: whole parts by length first. */
-static int compare_altitudes(const WCHAR *a, size_t a_length, const WCHAR *b, size_t b_length)
+/* As text: whole parts by length first. */
+int ObpCompareAltitudes(const WCHAR *a, size_t a_length, const WCHAR *b, size_t b_length)
 {
     size_t a_whole = 0, b_whole = 0;
     while (a_length && *a == '0')
@@ -83,8 +83,8 @@ NTSTATUS ObRegisterCallbacks(POB_CALLBACK_REGISTRATION CallbackRegistration, PVO
     int order = 1;
     sched_lock(&ob()->watch_lock);
     struct ob_watch **link = &ob()->watches;
-    while (*link && (order = compare_altitudes((*link)->altitude, (*link)->altitude_length, watch->altitude,
-                                               watch->altitude_length)) > 0)
+    while (*link && (order = ObpCompareAltitudes((*link)->altitude, (*link)->altitude_length, watch->altitude,
+                                                 watch->altitude_length)) > 0)
         link = &(*link)->next;
     bool collides = *link && order == 0;
     if (!collides) {

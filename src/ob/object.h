@@ -167,6 +167,9 @@ extern POBJECT_TYPE ObpDirectoryType, ObpSymbolicLinkType;
 /* What ObQueryNameString answers for an object whose type has no query_name: its path. */
 NTSTATUS ObpQueryPath(PVOID object, POBJECT_NAME_INFORMATION info, ULONG length, PULONG return_length);
 
+/* Altitudes of callbacks, decimal numbers with or without a fraction: below 0, 0, above 0. Lengths in characters. */
+int ObpCompareAltitudes(const WCHAR *a, size_t a_length, const WCHAR *b, size_t b_length);
+
 /* ---- reports ------------------------------------------------------------------------------------------------------- */
 
 /* handle-leak for each handle that code of the driver opened and left open; closes them. Called after its unload

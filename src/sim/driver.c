@@ -1,6 +1,7 @@
 #include "sim/machine.h"
 #include "sim/service.h"
 
+#include "cm/callback.h"
 #include "ex/pool.h"
 #include "flt/fltp.h"
 #include "ob/object.h"
@@ -121,6 +122,7 @@ static void forget(struct fltsim_driver *driver)
     unlink_driver(driver);
     ObpReportDriver(driver->name);
     PspReportDriver(driver->name);
+    CmpReportDriver(driver->name);
     ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);
