@@ -45,7 +45,7 @@ static void note_failure(struct mi_control_area *area, NTSTATUS status)
 static void visit(struct mi_control_area *area)
 {
     struct cc_map *map = area->cache;
-    bool hold_back = map && map->no_write_behind && atomic_load(&area->maps) > 0;
+    bool hold_back = map && __atomic_load_n(&map->no_write_behind, __ATOMIC_RELAXED) && atomic_load(&area->maps) > 0;
     MiCollectViews(area);
     if (atomic_load(&area->dirty) > 0 && !hold_back) {
         NTSTATUS status = write_lazily(area);

@@ -228,7 +228,7 @@ VOID CcSetAdditionalCacheAttributes(PFILE_OBJECT FileObject, BOOLEAN DisableRead
     if (!map)
         return;
     map->no_read_ahead = DisableReadAhead;
-    map->no_write_behind = DisableWriteBehind;
+    __atomic_store_n(&map->no_write_behind, DisableWriteBehind, __ATOMIC_RELAXED);
 }
 
 VOID CcSetLogHandleForFile(PFILE_OBJECT FileObject, PVOID LogHandle,

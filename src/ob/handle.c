@@ -85,10 +85,11 @@ static uint32_t take_index(struct ob_handle_table *table)
         sched_unlock(&table->lock);
         return index;
     }
-    index = table->limit++;
+    index = table->limit;
     int chunk = 31 - __builtin_clz(index / FIRST_CHUNK + 1);
     if (chunk < CHUNKS && !atomic_load(&table->chunks[chunk]))
         atomic_store(&table->chunks[chunk], sim_alloc(sizeof(struct ob_handle) * ((size_t)FIRST_CHUNK << chunk)));
+    __atomic_store_n(&table->limit, index + 1, __ATOMIC_RELEASE); /* readers without the lock find the chunk */
     sched_unlock(&table->lock);
     return chunk < CHUNKS ? index : 0;
 }
@@ -238,7 +239,8 @@ NTSTATUS ObpQueryHandle(HANDLE handle, CCHAR mode, PULONG attributes, ULONG set,
 static ULONG count_in(struct ob_handle_table *table, const struct ob_header *header)
 {
     ULONG count = 0;
-    for (uint32_t index = 1; index < table->limit; index++)
+    uint32_t limit = __atomic_load_n(&table->limit, __ATOMIC_ACQUIRE);
+    for (uint32_t index = 1; index < limit; index++)
         count += (atomic_load(&entry_at(table, index)->object) & ~(uintptr_t)LOCKED) == (uintptr_t)header;
     return count;
 }
