@@ -15,6 +15,22 @@ static char *stem(const char *path)
     return tool_format("%.*s", (int)(dot ? dot - name : (long)strlen(name)), name);
 }
 
+/* Beside sources in a folder that the driver's is not in: another driver's. */
+static bool is_others_inf(const struct tree *tree, const char *inf, const char *driver)
+{
+    char *folder = tool_folder(inf);
+    size_t length = strlen(folder);
+    bool others = length && (strncmp(driver, folder, length) || (driver[length] && driver[length] != '/')), any = false;
+
+    for (size_t i = 0; i < tree->count && others && !any; i++) {
+        char *of = tree->files[i]->is_source ? tool_folder(tree->files[i]->path) : NULL;
+        any = of && !strcmp(of, folder);
+        free(of);
+    }
+    free(folder);
+    return others && any;
+}
+
 /* The INF that stands nearest to the DriverEntry. */
 static void find_inf(const struct selection *selection, struct build_result *result)
 {
@@ -24,7 +40,7 @@ static void find_inf(const struct selection *selection, struct build_result *res
     for (size_t i = 0; i < selection->count && !entry; i++)
         if (selection->sources[i]->has_driver_entry)
             entry = selection->sources[i];
-    char *folder = tool_folder(entry->path);
+    char *own = tool_folder(entry->path), *folder = tool_strdup(own);
     const char *best = NULL;
     for (int up = 0; up < 3 && !best; up++) {
         for (size_t i = 0; i < tree->count; i++) {
@@ -33,6 +49,8 @@ static void find_inf(const struct selection *selection, struct build_result *res
                 continue;
             size_t length = strlen(folder);
             if (length && (strncmp(path, folder, length) || path[length] != '/'))
+                continue;
+            if (up && is_others_inf(tree, path, own))
                 continue;
             if (!best || strlen(path) < strlen(best))
                 best = path;
@@ -44,6 +62,7 @@ static void find_inf(const struct selection *selection, struct build_result *res
         folder = above;
     }
     free(folder);
+    free(own);
     if (best)
         result->inf = tool_join(tree->top, best);
 }

@@ -362,8 +362,15 @@ bool compile_all(const struct build_options *options, const struct selection *se
 
     for (size_t i = 0; i < selection->count && bad < MANY_BAD_SOURCES; i++) {
         char *object = tool_format("%s/%zu-%s.o", result->work, i, tool_name(selection->sources[i]->path));
-        bad += !compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
-        tool_list_take(&objects, object);
+        bool good = compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
+        if (good) {
+            tool_list_add(&objects, object);
+        } else if (selection->sources[i]->in_library) {
+            tool_error("it is left out: a library's source may be one that the driver does not need");
+        } else {
+            bad++;
+        }
+        free(object);
     }
     if (bad == MANY_BAD_SOURCES)
         tool_error("the rest was not tried; name the driver's sources if these are not");

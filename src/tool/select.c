@@ -45,15 +45,31 @@ static bool scan_scope(struct tree *tree, const struct build_options *options)
     return true;
 }
 
+/* The compiler's own: those of C++ have no extension. */
+static bool is_standard_header(const char *name)
+{
+    static const char *const c[] = {"assert.h", "ctype.h",   "errno.h",  "float.h",    "inttypes.h", "iso646.h",
+                                    "limits.h", "locale.h",  "math.h",   "setjmp.h",   "signal.h",   "stdarg.h",
+                                    "stdbool.h", "stddef.h", "stdint.h", "stdio.h",    "stdlib.h",   "string.h",
+                                    "time.h",   "uchar.h",   "wchar.h",  "wctype.h",   NULL};
+    for (size_t i = 0; c[i]; i++)
+        if (!strcmp(c[i], name))
+            return true;
+    return !strchr(tool_name(name), '.');
+}
+
+static bool is_unresolved(const struct tree_include *include)
+{
+    return !include->file && !tool_ends_with(include->spelling, ".tmh") &&
+           (include->quoted || !is_standard_header(include->spelling)) && !compile_knows_header(include->spelling);
+}
+
 static size_t count_unresolved(const struct tree *tree)
 {
     size_t count = 0;
     for (size_t i = 0; i < tree->count; i++)
-        for (size_t k = 0; k < tree->files[i]->include_count; k++) {
-            const struct tree_include *include = &tree->files[i]->includes[k];
-            count += tree->files[i]->side != TREE_USER && include->quoted && !include->file &&
-                     !tool_ends_with(include->spelling, ".tmh") && !compile_knows_header(include->spelling);
-        }
+        for (size_t k = 0; k < tree->files[i]->include_count; k++)
+            count += tree->files[i]->side != TREE_USER && is_unresolved(&tree->files[i]->includes[k]);
     return count;
 }
 
@@ -260,19 +276,21 @@ static bool is_listed(const struct tool_list *list, const struct tree_file *file
     return false;
 }
 
-static void read_project_sources(const char *text, const char *folder, struct tool_list *sources)
+/* The files that <element Include="..."> names, relative to the top. */
+static void read_project_files(const char *text, const char *element, const char *folder, struct tool_list *files)
 {
-    static const char mark[] = "<ClCompile Include=\"";
+    char *mark = tool_format("<%s Include=\"", element);
     for (const char *p = strstr(text, mark); p; p = strstr(p, mark)) {
-        p += sizeof mark - 1;
+        p += strlen(mark);
         const char *end = strchr(p, '"');
         if (!end)
-            return;
+            break;
         char *name = tool_format("%.*s", (int)(end - p), p);
         slashes(name);
-        tool_list_take(sources, tool_normalize(tool_join(folder, name)));
+        tool_list_take(files, tool_normalize(tool_join(folder, name)));
         free(name);
     }
+    free(mark);
 }
 
 /* The parts of every <element>a;b;%(element)</element>. */
@@ -302,17 +320,70 @@ static bool is_builtin_define(const char *define)
     return !strncmp(define, "_M_", 3);
 }
 
-static void apply_project(struct selection *selection, const char *text, const char *folder,
-                          const struct tool_list *sources)
+static void read_project_folders(struct selection *selection, const char *text, const char *folder)
 {
-    struct tool_list folders = {0}, defines = {0};
+    struct tool_list folders = {0};
 
     read_project_list(text, "AdditionalIncludeDirectories", &folders);
-    read_project_list(text, "PreprocessorDefinitions", &defines);
     for (size_t i = 0; i < folders.count; i++) {
         slashes(folders.items[i]);
         tool_list_take(&selection->folders, tool_normalize(tool_join(folder, folders.items[i])));
     }
+    tool_list_free(&folders);
+}
+
+static bool is_selected(const struct selection *selection, const struct tree_file *file)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        if (selection->sources[i] == file)
+            return true;
+    return false;
+}
+
+/* The sources of a static library that a project refers to, wherever they stand; and of those that it refers to. */
+static void add_libraries(struct selection *selection, const char *text, const char *folder, struct tool_list *known)
+{
+    struct tool_list projects = {0};
+
+    read_project_files(text, "ProjectReference", folder, &projects);
+    for (size_t i = 0; i < projects.count; i++) {
+        const struct tree_file *project = tree_find(&selection->tree, projects.items[i], true);
+        if (!project || tool_list_has(known, project->path))
+            continue;
+        tool_list_add(known, project->path);
+        char *path = tool_join(selection->tree.top, project->path), *in = tool_folder(project->path);
+        struct tool_list sources = {0};
+        size_t size;
+        char *library = plat_file_read(path, &size);
+        if (library && strstr(library, "<ConfigurationType>StaticLibrary<")) {
+            read_project_files(library, "ClCompile", in, &sources);
+            read_project_folders(selection, library, in);
+            add_libraries(selection, library, in, known);
+        }
+        for (size_t k = 0; k < sources.count; k++) {
+            struct tree_file *file = tree_find(&selection->tree, sources.items[k], true);
+            if (!file || !file->is_source || is_selected(selection, file))
+                continue;
+            tree_scan(&selection->tree, file);
+            file->in_library = true;
+            if (file->side != TREE_USER && !file->has_driver_entry)
+                add_source(selection, file);
+        }
+        tool_list_free(&sources);
+        free(library);
+        free(in);
+        free(path);
+    }
+    tool_list_free(&projects);
+}
+
+static void apply_project(struct selection *selection, const char *text, const char *folder,
+                          const struct tool_list *sources)
+{
+    struct tool_list defines = {0}, known = {0};
+
+    read_project_folders(selection, text, folder);
+    read_project_list(text, "PreprocessorDefinitions", &defines);
     for (size_t i = 0; i < defines.count; i++)
         if (!is_builtin_define(defines.items[i]))
             tool_list_add(&selection->defines, defines.items[i]);
@@ -329,7 +400,8 @@ static void apply_project(struct selection *selection, const char *text, const c
             selection->sources[kept++] = file;
     }
     selection->count = kept;
-    tool_list_free(&folders);
+    add_libraries(selection, text, folder, &known);
+    tool_list_free(&known);
     tool_list_free(&defines);
 }
 
@@ -345,7 +417,7 @@ static void use_project_file(struct selection *selection)
         size_t size;
         char *text = plat_file_read(path, &size);
         if (text)
-            read_project_sources(text, folder, &sources);
+            read_project_files(text, "ClCompile", folder, &sources);
         bool ours = text && is_listed(&sources, entry);
         if (ours)
             apply_project(selection, text, folder, &sources);

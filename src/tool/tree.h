@@ -25,6 +25,7 @@ struct tree_file {
     enum tree_side side;
     bool in_scope; /* below one of the paths that were asked for */
     bool visited;
+    bool in_library; /* of a static library: only what the driver needs of it is linked */
     bool has_main, has_driver_entry, registers; /* registers: calls FltRegisterFilter */
     struct tree_include *includes;
     size_t include_count;

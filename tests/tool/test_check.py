@@ -243,6 +243,28 @@ def a_folder_without_a_driver_is_an_error():
     assert result.returncode == 2 and 'DriverEntry' in result.stderr, result.stderr
 
 
+PROJECT = '<Project><ItemGroup>%s</ItemGroup></Project>'
+
+
+@test
+def a_static_library_that_the_project_refers_to_is_built_along():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'drivers/one/main.c', '#include <fltKernel.h>\n#include <lib.h>\n' + driver(entry='LibraryCall();'))
+        write(folder, 'drivers/one/one.vcxproj', PROJECT % (
+            '<ClCompile Include="main.c" /><ProjectReference Include="..\\..\\lib\\lib.vcxproj" />'))
+        write(folder, 'drivers/two/two.c', driver())
+        write(folder, 'drivers/two/two.inf', '[Version]\n')
+        write(folder, 'lib/lib.h', 'void LibraryCall(void);\n')
+        write(folder, 'lib/lib.c', '#include <ntddk.h>\n#include "lib.h"\nvoid LibraryCall(void) { }\n')
+        write(folder, 'lib/unused.c', '#include <ntddk.h>\nthis does not compile\n')
+        write(folder, 'lib/lib.vcxproj', '<ConfigurationType>StaticLibrary</ConfigurationType>' + PROJECT % (
+            '<ClCompile Include="lib.c" /><ClCompile Include="unused.c" />'))
+        result = fltsim('check', os.path.join(folder, 'drivers', 'one'))
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert 'unused.c does not compile' in result.stderr and 'left out' in result.stderr, result.stderr
+        assert 'altitude 370000 by default' in result.stdout, result.stdout
+
+
 @test
 def of_two_drivers_below_one_folder_none_is_guessed():
     result = check({'a/a.c': driver(), 'b/b.c': driver()})
