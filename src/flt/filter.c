@@ -117,6 +117,21 @@ static NTSTATUS RememberFilter(PFLT_FILTER Filter)
     return STATUS_SUCCESS;
 }
 
+/* A driver's own array may be on its stack. */
+static const FLT_CONTEXT_REGISTRATION *CopyContexts(const FLT_CONTEXT_REGISTRATION *Contexts)
+{
+    SIZE_T count = 1;
+
+    if (!Contexts)
+        return NULL;
+    while (Contexts[count - 1].ContextType != FLT_CONTEXT_END)
+        count++;
+    FLT_CONTEXT_REGISTRATION *copy = sim_alloc(count * sizeof *copy);
+    RtlCopyMemory(copy, Contexts, (count - 1) * sizeof *copy);
+    copy[count - 1].ContextType = FLT_CONTEXT_END; /* all that a driver need write of the last */
+    return copy;
+}
+
 static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration, const void *Site)
 {
     PFLT_FILTER filter = sim_alloc(sizeof *filter);
@@ -128,6 +143,7 @@ static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regi
     RtlCopyMemory(&filter->Registration, Registration, Registration->Size);
     filter->Operations = FltpCopyOperations(Registration->OperationRegistration);
     filter->Registration.OperationRegistration = filter->Operations;
+    filter->Registration.ContextRegistration = CopyContexts(Registration->ContextRegistration);
     InitializeListHead(&filter->Instances);
     InitializeListHead(&filter->Zombies);
     InitializeListHead(&filter->Ports);
@@ -152,6 +168,7 @@ void FltpFreeFilter(PFLT_FILTER Filter)
     FltpFreeString(&Filter->Name);
     FltpFreeString(&Filter->DefaultAltitude);
     sim_free(Filter->Operations);
+    sim_free((PVOID)Filter->Registration.ContextRegistration);
     sim_free(Filter);
 }
 
