@@ -31,21 +31,36 @@ static bool put_file(const struct tree *tree, const struct tree_file *file, cons
     return good;
 }
 
-/* What the compiler would look for and not find gets a header of that very spelling, which includes the right one. */
+static bool put_forwarding_header(char *path, const char *text)
+{
+    bool good = plat_file_exists(path) || write_text(path, text);
+    if (!good)
+        tool_error("%s: cannot be written", path);
+    free(path);
+    return good;
+}
+
+/* What the compiler would look for and not find gets a header of that very spelling, which includes the right one. With
+ * backslashes there are two ways to look: gcc takes them as part of the name, clang with Microsoft's extensions as
+ * slashes. */
 static bool put_forwarder(const struct tree_file *from, const struct tree_include *include, const char *mirror)
 {
     char *folder = tool_folder(from->path);
     char *in = tool_join(mirror, folder);
-    char *path = strchr(include->spelling, '\\') ? tool_format("%s/%s", in, include->spelling)
-                                                 : tool_normalize(tool_join(in, include->spelling));
     char *target = tool_join(mirror, include->file->path);
     char *text = tool_format("#include \"%s\"\n", target);
-    bool good = plat_file_exists(path) || write_text(path, text);
-    if (!good)
-        tool_error("%s: cannot be written", path);
+    char *spelling = tool_strdup(include->spelling);
+    bool good = true;
+
+    if (strchr(spelling, '\\'))
+        good = put_forwarding_header(tool_format("%s/%s", in, spelling), text);
+    for (char *p = spelling; *p; p++)
+        if (*p == '\\')
+            *p = '/';
+    good = good && put_forwarding_header(tool_normalize(tool_join(in, spelling)), text);
+    free(spelling);
     free(text);
     free(target);
-    free(path);
     free(in);
     free(folder);
     return good;
