@@ -11,14 +11,15 @@
 struct block {
     struct block *next, *previous; // shard.blocks
     size_t size;
-    size_t shard;
+    unsigned shard;
+    unsigned offset; // of this header in what the host gave
 };
 
-enum { SHARDS = 16 };
+/* What threads share in parts of their own is kept in cache lines of their own: large blocks begin one. */
+enum { SHARDS = 16, CACHE_LINE = 64, LARGE = 256, SMALL = 4096 };
 static struct shard {
-    struct sched_lock lock;
+    _Alignas(CACHE_LINE) struct sched_lock lock;
     struct block *blocks;
-    char padding[48];
 } shards[SHARDS];
 
 static void link_block(struct block *block)
@@ -46,11 +47,31 @@ static void unlink_block(struct block *block)
     sched_unlock(&shard->lock);
 }
 
-static size_t this_shard(void)
+static unsigned this_shard(void)
 {
     uintptr_t self = (uintptr_t)sched_self();
     return (self >> 6 ^ self >> 12) % SHARDS;
 }
+
+static struct block *new_block(size_t size)
+{
+    size_t slack = size >= LARGE ? CACHE_LINE : 0;
+    size_t whole = sizeof(struct block) + slack + size;
+    /* glibc's calloc takes a lock where its malloc has a cache for each thread. */
+    char *memory = whole <= SMALL ? malloc(whole) : calloc(1, whole);
+    if (!memory)
+        return NULL;
+    if (whole <= SMALL) {
+        __asm__("" : "+r"(memory)); /* else the compiler makes a calloc of the two */
+        memset(memory, 0, whole);
+    }
+    size_t offset = slack ? -((uintptr_t)memory + sizeof(struct block)) % CACHE_LINE : 0;
+    struct block *block = (struct block *)(memory + offset);
+    block->offset = (unsigned)offset;
+    return block;
+}
+
+static void free_block(struct block *block) { free((char *)block - block->offset); }
 
 static _Noreturn void out_of_memory(size_t size)
 {
@@ -60,7 +81,7 @@ static _Noreturn void out_of_memory(size_t size)
 
 void *sim_alloc(size_t size)
 {
-    struct block *block = calloc(1, sizeof *block + size);
+    struct block *block = new_block(size);
     if (!block)
         out_of_memory(size);
     block->size = size;
@@ -92,7 +113,7 @@ void sim_free(void *memory)
         return;
     struct block *block = (struct block *)memory - 1;
     unlink_block(block);
-    free(block);
+    free_block(block);
 }
 
 size_t sim_heap_sweep(void)
@@ -102,7 +123,7 @@ size_t sim_heap_sweep(void)
         while (shards[i].blocks) {
             struct block *block = shards[i].blocks;
             shards[i].blocks = block->next;
-            free(block);
+            free_block(block);
             count++;
         }
     }
