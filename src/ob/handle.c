@@ -167,7 +167,6 @@ NTSTATUS ObpCreateHandle(PVOID object, ACCESS_MASK granted, ULONG attributes, co
     struct ob_handle *entry = entry_at(table, index);
     ObpReference(object);
     atomic_fetch_add(&header->handle_count, 1);
-    atomic_fetch_add_explicit(&header->type->handles, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
     entry->granted = granted;
     entry->attributes = attributes;
@@ -265,7 +264,6 @@ static void close_entry(struct ob_handle_table *table, uint32_t index, struct ob
     atomic_store_explicit(&entry->object, 0, memory_order_release);
     give_index(table, index);
     atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&header->type->handles, 1, memory_order_relaxed);
     ULONG in_system = (ULONG)atomic_fetch_sub(&header->handle_count, 1);
     if (header->type->info.close)
         header->type->info.close(table->process, header->body, granted, in_process, in_system);

@@ -65,7 +65,6 @@ NTSTATUS ObpCreateObject(POBJECT_TYPE type, size_t body, PVOID *object)
     header->type = type;
     header->body_size = body;
     header->site = VERIFY_CALLER;
-    atomic_fetch_add_explicit(&type->objects, 1, memory_order_relaxed);
     sched_lock(&shard->lock);
     header->next = shard->objects;
     header->link = &shard->objects;
@@ -107,7 +106,6 @@ static void delete_object(struct ob_header *header)
     atomic_fetch_or(&header->flags, OB_DELETING);
     if (header->type->info.delete)
         header->type->info.delete(header->body);
-    atomic_fetch_sub_explicit(&header->type->objects, 1, memory_order_relaxed);
     sim_free(header->security);
     header->security = NULL;
     retire(header);
@@ -241,7 +239,7 @@ static void report_leaks(void)
 {
     for (unsigned i = 0; i < atomic_load(&ob()->type_count); i++) {
         POBJECT_TYPE type = ob()->types[i];
-        if (!type->info.no_leak_check && atomic_load(&type->objects))
+        if (!type->info.no_leak_check)
             report_type(type, NULL);
     }
 }

@@ -47,8 +47,7 @@ struct ob_type_info {
 
 struct _OBJECT_TYPE {
     struct ob_type_info info;
-    UNICODE_STRING Name;
-    atomic_long objects, handles;
+    UNICODE_STRING Name; /* no counts here: every thread reads this structure, and would wait for whoever counts */
 };
 
 enum ob_flags {
