@@ -21,13 +21,21 @@ struct ob_handle {
 
 enum { FIRST_CHUNK = 64, CHUNKS = 18, LOCKED = 1 };
 
+/* Free entries, by threads that gave them: threads that open and close at the same time rarely meet here. */
+enum { FREE_LISTS = 4 };
+struct free_list {
+    _Alignas(64) struct sched_lock lock;
+    uint32_t first; // ob_handle.next_free; 0: none
+    long used;      // taken through this list less given back; only the sum over the lists says something
+};
+
 struct ob_handle_table {
     struct ob_handle_table *next; // ob_state.tables
     PEPROCESS process;
-    struct sched_lock lock; // free list, growing
-    uint32_t first_free, limit;
-    atomic_long count;
+    struct sched_lock lock; // growing
+    uint32_t limit;
     _Atomic(struct ob_handle *) chunks[CHUNKS];
+    struct free_list free[FREE_LISTS];
 };
 
 #define KERNEL_HANDLE_BITS 0xffffffff80000000ULL
@@ -75,36 +83,56 @@ static struct ob_handle *entry_at(struct ob_handle_table *table, uint32_t index)
     return entries ? &entries[index - start] : NULL;
 }
 
-/* A free index; the entry is its owner's until it stores the object. */
-static uint32_t take_index(struct ob_handle_table *table)
+static uint32_t grow(struct ob_handle_table *table)
 {
     sched_lock(&table->lock);
-    uint32_t index = table->first_free;
-    if (index) {
-        table->first_free = entry_at(table, index)->next_free;
-        sched_unlock(&table->lock);
-        return index;
-    }
-    index = table->limit;
+    uint32_t index = table->limit;
     int chunk = 31 - __builtin_clz(index / FIRST_CHUNK + 1);
     if (chunk < CHUNKS && !atomic_load(&table->chunks[chunk]))
         atomic_store(&table->chunks[chunk], sim_alloc(sizeof(struct ob_handle) * ((size_t)FIRST_CHUNK << chunk)));
-    __atomic_store_n(&table->limit, index + 1, __ATOMIC_RELEASE); /* readers without the lock find the chunk */
+    if (chunk < CHUNKS)
+        __atomic_store_n(&table->limit, index + 1, __ATOMIC_RELEASE); /* readers without the lock find the chunk */
     sched_unlock(&table->lock);
     return chunk < CHUNKS ? index : 0;
 }
 
+static struct free_list *own_list(struct ob_handle_table *table)
+{
+    return &table->free[HandleToULong(KiCurrentThread()->id) / 4 % FREE_LISTS];
+}
+
+/* A free index, 0 when the table is full; the entry is its owner's until it stores the object. */
+static uint32_t take_index(struct ob_handle_table *table)
+{
+    struct free_list *list = own_list(table);
+    sched_lock(&list->lock);
+    uint32_t index = list->first;
+    if (index)
+        list->first = entry_at(table, index)->next_free;
+    sched_unlock(&list->lock);
+    if (!index)
+        index = grow(table);
+    if (index)
+        __atomic_add_fetch(&list->used, 1, __ATOMIC_RELAXED);
+    return index;
+}
+
 static void give_index(struct ob_handle_table *table, uint32_t index)
 {
-    sched_lock(&table->lock);
-    entry_at(table, index)->next_free = table->first_free;
-    table->first_free = index;
-    sched_unlock(&table->lock);
+    struct free_list *list = own_list(table);
+    sched_lock(&list->lock);
+    entry_at(table, index)->next_free = list->first;
+    list->first = index;
+    sched_unlock(&list->lock);
+    __atomic_sub_fetch(&list->used, 1, __ATOMIC_RELAXED);
 }
 
 ULONG ObpTableCount(const struct ob_handle_table *table)
 {
-    return table ? (ULONG)atomic_load_explicit(&table->count, memory_order_relaxed) : 0;
+    long count = 0;
+    for (int i = 0; table && i < FREE_LISTS; i++)
+        count += __atomic_load_n(&table->free[i].used, __ATOMIC_RELAXED);
+    return (ULONG)count;
 }
 
 static struct ob_handle_table *kernel_table(void) { return PsInitialSystemProcess->ObjectTable; }
@@ -167,7 +195,6 @@ NTSTATUS ObpCreateHandle(PVOID object, ACCESS_MASK granted, ULONG attributes, co
     struct ob_handle *entry = entry_at(table, index);
     ObpReference(object);
     atomic_fetch_add(&header->handle_count, 1);
-    atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
     entry->granted = granted;
     entry->attributes = attributes;
     atomic_store_explicit(&entry->site, (uintptr_t)site, memory_order_relaxed);
@@ -263,7 +290,6 @@ static void close_entry(struct ob_handle_table *table, uint32_t index, struct ob
         in_process = count_in(table, header);
     atomic_store_explicit(&entry->object, 0, memory_order_release);
     give_index(table, index);
-    atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
     ULONG in_system = (ULONG)atomic_fetch_sub(&header->handle_count, 1);
     if (header->type->info.close)
         header->type->info.close(table->process, header->body, granted, in_process, in_system);
