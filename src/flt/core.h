@@ -90,6 +90,8 @@ PFLTP_CALLBACK_TABLE FltpEmptyTable(void);
 /* With the instances that are in Volume->Instances and active. */
 void FltpPublishCallbacks(PFLT_VOLUME Volume);
 void FltpFreeTables(PFLT_VOLUME Volume);
+/* The last of an instance: freed once no table that an operation still shows names it. */
+void FltpFreeInstanceMemory(PFLT_VOLUME Volume, PFLT_INSTANCE Instance);
 
 /* ---- volume.c, frame.c ---- */
 

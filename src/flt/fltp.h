@@ -190,6 +190,8 @@ struct _FLT_VOLUME {
     FLTP_CALLBACK_TABLE *volatile Callbacks; /* never NULL */
     volatile bool Seen[FLTP_SLOTS];  /* some instance wants to see this operation: readable without any hold */
     FLTP_CALLBACK_TABLE *Retired;    /* by .NextRetired */
+    ULONG Collecting;                /* how many look through retired tables just now */
+    PFLT_INSTANCE DeadInstances;     /* by .NextDead: named by a retired table, perhaps */
     KEVENT SetupLock;                /* a lock: one automatic setup at a time */
     PKTHREAD SetupThread;            /* who holds it */
     struct _FLTP_CONTEXT_LIST *VolumeContexts; /* context.c */
@@ -223,6 +225,7 @@ struct _FLT_INSTANCE {
     KEVENT Ready;               /* set when its setup callback is through */
     KEVENT Torn;                /* set when teardown is complete */
     struct flt_rundown_wait *Rundown; /* of Base, once torn down */
+    PFLT_INSTANCE NextDead;     /* FLT_VOLUME.DeadInstances */
     const void *AttachedBy;     /* call site */
     void *Memory;               /* the block that this structure is aligned in */
     FLTP_SHARD_COUNT Operations[FLTP_SHARDS] __attribute__((aligned(64)));

@@ -21,9 +21,11 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
     FltpFreeString(&Instance->Altitude);
     FltpFreeString(&Instance->Name);
     sim_free(Instance->Rundown);
-    FltpDereferencePointer(&Instance->Volume->Base);
-    FltpDereferencePointer(&Instance->Filter->Base);
-    sim_free(Instance->Memory);
+    PFLT_VOLUME volume = Instance->Volume;
+    PFLT_FILTER filter = Instance->Filter;
+    FltpFreeInstanceMemory(volume, Instance);
+    FltpDereferencePointer(&volume->Base);
+    FltpDereferencePointer(&filter->Base);
 }
 
 /* ---- attaching ---- */

@@ -116,18 +116,18 @@ void FltpSetupVolume(PFLT_VOLUME Volume)
     const struct ki_wait_hint hint = {.what = "the setup of a volume's instances", .object = Volume};
     PFLT_FILTER *filters;
 
-    if (Volume->SetupThread == KiCurrentThread())
+    if (__atomic_load_n(&Volume->SetupThread, __ATOMIC_RELAXED) == KiCurrentThread())
         return; /* an open that a setup callback makes */
     KiWaitFor(&Volume->SetupLock, NULL, &hint, __builtin_return_address(0));
     if (!(Volume->Flags & (FLTP_VOLUME_SETUP_DONE | FLTP_VOLUME_TEARDOWN))) {
-        Volume->SetupThread = KiCurrentThread();
+        __atomic_store_n(&Volume->SetupThread, KiCurrentThread(), __ATOMIC_RELAXED);
         ULONG count = FltpSnapshotFilters(&filters);
         for (ULONG i = 0; i < count; i++)
             if (filters[i]->Flags & FLTP_FILTER_STARTED && filters[i]->Frame == Volume->Frame)
                 FltpAttachAutomatically(filters[i], Volume, FLTFL_INSTANCE_SETUP_AUTOMATIC_ATTACHMENT |
                                                                 FLTFL_INSTANCE_SETUP_NEWLY_MOUNTED_VOLUME);
         FltpFreeObjects(filters, count);
-        Volume->SetupThread = NULL;
+        __atomic_store_n(&Volume->SetupThread, NULL, __ATOMIC_RELAXED);
         __atomic_or_fetch(&Volume->Flags, FLTP_VOLUME_SETUP_DONE, __ATOMIC_ACQ_REL);
     }
     KeSetEvent(&Volume->SetupLock, IO_NO_INCREMENT, FALSE);

@@ -30,13 +30,17 @@ bool IopReferenceMountedVpb(PDEVICE_OBJECT device, PVPB *result)
 
 void IopDereferenceVpb(PVPB vpb)
 {
-    if (__atomic_sub_fetch(&vpb->ReferenceCount, 1, __ATOMIC_SEQ_CST) != 0)
-        return;
-    /* A VPB that its file system took off the device (a dismount with files open) goes with its last file. */
+    ULONG count = __atomic_load_n(&vpb->ReferenceCount, __ATOMIC_SEQ_CST);
+    while (count > 1)
+        if (__atomic_compare_exchange_n(&vpb->ReferenceCount, &count, count - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return;
+    /* A VPB that its file system took off the device (a dismount with files open) goes with its last file. One that
+     * the file system keeps may go as soon as it shows no reference: nothing is looked at after that. */
     KIRQL irql;
     IoAcquireVpbSpinLock(&irql);
-    bool orphan = vpb->RealDevice && vpb->RealDevice->Vpb != vpb && !(vpb->Flags & VPB_PERSISTENT) &&
-                  __atomic_load_n(&vpb->ReferenceCount, __ATOMIC_SEQ_CST) == 0;
+    bool orphan = vpb->RealDevice && __atomic_load_n(&vpb->RealDevice->Vpb, __ATOMIC_RELAXED) != vpb &&
+                  !(__atomic_load_n(&vpb->Flags, __ATOMIC_RELAXED) & VPB_PERSISTENT);
+    orphan = __atomic_sub_fetch(&vpb->ReferenceCount, 1, __ATOMIC_SEQ_CST) == 0 && orphan;
     IoReleaseVpbSpinLock(irql);
     if (orphan)
         ExFreePool(vpb);
@@ -87,10 +91,11 @@ static NTSTATUS TryFileSystems(PDEVICE_OBJECT device, PVPB vpb)
 
 static NTSTATUS MountLocked(PDEVICE_OBJECT device)
 {
-    PVPB vpb = device->Vpb;
-    if (vpb->Flags & VPB_MOUNTED)
+    PVPB vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE); /* a file system that dismounts puts another there */
+    USHORT flags = __atomic_load_n(&vpb->Flags, __ATOMIC_ACQUIRE);
+    if (flags & VPB_MOUNTED)
         return STATUS_SUCCESS;
-    if (vpb->Flags & VPB_LOCKED)
+    if (flags & VPB_LOCKED)
         return STATUS_ACCESS_DENIED;
     if (device->DeviceObjectExtension->gone)
         return STATUS_NO_SUCH_DEVICE;
@@ -101,7 +106,7 @@ static NTSTATUS MountLocked(PDEVICE_OBJECT device)
     KeLeaveCriticalRegion();
     if (!NT_SUCCESS(status))
         return status;
-    vpb = device->Vpb;
+    vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE);
     vpb->DeviceObject->DeviceObjectExtension->Vpb = vpb;
     vpb->DeviceObject->Flags &= ~DO_DEVICE_INITIALIZING;
     __atomic_or_fetch(&vpb->Flags, VPB_MOUNTED, __ATOMIC_SEQ_CST);

@@ -21,8 +21,9 @@ void KiBeginWait(PKTHREAD thread, const struct ki_wait_options *options)
 {
     struct ki_wait *wait = &thread->wait;
     wait->type = options->type;
-    wait->mode = options->mode;
-    wait->alertable = options->alertable;
+    /* KiAlertThread looks at these two from other threads. */
+    __atomic_store_n(&wait->mode, options->mode, __ATOMIC_RELAXED);
+    __atomic_store_n(&wait->alertable, options->alertable, __ATOMIC_RELAXED);
     wait->reason = options->reason;
     wait->deadline = options->deadline;
     wait->since = sched_now();
