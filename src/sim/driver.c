@@ -1,6 +1,9 @@
 #include "sim/machine.h"
 #include "sim/service.h"
 
+#ifdef FLTSIM_CRYPTO
+#include "bcrypt/bcryptp.h"
+#endif
 #include "cm/callback.h"
 #include "ex/pool.h"
 #include "flt/fltp.h"
@@ -123,6 +126,9 @@ static void forget(struct fltsim_driver *driver)
     ObpReportDriver(driver->name);
     PspReportDriver(driver->name);
     CmpReportDriver(driver->name);
+#ifdef FLTSIM_CRYPTO
+    BCryptpReportDriver(driver->name);
+#endif
     ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);

@@ -15,6 +15,7 @@ struct machine {
     struct fault_state *fault;
     struct ke_state *ke;
     struct ex_state *ex;
+    struct bcrypt_state *bcrypt; /* NULL in a build without libcrypto */
     struct ob_state *ob;
     struct ps_state *ps;
     struct se_state *se;

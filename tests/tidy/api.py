@@ -203,6 +203,8 @@ def update(rows, symbols, files, listing):
 
 def check(rows, symbols, files):
     wrong = []
+    if 'BCryptOpenAlgorithmProvider' not in symbols:  # a build without libcrypto
+        rows = {name: row for name, row in rows.items() if not row[1].startswith('src/bcrypt/')}
     for name in sorted(symbols - set(rows)):
         wrong.append('%s is exported and has no row' % name)
     for name, (state, source, header, test) in rows.items():
