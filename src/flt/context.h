@@ -66,11 +66,21 @@ struct _FLTP_CONTEXT_LIST {
 static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_CONTEXT)Context - 1; }
 static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }
 
+/* context_memory.c: registration, and blocks. The driver's part of a new one is filled as its registration wants it. */
+bool FltpIsContextType(FLT_CONTEXT_TYPE Type);
+NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block);
+void FltpLinkLive(PFLTP_CONTEXT Context);
+void FltpGiveBlock(PFLTP_CONTEXT Context);           /* no longer live; kept for a while, so that a use of it is seen */
+PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* NULL: none */
+void FltpFreeBlocks(PFLT_FILTER Filter);             /* what was kept, and the registration */
+const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
+
 /* context.c */
 void FltpForgetDeferredContexts(void); /* a machine starts */
 void FltpLinkReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 void FltpDropReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
-const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
+/* "stream context 0x... (64 bytes) of filter "x" <What>." */
+struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *What);
 /* The context behind a pointer that a driver passed; one that is freed or none at all ends in a report. */
 PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Context, const char *Routine, const void *Site);
 

@@ -186,7 +186,7 @@ NTSTATUS FltGetContextsEx(PCFLT_RELATED_OBJECTS FltObjects, FLT_CONTEXT_TYPE Des
                           PFLT_RELATED_CONTEXTS_EX Contexts)
 {
     API_ENTER(FltGetContextsEx, FltObjects->Instance, SCHED_READ);
-    if (ContextsSize < sizeof(FLT_RELATED_CONTEXTS_EX))
+    if (ContextsSize < sizeof(FLT_RELATED_CONTEXTS_EX) || (DesiredContexts & ~FLT_ALL_CONTEXTS))
         return STATUS_INVALID_PARAMETER;
     PFLT_INSTANCE instance = FltObjects->Instance;
     PFILE_OBJECT file = FltObjects->FileObject;
@@ -214,7 +214,7 @@ VOID FltGetContexts(PCFLT_RELATED_OBJECTS FltObjects, FLT_CONTEXT_TYPE DesiredCo
 {
     FLT_RELATED_CONTEXTS_EX all;
     API_ENTER(FltGetContexts, FltObjects->Instance, SCHED_READ);
-    FltGetContextsEx(FltObjects, DesiredContexts & ~FLT_SECTION_CONTEXT, sizeof all, &all);
+    FltGetContextsEx(FltObjects, DesiredContexts & FLT_ALL_CONTEXTS & ~FLT_SECTION_CONTEXT, sizeof all, &all);
     *Contexts = (FLT_RELATED_CONTEXTS){all.VolumeContext, all.InstanceContext,     all.FileContext,
                                        all.StreamContext, all.StreamHandleContext, all.TransactionContext};
 }

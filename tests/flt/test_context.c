@@ -97,6 +97,7 @@ static void all_contexts_are_got_and_released(void **state)
     assert_int_equal(FltSetStreamContext(&u->instance, objects.FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, a, NULL),
                      STATUS_SUCCESS);
     assert_int_equal(FltGetContextsEx(&objects, FLT_ALL_CONTEXTS, sizeof all - 1, &all), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltGetContextsEx(&objects, 0x8000, sizeof all, &all), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltGetContextsEx(&objects, FLT_ALL_CONTEXTS, sizeof all, &all), STATUS_SUCCESS);
     assert_ptr_equal(all.StreamContext, a);
     assert_null(all.SectionContext);
@@ -114,6 +115,57 @@ static void variable_sized_memory_is_zero_and_fixed_is_not(void **state)
     assert_int_not_equal(fixed[0], 0);
     FltReleaseContext(fixed);
     FltReleaseContext(variable);
+}
+
+static void freed_memory_of_a_fixed_size_is_used_again(void **state)
+{
+    enum { MANY = 64 };
+    unsigned char *seen[MANY];
+    int again = 0;
+    for (int i = 0; i < MANY; i++) {
+        seen[i] = allocate(FLT_STREAM_CONTEXT, 64);
+        assert_int_not_equal(seen[i][0], 0);
+        assert_int_not_equal(seen[i][63], 0);
+        memset(seen[i], 0, 64);
+        for (int j = 0; j < i; j++)
+            again += seen[j] == seen[i];
+        FltReleaseContext(seen[i]);
+    }
+    assert_true(again > 0);
+    assert_int_equal(u->cleanups, MANY);
+}
+
+static void paged_and_nonpaged_memory_are_kept_apart(void **state)
+{
+    enum { MANY = 64 };
+    PFLT_CONTEXT paged[MANY], fresh;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(FltAllocateContext(&u->filter, FLT_STREAM_CONTEXT, 64, PagedPool, &paged[i]), STATUS_SUCCESS);
+        FltReleaseContext(paged[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(FltAllocateContext(&u->filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &fresh), STATUS_SUCCESS);
+        for (int j = 0; j < MANY; j++)
+            assert_ptr_not_equal(fresh, paged[j]);
+        FltReleaseContext(fresh);
+    }
+}
+
+static void what_is_registered_twice_counts_once(void **state)
+{
+    static const FLT_CONTEXT_REGISTRATION repeated[] = {
+        {FLT_STREAM_CONTEXT, 0, NULL, 1, 'a', NULL, NULL, NULL}, {FLT_STREAM_CONTEXT, 0, NULL, 1, 'a', NULL, NULL, NULL},
+        {FLT_STREAM_CONTEXT, 0, NULL, 2, 'a', NULL, NULL, NULL}, {FLT_STREAM_CONTEXT, 0, NULL, 3, 'a', NULL, NULL, NULL},
+        {FLT_STREAM_CONTEXT, 0, NULL, FLT_VARIABLE_SIZED_CONTEXTS, 'a', NULL, NULL, NULL},
+        {FLT_STREAM_CONTEXT, 0, NULL, FLT_VARIABLE_SIZED_CONTEXTS, 'a', NULL, NULL, NULL},
+        {FLT_FILE_CONTEXT, 0, NULL, 0, 0, OwnAllocate, OwnFree, NULL},
+        {FLT_FILE_CONTEXT, 0, NULL, 0, 0, OwnAllocate, OwnFree, NULL},
+        {FLT_INSTANCE_CONTEXT, 0, NULL, 0, 'a', NULL, NULL, NULL}, /* zero is a valid size */
+        {.ContextType = FLT_CONTEXT_END},
+    };
+    struct _FLT_FILTER other = {.Base.Flags = FLT_OBFL_TYPE_FILTER};
+    assert_int_equal(FltpRegisterContexts(&other, repeated), STATUS_SUCCESS);
+    FltpUnregisterContexts(&other);
 }
 
 static void registrations_are_validated(void **state)
@@ -324,6 +376,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         unit_test_of(sizes_are_matched_against_registration),
         unit_test_of(variable_sized_memory_is_zero_and_fixed_is_not),
+        unit_test_of(freed_memory_of_a_fixed_size_is_used_again),
+        unit_test_of(paged_and_nonpaged_memory_are_kept_apart),
+        unit_test_of(what_is_registered_twice_counts_once),
         unit_test_of(memory_can_run_out),
         unit_test_of(a_filter_that_goes_allocates_nothing),
         unit_test_of(what_is_not_there_is_not_found),
