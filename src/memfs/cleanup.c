@@ -81,7 +81,7 @@ static bool is_deleted(const struct memfs_scb *scb)
 static void end_caching(PFILE_OBJECT file, struct memfs_scb *scb)
 {
     LARGE_INTEGER zero = {.QuadPart = 0};
-    bool empty = MemfsCount(&scb->handles) == 0 && is_deleted(scb);
+    bool empty = MemfsCount(&scb->handles) == 0 && is_deleted(scb) && !MemfsIs(&scb->volume->dismounted);
     if (empty && scb->stream) {
         ExAcquireResourceExclusiveLite(&scb->paging, TRUE);
         MemfsStore(&scb->header.FileSize, 0);
@@ -112,6 +112,16 @@ static void note_times(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_cc
                                                         : FILE_ACTION_MODIFIED);
 }
 
+/* The volume is mounted still: times, and deletions that waited for this handle. */
+static void clean_up_name(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb)
+{
+    note_times(file, scb, ccb);
+    apply_delete_on_close(file, scb, ccb);
+    bool last_of_link = InterlockedDecrement(&ccb->link->handles) == 0;
+    if (MemfsIs(&ccb->link->delete_pending) || (scb->stream && MemfsIs(&scb->stream->delete_pending)))
+        finish_delete(scb->volume, file, scb, ccb, last_of_link);
+}
+
 void MemfsCleanUpFile(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
@@ -122,14 +132,10 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
         FsRtlFastUnlockAll(scb->locks, file, IoGetCurrentProcess(), NULL);
     if (!scb->stream)
         FsRtlNotifyCleanup(volume->notify, &volume->watchers, ccb);
-    note_times(file, scb, ccb);
-    apply_delete_on_close(file, scb, ccb);
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
-    bool last_of_link = InterlockedDecrement(&ccb->link->handles) == 0;
-    if (!MemfsIs(&volume->dismounted) && (MemfsIs(&ccb->link->delete_pending) ||
-                                          (scb->stream && MemfsIs(&scb->stream->delete_pending))))
-        finish_delete(volume, file, scb, ccb, last_of_link);
+    if (!MemfsIs(&volume->dismounted))
+        clean_up_name(file, scb, ccb);
     if (scb->stream)
         end_caching(file, scb);
     ExReleaseResourceLite(&scb->main);

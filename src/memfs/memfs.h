@@ -46,12 +46,14 @@ struct memfs_node;
 struct memfs_stream {
     struct memfs_stream *next; /* memfs_node.streams; the unnamed one of a file comes first */
     struct memfs_node *node;
-    struct memfs_scb *scb;           /* cached or open, or NULL; under node.lock */
+    struct memfs_scb *scb;           /* cached or open, or NULL; under node.lock. Of the last mount that
+                                        looked: one that is over may have files open still */
     LONGLONG size, allocated, valid; /* as of the last time nobody had it open */
     LONGLONG charged;                /* of memfs_store.used */
     FAST_MUTEX lock;                 /* pages */
     UCHAR **pages;                   /* NULL: zeros */
     ULONG page_count;
+    ULONG scbs; /* control blocks of it, those of mounts that are over, too */
     bool sparse, compressed, removed, delete_pending;
     USHORT name_length; /* bytes */
     WCHAR *name;
@@ -359,6 +361,8 @@ struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRI
 /* Takes a stream's data away (its memory goes when nobody has it open). */
 void MemfsDiscardStream(struct memfs_stream *stream);
 void MemfsFreeStream(struct memfs_stream *stream);
+/* node->lock held. Nobody finds the stream by name any more; it goes with its last control block (MemfsDropDead). */
+void MemfsRemoveStream(struct memfs_stream *stream);
 NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
 NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
                         ULONG length);
@@ -372,6 +376,8 @@ struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *no
 void MemfsReferenceScb(struct memfs_scb *scb);
 /* The last one off a deleted or dismounted stream takes it apart. */
 void MemfsReleaseScb(struct memfs_scb *scb);
+/* Has somebody a handle of it, on a volume that is mounted? */
+bool MemfsIsOpen(struct memfs_scb *scb);
 /* Main resource exclusive: sets the sizes, accounts for the clusters. STATUS_DISK_FULL. */
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation);
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size);
@@ -380,6 +386,7 @@ void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);
  * ones go after. */
 void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
                   void (*visit)(struct memfs_scb *scb, bool flag), bool flag);
+/* A file or a stream of it lost its name: what is only cached goes, data and control blocks. */
 void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except);
 void MemfsDropAll(struct memfs_volume *volume, bool write_back);
 

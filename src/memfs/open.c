@@ -101,13 +101,9 @@ static bool replaces(const struct memfs_open *open)
 static NTSTATUS check_attributes(const struct memfs_open *open, const struct memfs_node *node)
 {
     bool read_only = MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !open->ignore_read_only;
-    if (read_only && !MemfsIsDirectory(node)) {
-        if (MemfsWrites(open->access) || replaces(open))
-            return STATUS_ACCESS_DENIED;
-        if (open->options & FILE_DELETE_ON_CLOSE)
-            return STATUS_CANNOT_DELETE;
-    }
-    if (open->options & FILE_DELETE_ON_CLOSE && node == node->store->root)
+    if (read_only && !MemfsIsDirectory(node) && (MemfsWrites(open->access) || replaces(open)))
+        return STATUS_ACCESS_DENIED;
+    if (open->options & FILE_DELETE_ON_CLOSE && (read_only || (node == node->store->root && !open->last.stream.Length)))
         return STATUS_CANNOT_DELETE;
     const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
     if (replaces(open) && !open->last.stream.Length &&
@@ -145,13 +141,9 @@ static void remove_named_streams(struct memfs_node *node)
             at = &stream->next;
             continue;
         }
-        MemfsSetIs(&stream->removed, true);
-        if (stream->scb) { /* goes with its control block */
+        MemfsRemoveStream(stream);
+        if (*at == stream) /* goes with its control block */
             at = &stream->next;
-            continue;
-        }
-        *at = stream->next;
-        MemfsFreeStream(stream);
     }
     MemfsUnlockNode(node);
 }
@@ -166,8 +158,9 @@ static NTSTATUS empty_stream(struct memfs_open *open)
         MemfsTellCache(scb, open->file);
     open->file->FsContext = NULL;
     open->file->SectionObjectPointer = NULL;
-    if (NT_SUCCESS(status) && open->irp->Overlay.AllocationSize.QuadPart > 0)
-        status = MemfsSetAllocation(scb, open->irp->Overlay.AllocationSize.QuadPart);
+    LONGLONG allocation = open->irp->Overlay.AllocationSize.QuadPart;
+    if (NT_SUCCESS(status))
+        status = MemfsSetAllocation(scb, allocation > 0 ? allocation : 0);
     return status;
 }
 
@@ -203,6 +196,7 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
     if (!open->last.stream.Length) {
         ULONG attributes = new_attributes(open) | FILE_ATTRIBUTE_ARCHIVE;
         remove_named_streams(node);
+        MemfsDropDead(node, open->scb);
         MemfsLockNode(node);
         if (open->disposition == FILE_SUPERSEDE)
             MemfsSetBits(node, attributes);
@@ -228,6 +222,8 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
 static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bool fresh)
 {
     struct memfs_scb *scb = open->scb;
+    if (MemfsIs(&open->volume->dismounted))
+        return STATUS_VOLUME_DISMOUNTED;
     if (MemfsIs(&open->link->delete_pending) || MemfsIs(&open->link->removed) ||
         MemfsCount(&node->link_count) == 0 ||
         (scb->stream && (MemfsIs(&scb->stream->delete_pending) || MemfsIs(&scb->stream->removed))))
@@ -262,7 +258,9 @@ static NTSTATUS find_stream(struct memfs_open *open, struct memfs_node *node,
         return STATUS_SUCCESS;
     MemfsLockNode(node);
     *stream = MemfsFindStream(node, &open->last.stream);
-    if (*stream && open->disposition == FILE_CREATE)
+    if (*stream && MemfsIs(&(*stream)->delete_pending))
+        status = STATUS_DELETE_PENDING;
+    else if (*stream && open->disposition == FILE_CREATE)
         status = STATUS_OBJECT_NAME_COLLISION;
     else if (!*stream && (open->disposition == FILE_OPEN || open->disposition == FILE_OVERWRITE))
         status = STATUS_OBJECT_NAME_NOT_FOUND;
@@ -283,6 +281,8 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     struct memfs_node *node = open->link->node;
     struct memfs_stream *stream;
     bool fresh;
+    if (MemfsIs(&open->link->delete_pending))
+        return STATUS_DELETE_PENDING; /* whatever the disposition; looked at again when locked */
     if (node->reparse && !(open->options & FILE_OPEN_REPARSE_POINT) &&
         open->disposition != FILE_CREATE)
         return MemfsStopAtReparse(open, node, open->unparsed);
@@ -294,6 +294,11 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, node, stream);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     status = open_locked(open, node, fresh);
+    if (!NT_SUCCESS(status) && fresh) {
+        MemfsLockNode(node);
+        MemfsRemoveStream(stream); /* it goes with the control block */
+        MemfsUnlockNode(node);
+    }
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status) && fresh)
         MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
@@ -350,7 +355,9 @@ static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
 
 static NTSTATUS fill_new(struct memfs_open *open, struct memfs_node *node)
 {
-    NTSTATUS status = store_eas(open, node);
+    NTSTATUS status = MemfsCheckVolume(open->volume);
+    if (NT_SUCCESS(status))
+        status = store_eas(open, node);
     LONGLONG allocation = open->irp->Overlay.AllocationSize.QuadPart;
     if (NT_SUCCESS(status) && allocation > 0 && open->scb->stream)
         status = MemfsSetAllocation(open->scb, allocation);
@@ -411,7 +418,9 @@ static NTSTATUS open_folder(struct memfs_open *open, struct memfs_link *folder)
     PUNICODE_STRING name = &open->file->FileName;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, open->parent, NULL);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = take_share(open, 0);
+    NTSTATUS status = MemfsCheckVolume(open->volume);
+    if (NT_SUCCESS(status))
+        status = take_share(open, 0);
     if (NT_SUCCESS(status)) {
         MemfsFinishOpen(open, folder);
         grant(open);

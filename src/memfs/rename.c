@@ -80,6 +80,15 @@ static bool is_below(struct memfs_node *node, const struct memfs_node *folder)
     return false;
 }
 
+/* Through which of its names a file is open, counts. */
+static bool is_open_below(struct memfs_node *node, const struct memfs_node *folder)
+{
+    for (struct memfs_link *link = node->links; link; link = link->next)
+        if (MemfsCount(&link->handles) > 0 && is_below(link->parent, folder))
+            return true;
+    return false;
+}
+
 /* volume.tree is exclusive: does any handle stand on something below the folder? */
 static bool has_open_below(struct memfs_volume *volume, const struct memfs_node *folder)
 {
@@ -88,8 +97,8 @@ static bool has_open_below(struct memfs_volume *volume, const struct memfs_node 
     for (PLIST_ENTRY link = volume->scbs.Flink; link != &volume->scbs && !found;
          link = link->Flink) {
         struct memfs_scb *scb = CONTAINING_RECORD(link, struct memfs_scb, link);
-        if (MemfsCount(&scb->handles) > 0 && scb->node && scb->node != folder && scb->node->links)
-            found = is_below(scb->node->links->parent, folder);
+        if (MemfsCount(&scb->handles) > 0 && scb->node && scb->node != folder)
+            found = is_open_below(scb->node, folder);
     }
     ExReleaseFastMutex(&volume->lock);
     return found;
@@ -116,9 +125,9 @@ static NTSTATUS check_source(struct rename *rename)
 static bool is_open(struct memfs_node *node)
 {
     MemfsLockNode(node);
-    bool open = node->directory && MemfsCount(&node->directory->handles) > 0;
+    bool open = MemfsIsOpen(node->directory);
     for (const struct memfs_stream *stream = node->streams; stream && !open; stream = stream->next)
-        open = stream->scb && MemfsCount(&stream->scb->handles) > 0;
+        open = MemfsIsOpen(stream->scb) && !MemfsIs(&stream->removed);
     MemfsUnlockNode(node);
     return open;
 }
@@ -269,19 +278,22 @@ static NTSTATUS rename_stream(struct rename *rename)
     MemfsLockNode(node);
     struct memfs_stream *there = MemfsFindStream(node, &split.stream),
                         *stream = rename->scb->stream;
-    if (there && there != stream)
-        status = !rename->replace                                     ? STATUS_OBJECT_NAME_COLLISION
-                 : there->scb && MemfsCount(&there->scb->handles) > 0 ? STATUS_ACCESS_DENIED
-                                                                      : STATUS_SUCCESS;
+    if (MemfsIs(&stream->removed))
+        status = STATUS_FILE_DELETED;
+    else if (there && there != stream)
+        status = !rename->replace          ? STATUS_OBJECT_NAME_COLLISION
+                 : MemfsIsOpen(there->scb) ? STATUS_ACCESS_DENIED
+                                           : STATUS_SUCCESS;
     if (NT_SUCCESS(status)) {
         if (there && there != stream)
-            MemfsSetIs(&there->removed, true);
+            MemfsRemoveStream(there);
         WCHAR *name = MemfsCopyText(split.stream.Buffer, split.stream.Length), *old = stream->name;
         stream->name = name;
         stream->name_length = split.stream.Length;
         sim_free(old);
     }
     MemfsUnlockNode(node);
+    MemfsDropDead(node, rename->scb);
     return status;
 }
 

@@ -64,8 +64,10 @@ static NTSTATUS may_delete(struct memfs_scb *scb, struct memfs_ccb *ccb, ULONG f
 {
     struct memfs_node *node = scb->node;
     bool named = scb->stream && scb->stream->name_length;
-    if (node == node->store->root || ccb->flags & MEMFS_CCB_BY_ID)
-        return node == node->store->root ? STATUS_CANNOT_DELETE : STATUS_INVALID_PARAMETER;
+    if (node == node->store->root && !named)
+        return STATUS_CANNOT_DELETE;
+    if (ccb->flags & MEMFS_CCB_BY_ID)
+        return STATUS_INVALID_PARAMETER;
     if (MemfsIsReadOnly(scb->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
     if (MemfsBits(node) & FILE_ATTRIBUTE_READONLY &&
@@ -105,6 +107,7 @@ NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags)
         MemfsSetIs(&scb->stream->delete_pending, remove);
     } else if (!MemfsIs(&ccb->link->removed)) {
         MemfsSetIs(&ccb->link->delete_pending, remove);
+        ccb->flags &= ~(ULONG)MEMFS_CCB_POSIX_DELETE;
         if (remove && flags & FILE_DISPOSITION_POSIX_SEMANTICS)
             ccb->flags |= MEMFS_CCB_POSIX_DELETE;
     }

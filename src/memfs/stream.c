@@ -55,6 +55,24 @@ void MemfsFreeStream(struct memfs_stream *stream)
     sim_free(stream);
 }
 
+static void unlink_stream(struct memfs_stream *stream)
+{
+    for (struct memfs_stream **at = &stream->node->streams; *at; at = &(*at)->next)
+        if (*at == stream) {
+            *at = stream->next;
+            break;
+        }
+}
+
+void MemfsRemoveStream(struct memfs_stream *stream)
+{
+    MemfsSetIs(&stream->removed, true);
+    if (stream->scbs)
+        return;
+    unlink_stream(stream);
+    MemfsFreeStream(stream);
+}
+
 void MemfsDiscardStream(struct memfs_stream *stream)
 {
     ExAcquireFastMutex(&stream->lock);
@@ -177,6 +195,7 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
         scb->header.AllocationSize.QuadPart = stream->allocated;
         scb->header.FileSize.QuadPart = stream->size;
         scb->header.ValidDataLength.QuadPart = stream->valid;
+        stream->scbs++;
     }
     if (node) {
         MemfsReferenceNode(node);
@@ -188,6 +207,28 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
     return scb;
 }
 
+static void keep_sizes(struct memfs_scb *scb)
+{
+    if (!scb->stream)
+        return;
+    scb->stream->size = MemfsLoad(&scb->header.FileSize);
+    scb->stream->valid = MemfsLoad(&scb->header.ValidDataLength);
+}
+
+/* node->lock held. One of a mount that is over stays with its files; a new mount makes its own. */
+static struct memfs_scb *scb_for(struct memfs_volume *volume, struct memfs_node *node,
+                                 struct memfs_stream *stream)
+{
+    struct memfs_scb **slot = stream ? &stream->scb : &node->directory, *old = *slot;
+    if (old && old->volume == volume)
+        return old;
+    if (MemfsIs(&volume->dismounted))
+        return create_scb(volume, node, stream);
+    if (old)
+        keep_sizes(old);
+    return *slot = create_scb(volume, node, stream);
+}
+
 struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node,
                               struct memfs_stream *stream)
 {
@@ -196,13 +237,15 @@ struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *no
         return volume->self;
     }
     MemfsLockNode(node);
-    struct memfs_scb **slot = stream ? &stream->scb : &node->directory;
-    if (!*slot)
-        *slot = create_scb(volume, node, stream);
-    struct memfs_scb *scb = *slot;
+    struct memfs_scb *scb = scb_for(volume, node, stream);
     MemfsReferenceScb(scb);
     MemfsUnlockNode(node);
     return scb;
+}
+
+bool MemfsIsOpen(struct memfs_scb *scb)
+{
+    return scb && MemfsCount(&scb->handles) > 0 && !MemfsIs(&scb->volume->dismounted);
 }
 
 void MemfsReferenceScb(struct memfs_scb *scb)
@@ -221,15 +264,6 @@ static void free_scb(struct memfs_scb *scb)
     sim_free(scb);
     if (node)
         MemfsReleaseNode(node);
-}
-
-static void unlink_stream(struct memfs_stream *stream)
-{
-    for (struct memfs_stream **at = &stream->node->streams; *at; at = &(*at)->next)
-        if (*at == stream) {
-            *at = stream->next;
-            break;
-        }
 }
 
 static bool is_dead(struct memfs_scb *scb)
@@ -251,13 +285,13 @@ static bool unhook(struct memfs_scb *scb)
     ExReleaseFastMutex(&volume->lock);
     if (!alone)
         return false;
-    *(stream ? &stream->scb : &scb->node->directory) = NULL;
-    scb->node->scbs--;
-    if (stream) {
-        stream->size = scb->header.FileSize.QuadPart;
-        stream->valid = scb->header.ValidDataLength.QuadPart;
+    struct memfs_scb **slot = stream ? &stream->scb : &scb->node->directory;
+    if (*slot == scb) {
+        keep_sizes(scb);
+        *slot = NULL;
     }
-    if (stream && MemfsIs(&stream->removed))
+    scb->node->scbs--;
+    if (stream && --stream->scbs == 0 && MemfsIs(&stream->removed))
         unlink_stream(stream);
     return true;
 }
@@ -273,7 +307,7 @@ static void release_last(struct memfs_scb *scb, bool anyway)
     if (InterlockedDecrement(&scb->references) == 0 && (anyway || is_dead(scb)))
         gone = unhook(scb);
     if (gone) {
-        dead = scb->stream && MemfsIs(&scb->stream->removed) ? scb->stream : NULL;
+        dead = scb->stream && MemfsIs(&scb->stream->removed) && !scb->stream->scbs ? scb->stream : NULL;
         last = node->scbs == 0 && node->store->ntfs;
     }
     MemfsUnlockNode(node);
@@ -359,7 +393,6 @@ void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
     }
 }
 
-/* A file lost its last name: what is only cached of it goes, data and control blocks. */
 void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
 {
     enum { BATCH = 16 };
@@ -368,9 +401,11 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
     MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1;
          stream = stream->next)
-        if (stream->scb && stream->scb != except && MemfsCount(&stream->scb->handles) == 0)
+        if (stream->scb && stream->scb != except && MemfsCount(&stream->scb->handles) == 0 &&
+            is_dead(stream->scb))
             idle[count++] = stream->scb;
-    if (node->directory && node->directory != except && MemfsCount(&node->directory->handles) == 0)
+    if (node->directory && node->directory != except && MemfsCount(&node->directory->handles) == 0 &&
+        is_dead(node->directory))
         idle[count++] = node->directory;
     for (unsigned i = 0; i < count; i++)
         MemfsReferenceScb(idle[i]);
@@ -391,12 +426,28 @@ static void flush_one(struct memfs_scb *scb, bool flag)
     if (scb->stream && MemfsHasPages(scb))
         CcFlushCache(&scb->sections, NULL, 0, &iosb);
 }
+/* The volume is dismounted: handles that are open delete nothing any more, and the next mount does not know them. */
+static void forget_opens(struct memfs_scb *scb)
+{
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    MemfsLockNode(scb->node);
+    for (struct memfs_link *link = scb->node->links; link; link = link->next) {
+        MemfsSetIs(&link->delete_pending, false);
+        InterlockedExchange(&link->handles, 0);
+    }
+    if (scb->stream)
+        MemfsSetIs(&scb->stream->delete_pending, false);
+    MemfsUnlockNode(scb->node);
+    ExReleaseResourceLite(&scb->main);
+}
 static void write_back_one(struct memfs_scb *scb, bool flag)
 {
+    forget_opens(scb);
     drop_cache(scb, DROP_WRITE_BACK);
 }
 static void abandon_one(struct memfs_scb *scb, bool flag)
 {
+    forget_opens(scb);
     drop_cache(scb, 0);
 }
 
