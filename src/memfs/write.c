@@ -167,13 +167,25 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
 
 /* -- to the cache ------------------------------------------------------------------------------ */
 
+/* Views write beyond the valid data, too: what they did reaches the disk first, and is valid then. */
+static void write_views(struct write *write, LONGLONG valid)
+{
+    IO_STATUS_BLOCK iosb;
+    LARGE_INTEGER from = {.QuadPart = valid};
+    LONGLONG gap = write->offset - valid;
+    CcFlushCache(&write->scb->sections, &from, gap < MAXLONG ? (ULONG)gap : 0, &iosb);
+}
+
 static void zero_gap(struct write *write)
 {
     LARGE_INTEGER valid = {.QuadPart = MemfsLoad(&write->scb->header.ValidDataLength)};
     LARGE_INTEGER offset = {.QuadPart = write->offset};
+    if (!write->exclusive || offset.QuadPart <= valid.QuadPart)
+        return;
+    write_views(write, valid.QuadPart);
+    valid.QuadPart = MemfsLoad(&write->scb->header.ValidDataLength);
     /* The disk gives zeros where nothing was ever written: a wide gap stays a hole. */
-    if (write->exclusive && offset.QuadPart > valid.QuadPart &&
-        offset.QuadPart - valid.QuadPart <= SMALL_GAP)
+    if (offset.QuadPart > valid.QuadPart && offset.QuadPart - valid.QuadPart <= SMALL_GAP)
         CcZeroData(write->file, &valid, &offset, TRUE);
 }
 

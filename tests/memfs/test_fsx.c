@@ -230,12 +230,12 @@ static bool op_size(struct steps *steps)
     struct file *file = file_of(steps);
     size_t size = steps_below(steps, steps_chance(steps, 30) ? 5000 : LIMIT);
     steps_tell(steps, "set size %zu", size);
-    /* A view keeps the file from being cut inside of what it shows. */
+    /* A view keeps the file from being cut inside of what it shows; from more, if the file was larger than that. */
     size_t kept = (size + CLUSTER - 1) / CLUSTER * CLUSTER;
-    bool refused = file->mapped && size < file->size && kept < (file->view.size + CLUSTER - 1) / CLUSTER * CLUSTER;
-    if (refused)
-        return steps_same_status(steps, fltsim_set_size(file->cached, size), STATUS_USER_MAPPED_FILE);
     NTSTATUS status = fltsim_set_size(file->cached, size);
+    if (file->mapped && size < file->size &&
+        (kept < file->view.size || status == STATUS_USER_MAPPED_FILE))
+        return steps_same_status(steps, status, STATUS_USER_MAPPED_FILE);
     if (size < file->size)
         memset(file->bytes + size, 0, file->size - size);
     file->size = size;
