@@ -23,7 +23,7 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
 {
     API_ENTER(FltAllocateContext, Filter, SCHED_ADD);
     *ReturnedContext = NULL;
-    if (!FltpIsContextType(ContextType) || ContextSize == 0)
+    if (FltpContextTypeIndex(ContextType) < 0 || ContextSize == 0)
         return STATUS_INVALID_PARAMETER;
     if (ContextSize > MAXUSHORT)
         return STATUS_INVALID_BUFFER_SIZE;
@@ -49,15 +49,6 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
 }
 
 /* ---- the end of a context ------------------------------------------------------------------------------------------- */
-
-struct verify_violation *FltpBeginContextReport(enum verify_rule rule, PFLTP_CONTEXT context, const char *what)
-{
-    char name[64];
-    PFLT_FILTER filter = context->Filter;
-    return verify_begin(rule, "%s context %p (%zu bytes) of filter \"%s\" %s.", FltpContextTypeName(context->Type),
-                        FltpDriverPart(context), (size_t)context->Size,
-                        trace_utf8((const uint16_t *)filter->Name.Buffer, filter->Name.Length, name, sizeof name), what);
-}
 
 static void EndContext(PFLTP_CONTEXT context)
 {
@@ -100,33 +91,6 @@ static void Defer(PFLTP_CONTEXT context)
     }
 }
 
-static _Noreturn void ReportOverRelease(PFLT_CONTEXT pointer, const FLTP_CONTEXT *context, const char *routine,
-                                        const void *site)
-{
-    struct verify_violation *v;
-    bool known = context->Magic == FLTP_CONTEXT_FREED_MAGIC || context->Magic == FLTP_CONTEXT_MAGIC;
-    if (known) {
-        v = verify_begin_fatal(VERIFY_CONTEXT_OVER_RELEASE, "%s of a %s context %p whose last reference is gone.",
-                               routine, FltpContextTypeName(context->Type), pointer);
-        verify_ledger_print(v, &context->Ledger);
-    } else {
-        v = verify_begin_fatal(VERIFY_CONTEXT_OVER_RELEASE, "%s of %p, which is no context (any more).", routine,
-                               pointer);
-    }
-    verify_site(v, "this call", site);
-    verify_end_bugcheck(v, 0xF5, 0x6D, (uint64_t)(uintptr_t)pointer, 0, 0);
-}
-
-PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT pointer, const char *routine, const void *site)
-{
-    PFLTP_CONTEXT context = FltpContextOf(pointer);
-    const FLTP_CONTEXT *dead = machine->options.special_pool ? FltpFindDeadContext(pointer) : NULL;
-    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC ||
-                             __atomic_load_n(&context->Count, __ATOMIC_RELAXED) <= 0, 0))
-        ReportOverRelease(pointer, dead ? dead : context, routine, site);
-    return context;
-}
-
 void FltpLinkReference(PFLTP_CONTEXT context, const char *event, const void *site)
 {
     LONG count = __atomic_add_fetch(&context->Count, 1, __ATOMIC_RELAXED);
@@ -135,10 +99,10 @@ void FltpLinkReference(PFLTP_CONTEXT context, const char *event, const void *sit
 
 void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *site)
 {
-    verify_ledger_add(&context->Ledger, event, __atomic_load_n(&context->Count, __ATOMIC_RELAXED) - 1, site);
+    verify_ledger_drop(&context->Ledger, event, __atomic_load_n(&context->Count, __ATOMIC_RELAXED) - 1, site);
     LONG count = __atomic_sub_fetch(&context->Count, 1, __ATOMIC_ACQ_REL);
     if (count < 0)
-        ReportOverRelease(FltpDriverPart(context), context, "FltReleaseContext", site);
+        FltpReportGoneContext(FltpDriverPart(context), context, "FltReleaseContext", site);
     if (count > 0)
         return;
     if (KeGetCurrentIrql() > APC_LEVEL)
@@ -147,22 +111,30 @@ void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *sit
         EndContext(context);
 }
 
+void FltpHandOver(PFLTP_CONTEXT context, const char *event, const void *site)
+{
+    LONG count = __atomic_load_n(&context->Count, __ATOMIC_RELAXED);
+    verify_ledger_drop(&context->Ledger, event, count - 1, site);
+    verify_ledger_add(&context->Ledger, "its reference was handed over to", count, site);
+}
+
 VOID FltReferenceContext(PFLT_CONTEXT Context)
 {
     API_ENTER(FltReferenceContext, Context, SCHED_ADD);
-    FltpLinkReference(FltpCheckContext(Context, "FltReferenceContext", VERIFY_CALLER), "referenced by", VERIFY_CALLER);
+    PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReferenceContext", VERIFY_CALLER);
+    FltpCheckContextPool(context, "FltReferenceContext", VERIFY_CALLER);
+    FltpLinkReference(context, "referenced by", VERIFY_CALLER);
 }
 
 VOID FltReleaseContext(PFLT_CONTEXT Context)
 {
     API_ENTER(FltReleaseContext, Context, SCHED_ADD);
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", VERIFY_CALLER);
-    if (KeGetCurrentIrql() > APC_LEVEL && FLTP_POOL_IS_PAGED(context->Pool))
-        verify_irql_too_high("FltReleaseContext of a context in paged pool", APC_LEVEL, VERIFY_CALLER);
+    FltpCheckContextPool(context, "FltReleaseContext", VERIFY_CALLER);
     /* What the links hold is not the driver's to release: a count that only links are left of goes below. */
     if (__atomic_load_n(&context->Count, __ATOMIC_ACQUIRE) == 1 &&
         __atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED)
-        ReportOverRelease(Context, context, "FltReleaseContext", VERIFY_CALLER);
+        FltpReportGoneContext(Context, context, "FltReleaseContext", VERIFY_CALLER);
     FltpDropReference(context, "released by", VERIFY_CALLER);
 }
 
@@ -173,9 +145,9 @@ bool FltpReportLeakedContexts(PFLT_FILTER Filter)
     PFLTP_CONTEXT context = FltpFirstLive(Filter);
     bool found = context != NULL;
     for (; context; context = FltpFirstLive(Filter)) {
-        char what[80];
-        snprintf(what, sizeof what, "still has %d reference%s", (int)context->Count, context->Count == 1 ? "" : "s");
-        struct verify_violation *v = FltpBeginContextReport(VERIFY_CONTEXT_LEAK, context, what);
+        struct verify_violation *v =
+            FltpBeginContextReport(VERIFY_CONTEXT_LEAK, context, "still has %d reference%s", (int)context->Count,
+                                   context->Count == 1 ? "" : "s");
         verify_site(v, "allocated by", context->Site);
         verify_ledger_print(v, &context->Ledger);
         verify_end(v);

@@ -67,22 +67,49 @@ static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_
 static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }
 
 /* context_memory.c: registration, and blocks. The driver's part of a new one is filled as its registration wants it. */
-bool FltpIsContextType(FLT_CONTEXT_TYPE Type);
 NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block);
 void FltpLinkLive(PFLTP_CONTEXT Context);
 void FltpGiveBlock(PFLTP_CONTEXT Context);           /* no longer live; kept for a while, so that a use of it is seen */
 PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* NULL: none */
 void FltpFreeBlocks(PFLT_FILTER Filter);             /* what was kept, and the registration */
-const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
 
 /* context.c */
 void FltpForgetDeferredContexts(void); /* a machine starts */
 void FltpLinkReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 void FltpDropReference(PFLTP_CONTEXT Context, const char *Event, const void *Site);
-/* "stream context 0x... (64 bytes) of filter "x" <What>." */
-struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *What);
+/* The link is broken, and its reference is the driver's from here on. */
+void FltpHandOver(PFLTP_CONTEXT Context, const char *Event, const void *Site);
+
+/* context_check.c */
+enum { FLTP_CONTEXT_TYPES = 7 };
+int FltpContextTypeIndex(FLT_CONTEXT_TYPE Type); /* -1: no such type */
+const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
+/* "stream context 0x... (16 bytes) of filter "x" <what>." */
+struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *Format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The context behind a pointer that a driver passed; one that is freed or none at all ends in a report. */
 PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Context, const char *Routine, const void *Site);
+_Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *Context, const char *Routine,
+                                     const void *Site);
+void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site);
+/* "... was given to FltSetStreamContext<why>." */
+void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site);
+/* Of that type and of the instance's filter; else reports. */
+bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site);
+/* Verb: "Set", "Get", "Delete". */
+void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
+                           const void *Site);
+static inline void FltpCheckVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
+                                   const void *Site)
+{
+    PVPB vpb = File ? File->Vpb : NULL;
+    PDEVICE_OBJECT device = vpb ? __atomic_load_n(&vpb->DeviceObject, __ATOMIC_RELAXED) : NULL;
+    PDEVICE_OBJECT own = Instance->Volume->FileSystemDevice;
+    if (__builtin_expect(device && own && device != own, 0))
+        FltpReportOtherVolume(Instance, File, Verb, Type, Site);
+}
+/* After STATUS_NOT_SUPPORTED. */
+void FltpCheckPreCreate(PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type, const void *Site);
 
 /* context_dead.c: only with special pool. Takes over the ledger. */
 void FltpRememberDeadContext(PFLTP_CONTEXT Context);

@@ -29,19 +29,17 @@ static void LinkLocked(PFLTP_CONTEXT_NODE node, PFLTP_CONTEXT context, PVOID key
 }
 
 /* UNLINKED -> LINKED, by one thread only. */
-static NTSTATUS Claim(PFLTP_CONTEXT context, const void *site)
+static NTSTATUS Claim(PFLTP_CONTEXT context, FLT_CONTEXT_TYPE type, const void *site)
 {
     LONG state = FLTP_CONTEXT_UNLINKED;
     if (__atomic_compare_exchange_n(&context->State, &state, FLTP_CONTEXT_LINKED, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
         return STATUS_SUCCESS;
-    if (state == FLTP_CONTEXT_LINKED)
+    if (state == FLTP_CONTEXT_LINKED) {
+        FltpReportSet(VERIFY_CONTEXT_DOUBLE_SET, context, type, " while it is linked already", site);
         return STATUS_FLT_CONTEXT_ALREADY_LINKED;
-    struct verify_violation *v = verify_begin(VERIFY_CONTEXT_REUSED, "%s context %p was set again after it was unlinked.",
-                                              FltpContextTypeName(context->Type), FltpDriverPart(context));
-    verify_ledger_print(v, &context->Ledger);
-    verify_site(v, "set by", site);
-    verify_end(v);
+    }
+    FltpReportSet(VERIFY_CONTEXT_SET_AFTER_DELETE, context, type, " after it was unlinked", site);
     return STATUS_INVALID_PARAMETER;
 }
 
@@ -50,10 +48,10 @@ NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key
                        const void *Site)
 {
     PFLTP_CONTEXT fresh = FltpCheckContext(NewContext, "A set of a context", Site);
-    if (fresh->Type != Type || (Instance && fresh->Filter != Instance->Filter) ||
+    if (!FltpContextFits(fresh, Type, Instance, Site) ||
         (Operation != FLT_SET_CONTEXT_KEEP_IF_EXISTS && Operation != FLT_SET_CONTEXT_REPLACE_IF_EXISTS))
         return STATUS_INVALID_PARAMETER;
-    NTSTATUS status = Claim(fresh, Site);
+    NTSTATUS status = Claim(fresh, Type, Site);
     if (!NT_SUCCESS(status))
         return status;
 
@@ -74,10 +72,12 @@ NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key
 
     if (!NT_SUCCESS(status))
         __atomic_store_n(&fresh->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE);
+    if (old && OldContext && NT_SUCCESS(status))
+        FltpHandOver(old, "unlinked: replaced by", Site);
     if (old && OldContext)
         *OldContext = FltpDriverPart(old);
     else if (old && NT_SUCCESS(status))
-        FltpDropReference(old, "replaced by", Site);
+        FltpDropReference(old, "unlinked: replaced by", Site);
     return status;
 }
 
@@ -119,10 +119,12 @@ NTSTATUS FltpDeleteFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOI
     sched_unlock(&Node->Lock);
     if (!found)
         return NotFound(Type, Key);
-    if (OldContext)
-        *OldContext = FltpDriverPart(found);
-    else
+    if (!OldContext) {
         FltpDropReference(found, "unlinked by", Site);
+        return STATUS_SUCCESS;
+    }
+    FltpHandOver(found, "unlinked by", Site);
+    *OldContext = FltpDriverPart(found);
     return STATUS_SUCCESS;
 }
 

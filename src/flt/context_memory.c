@@ -6,7 +6,7 @@
 
 #include "fault/fault.h"
 
-enum { CONTEXT_TYPES = 7, FIXED_SIZES = 3, QUARANTINE = 16, DEEPEST = 32, FILL = 0xA5, FREED_FILL = 0xDF };
+enum { FIXED_SIZES = 3, QUARANTINE = 16, DEEPEST = 32, FILL = 0xA5, FREED_FILL = 0xDF };
 
 typedef struct _CONTEXT_LOOKASIDE {
     PFLTP_CONTEXT First; /* by .NextFree */
@@ -27,28 +27,12 @@ typedef struct _FLTP_CONTEXT_ENTRY {
 } CONTEXT_ENTRY;
 
 struct _FLTP_FILTER_CONTEXTS {
-    CONTEXT_ENTRY Types[CONTEXT_TYPES][FIXED_SIZES + 1]; /* the last: variable size, or callbacks */
-    ULONG FixedCount[CONTEXT_TYPES];
-    bool HasVariable[CONTEXT_TYPES];
+    CONTEXT_ENTRY Types[FLTP_CONTEXT_TYPES][FIXED_SIZES + 1]; /* the last: variable size, or callbacks */
+    ULONG FixedCount[FLTP_CONTEXT_TYPES];
+    bool HasVariable[FLTP_CONTEXT_TYPES];
     ULONG EntryCount;
     CONTEXT_SHARD Shards[FLTP_SHARDS];
 };
-
-static int TypeIndex(FLT_CONTEXT_TYPE type)
-{
-    for (int i = 0; i < CONTEXT_TYPES; i++)
-        if (type == 1u << i)
-            return i;
-    return -1;
-}
-
-const char *FltpContextTypeName(FLT_CONTEXT_TYPE type)
-{
-    static const char *const names[CONTEXT_TYPES] = {"volume",        "instance",    "file",   "stream",
-                                                     "stream handle", "transaction", "section"};
-    int index = TypeIndex(type);
-    return index < 0 ? "unknown" : names[index];
-}
 
 /* ---- registration ------------------------------------------------------------------------------------------------- */
 
@@ -72,7 +56,7 @@ static bool IsRepeated(const struct _FLTP_FILTER_CONTEXTS *all, int type, const 
 
 static NTSTATUS RegisterOne(struct _FLTP_FILTER_CONTEXTS *all, const FLT_CONTEXT_REGISTRATION *entry)
 {
-    int type = TypeIndex(entry->ContextType);
+    int type = FltpContextTypeIndex(entry->ContextType);
     if (type < 0 || entry->Reserved1)
         return STATUS_INVALID_PARAMETER;
     bool callbacks = entry->ContextAllocateCallback || entry->ContextFreeCallback;
@@ -225,7 +209,7 @@ static PFLTP_CONTEXT TakeBlock(CONTEXT_SHARD *shard, const FLT_CONTEXT_REGISTRAT
 NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block)
 {
     struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
-    const CONTEXT_ENTRY *entry = all ? FindEntry(all, TypeIndex(Type), Size) : NULL;
+    const CONTEXT_ENTRY *entry = all ? FindEntry(all, FltpContextTypeIndex(Type), Size) : NULL;
     if (!entry)
         return STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND;
     unsigned shard = FltpShard();
@@ -244,8 +228,6 @@ NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Siz
     *Block = block;
     return STATUS_SUCCESS;
 }
-
-bool FltpIsContextType(FLT_CONTEXT_TYPE Type) { return TypeIndex(Type) >= 0; }
 
 static CONTEXT_SHARD *ShardOf(PFLTP_CONTEXT context) { return &context->Filter->Contexts->Shards[context->Shard]; }
 

@@ -96,7 +96,10 @@ static NTSTATUS SetOnFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INSTANCE 
 {
     PFLTP_CONTEXT_NODE node;
     Clear(old);
+    FltpCheckVolume(instance, file, "Set", type, site);
     NTSTATUS status = find(file, true, &node);
+    if (status == STATUS_NOT_SUPPORTED)
+        FltpCheckPreCreate(file, "Set", type, site);
     return NT_SUCCESS(status) ? FltpSetOnNode(node, type, instance, instance, operation, fresh, old, site) : status;
 }
 
@@ -105,6 +108,7 @@ static NTSTATUS GetFromFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INSTANC
 {
     PFLTP_CONTEXT_NODE node;
     *context = NULL_CONTEXT;
+    FltpCheckVolume(instance, file, "Get", type, site);
     NTSTATUS status = find(file, false, &node);
     return NT_SUCCESS(status) ? FltpGetFromNode(node, type, instance, context, site) : status;
 }
@@ -114,6 +118,7 @@ static NTSTATUS DeleteFromFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INST
 {
     PFLTP_CONTEXT_NODE node;
     Clear(old);
+    FltpCheckVolume(instance, file, "Delete", type, site);
     NTSTATUS status = find(file, false, &node);
     return NT_SUCCESS(status) ? FltpDeleteFromNode(node, type, instance, old, site) : status;
 }

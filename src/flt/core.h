@@ -211,6 +211,8 @@ void FltpCheckApcs(const char *Routine, const void *Site);
 
 /* create.c */
 NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
+/* This thread is in a pre-operation callback for the create of that file object. */
+bool FltpIsBeingCreated(PFILE_OBJECT FileObject);
 NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 
 /* fast_io.c, fs_filter.c */

@@ -36,6 +36,14 @@ static void ReportRecursion(const struct create_frame *Frame, PFILE_OBJECT FileO
     verify_end(v);
 }
 
+bool FltpIsBeingCreated(PFILE_OBJECT FileObject)
+{
+    for (const struct create_frame *at = KiCurrentThread()->flt; at; at = at->Outer)
+        if (at->Op && at->Op->Iopb.TargetFileObject == FileObject)
+            return !(at->Op->Flags & (FLTP_OP_IN_POST | FLTP_OP_SENT));
+    return false;
+}
+
 /* ---- targets ---- */
 
 PFLT_INSTANCE FltpTargetOfFileObject(PFILE_OBJECT FileObject) { return IopFile(FileObject)->filter_target; }

@@ -230,7 +230,7 @@ VOID FltReleaseFileNameInformation(PFLT_FILE_NAME_INFORMATION FileNameInformatio
 {
     API_ENTER(FltReleaseFileNameInformation, FileNameInformation, SCHED_ADD);
     PFLTP_NAME name = CheckName(FileNameInformation, "FltReleaseFileNameInformation", VERIFY_CALLER);
-    verify_ledger_add(&name->Ledger, "released by", name->Held - 1, VERIFY_CALLER);
+    verify_ledger_drop(&name->Ledger, "released by", name->Held - 1, VERIFY_CALLER);
     __atomic_sub_fetch(&name->Held, 1, __ATOMIC_RELAXED);
     FltpDereferenceName(name);
 }

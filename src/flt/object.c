@@ -123,7 +123,7 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
         verify_end(v);
         return;
     }
-    verify_ledger_add(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
+    verify_ledger_drop(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
     FltpReleaseRundown(&Object->RundownRef.Count);
     FltpDereferencePointer(Object);
 }
@@ -144,6 +144,13 @@ const char *FltpObjectKind(PFLT_OBJECT Object)
     return Object->Flags & FLT_OBFL_TYPE_FILTER ? "filter" : "volume";
 }
 
+static enum verify_rule LeakRule(PFLT_OBJECT Object)
+{
+    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        return VERIFY_INSTANCE_REFERENCE_LEAK;
+    return Object->Flags & FLT_OBFL_TYPE_FILTER ? VERIFY_FILTER_REFERENCE_LEAK : VERIFY_VOLUME_REFERENCE_LEAK;
+}
+
 /* Nothing can end the wait: names who holds what, and takes the references away so that the wait ends. */
 bool FltpReportLeakedReferences(PFLT_OBJECT Object)
 {
@@ -152,8 +159,9 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
 
     if (left <= 0)
         return false;
-    struct verify_violation *v = verify_begin(VERIFY_OBJECT_LEAK, "%lld reference%s on %s were never given back.",
-                                              (long long)left, left == 1 ? "" : "s", FltpDescribe(Object, text, sizeof text));
+    struct verify_violation *v = verify_begin(LeakRule(Object), "%lld reference%s on %s %s never given back.",
+                                              (long long)left, left == 1 ? "" : "s",
+                                              FltpDescribe(Object, text, sizeof text), left == 1 ? "was" : "were");
     verify_ledger_print(v, &Object->Ledger);
     verify_end(v);
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);

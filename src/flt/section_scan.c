@@ -20,6 +20,7 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
     PFLTP_CONTEXT_NODE node;
     *SectionHandle = NULL;
     *SectionObject = NULL;
+    FltpCheckVolume(Instance, FileObject, "Set", FLT_SECTION_CONTEXT, VERIFY_CALLER);
     if (!(Instance->Flags & FLTP_INSTANCE_SCANS))
         return STATUS_INVALID_PARAMETER;
     NTSTATUS status = FltpStreamNode(FileObject, true, &node);

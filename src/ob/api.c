@@ -31,7 +31,7 @@ static LONG_PTR give(PVOID object, bool deferred, const void *site)
 {
     struct ob_header *header = ObpHeader(object);
     long after = atomic_load_explicit(&header->pointer_count, memory_order_relaxed) - 1;
-    verify_ledger_add(&header->ledger, "dereferenced by", after, site);
+    verify_ledger_drop(&header->ledger, "dereferenced by", after, site);
     ObpDereferenceFrom(object, deferred, site);
     return after;
 }

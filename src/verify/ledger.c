@@ -12,6 +12,8 @@ struct entry {
     _Atomic(const char *) event;
     _Atomic(const void *) site;
     _Atomic long long count;
+    _Atomic(const void *) thread;
+    atomic_int change; // +1: taken, -1: given back
 };
 
 struct verify_ledger_entries {
@@ -38,71 +40,154 @@ static struct entry *slot(struct verify_ledger_entries *entries, unsigned index)
     return &entries->entries[index < FIRST ? index : FIRST + (index - FIRST) % LATER];
 }
 
-void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address)
+static void append(struct verify_ledger *ledger, const char *event, int change, long long count, const void *site)
 {
     if (!verify_ledgers_on)
         return;
     struct verify_ledger_entries *entries = entries_of(ledger);
     struct entry *entry = slot(entries, atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed));
-    atomic_store_explicit(&entry->site, code_address, memory_order_relaxed);
-    atomic_store_explicit(&entry->count, count_after, memory_order_relaxed);
+    atomic_store_explicit(&entry->site, site, memory_order_relaxed);
+    atomic_store_explicit(&entry->count, count, memory_order_relaxed);
+    atomic_store_explicit(&entry->thread, sched_current, memory_order_relaxed);
+    atomic_store_explicit(&entry->change, change, memory_order_relaxed);
     atomic_store_explicit(&entry->event, event, memory_order_relaxed);
+}
+
+void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address)
+{
+    append(ledger, event, 1, count_after, code_address);
+}
+
+void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address)
+{
+    append(ledger, event, -1, count_after, code_address);
+}
+
+/* ---- reading ---- */
+
+/* A copy, oldest first: others may go on writing. */
+struct copy {
+    struct line {
+        const char *event;
+        const void *site, *thread;
+        long long count;
+        int change;
+        bool out; // taken, and not given back as far as the ledger tells
+    } lines[FIRST + LATER];
+    unsigned count, dropped; // the dropped ones stood behind the first FIRST
+};
+
+static void take_copy(const struct verify_ledger *ledger, struct copy *copy)
+{
+    struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
+    unsigned used = entries ? atomic_load(&entries->used) : 0;
+
+    copy->count = 0;
+    copy->dropped = used > FIRST + LATER ? used - FIRST - LATER : 0;
+    for (unsigned i = 0; i < used; i++) {
+        if (i == FIRST)
+            i += copy->dropped;
+        struct entry *entry = slot(entries, i);
+        struct line line = {atomic_load(&entry->event), atomic_load(&entry->site), atomic_load(&entry->thread),
+                            atomic_load(&entry->count), atomic_load(&entry->change), false};
+        line.out = line.change > 0;
+        if (line.event)
+            copy->lines[copy->count++] = line;
+    }
+}
+
+static bool begins(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
+
+/* Which reference the index-th event gave back: a link its own, a driver the newest of its thread, else of anybody. */
+static struct line *given_back(struct copy *copy, unsigned index)
+{
+    const struct line *drop = &copy->lines[index];
+    bool link = begins(drop->event, "unlinked");
+    struct line *newest = NULL;
+
+    while (index--) {
+        struct line *line = &copy->lines[index];
+        if (!line->out || begins(line->event, "linked") != link)
+            continue;
+        if (link || line->thread == drop->thread)
+            return line;
+        newest = newest ? newest : line;
+    }
+    return newest;
+}
+
+static void pair(struct copy *copy)
+{
+    for (unsigned i = 0; i < copy->count; i++) {
+        struct line *line = copy->lines[i].change < 0 ? given_back(copy, i) : NULL;
+        if (line)
+            line->out = false;
+    }
+}
+
+static void label(const struct line *line, char *text, size_t size)
+{
+    char count[40] = "";
+    if (line->count >= 0)
+        snprintf(count, sizeof count, "count %lld", line->count);
+    snprintf(text, size, "%s%s%s%s%s%s", *count || line->out ? "[" : "", count, *count && line->out ? ", " : "",
+             line->out ? "still out" : "", *count || line->out ? "] " : "", line->event);
 }
 
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger)
 {
-    struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
-    if (!v || !entries)
+    struct copy copy;
+    char text[160];
+
+    if (!v)
         return;
-    unsigned used = atomic_load(&entries->used);
-    unsigned dropped = used > FIRST + LATER ? used - FIRST - LATER : 0;
-    for (unsigned i = 0; i < used; i++) {
-        if (i == FIRST && dropped) {
-            verify_history(v, "... %u more that are not kept ...", dropped);
-            i += dropped;
-        }
-        struct entry *entry = slot(entries, i);
-        const char *event = atomic_load(&entry->event);
-        long long count = atomic_load(&entry->count);
-        char label[160];
-        if (!event)
-            continue;
-        if (count < 0)
-            snprintf(label, sizeof label, "%s", event);
-        else
-            snprintf(label, sizeof label, "[count %lld] %s", count, event);
-        verify_site(v, label, atomic_load(&entry->site));
+    take_copy(ledger, &copy);
+    pair(&copy);
+    for (unsigned i = 0; i < copy.count; i++) {
+        if (i == FIRST && copy.dropped)
+            verify_history(v, "... %u more that are not kept ...", copy.dropped);
+        label(&copy.lines[i], text, sizeof text);
+        verify_site(v, text, copy.lines[i].site);
     }
 }
 
-static const char *driver_at(struct entry *entry)
+void verify_ledger_dump(const struct verify_ledger *ledger, const char *indent, FILE *out)
 {
-    const void *site = atomic_load(&entry->site);
-    const char *driver = atomic_load(&entry->event) && site ? verify_driver_of(site) : "";
-    return strcmp(driver, "fltsim") ? driver : "";
+    struct copy copy;
+    char text[160], place[700];
+
+    take_copy(ledger, &copy);
+    pair(&copy);
+    for (unsigned i = 0; i < copy.count; i++) {
+        if (i == FIRST && copy.dropped)
+            fprintf(out, "%s... %u more that are not kept ...\n", indent, copy.dropped);
+        label(&copy.lines[i], text, sizeof text);
+        if (copy.lines[i].site)
+            verify_symbolize(copy.lines[i].site, place, sizeof place);
+        fprintf(out, "%s%s%s%s\n", indent, text, copy.lines[i].site ? " " : "", copy.lines[i].site ? place : "");
+    }
 }
 
-static int taken(struct entry *entry)
+static const char *driver_of(const struct line *line)
 {
-    const char *event = atomic_load(&entry->event);
-    return strncmp(event, "dereferenced", 12) && strncmp(event, "released", 8) ? 1 : -1;
+    const char *driver = line->site ? verify_driver_of(line->site) : "";
+    return strcmp(driver, "fltsim") ? driver : "";
 }
 
 const char *verify_ledger_holder(const struct verify_ledger *ledger)
 {
-    struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
     const char *holder = "", *drivers[FIRST + LATER];
+    struct copy copy;
     int most = 0;
-    if (!entries)
-        return holder;
-    unsigned used = atomic_load(&entries->used) < FIRST + LATER ? atomic_load(&entries->used) : FIRST + LATER;
-    for (unsigned i = 0; i < used; i++)
-        drivers[i] = driver_at(&entries->entries[i]);
-    for (unsigned i = 0; i < used; i++) {
+
+    take_copy(ledger, &copy);
+    for (unsigned i = 0; i < copy.count; i++)
+        drivers[i] = driver_of(&copy.lines[i]);
+    for (unsigned i = 0; i < copy.count; i++) {
         int balance = 0;
-        for (unsigned j = 0; j < used; j++)
+        for (unsigned j = 0; j < copy.count; j++)
             if (drivers[i][0] && drivers[j] == drivers[i])
-                balance += taken(&entries->entries[j]);
+                balance += copy.lines[j].change;
         if (balance > most) {
             most = balance;
             holder = drivers[i];

@@ -60,10 +60,14 @@ void verify_symbolize(const void *code_address, char *text, size_t size);
 
 /* A ledger: who took and who gave back references of one object, newest last, bounded (the oldest are dropped and
  * counted). Embedded in the object; lock-free to append; costs one branch when ledgers are switched off. `event` is a
- * literal that a code address may follow: "referenced by". */
+ * literal that a code address may follow: "referenced by". A reference taken is paired with the one given back by what
+ * nests: the newest of the same thread first; events that begin with "linked" with those that begin with "unlinked". */
 struct verify_ledger { struct verify_ledger_entries *entries; };
 void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
+void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
+/* What nobody gave back is marked "still out". */
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger);
+void verify_ledger_dump(const struct verify_ledger *ledger, const char *indent, FILE *out);
 /* The driver that took more references than it gave back, as far as the ledger tells; "": none did. */
 const char *verify_ledger_holder(const struct verify_ledger *ledger);
 void verify_ledger_free(struct verify_ledger *ledger);

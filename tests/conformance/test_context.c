@@ -115,6 +115,7 @@ static void what_is_set_once_is_found_until_it_is_deleted(void)
         answers(STATUS_FLT_CONTEXT_ALREADY_DEFINED, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, two, &found));
         assert_ptr_equal(found, one);
         FltReleaseContext(found);
+        fltsim_expect("context-double-set");
         answers(STATUS_FLT_CONTEXT_ALREADY_LINKED, k->set(FLT_SET_CONTEXT_REPLACE_IF_EXISTS, one, NULL));
         answers(STATUS_INVALID_PARAMETER, k->set((FLT_SET_CONTEXT_OPERATION)99, two, NULL));
         succeeds(k->set(FLT_SET_CONTEXT_REPLACE_IF_EXISTS, two, &found));
@@ -134,6 +135,7 @@ static void a_context_of_another_kind_is_not_set(void)
     start();
     for (size_t i = 0; i < KINDS; i++) {
         PFLT_CONTEXT other = made(kinds[(i + 1) % KINDS].type);
+        fltsim_expect("context-wrong-type");
         answers(STATUS_INVALID_PARAMETER, kinds[i].set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, other, NULL));
         FltReleaseContext(other);
     }

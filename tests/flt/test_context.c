@@ -225,6 +225,7 @@ static void the_loser_gets_the_winner(void **state)
     FltReleaseContext(old);
     assert_int_equal(FltSetStreamContext(&u->instance, file, FLT_SET_CONTEXT_KEEP_IF_EXISTS, b, NULL),
                      STATUS_FLT_CONTEXT_ALREADY_DEFINED);
+    fltsim_expect("context-double-set");
     assert_int_equal(FltSetStreamContext(&u->instance, file, FLT_SET_CONTEXT_KEEP_IF_EXISTS, a, &old),
                      STATUS_FLT_CONTEXT_ALREADY_LINKED);
     assert_null(old);
@@ -280,7 +281,7 @@ static void a_deleted_context_cannot_be_set_again(void **state)
     PFLT_CONTEXT a = allocate(FLT_STREAM_CONTEXT, 64);
     FltSetStreamContext(&u->instance, file, FLT_SET_CONTEXT_KEEP_IF_EXISTS, a, NULL);
     FltDeleteContext(a);
-    fltsim_expect("context-reused");
+    fltsim_expect("context-set-after-delete");
     assert_int_equal(FltSetStreamContext(&u->instance, file, FLT_SET_CONTEXT_KEEP_IF_EXISTS, a, NULL),
                      STATUS_INVALID_PARAMETER);
     FltReleaseContext(a);
@@ -296,8 +297,9 @@ static void each_kind_hangs_on_its_object(void **state)
     assert_int_equal(FltSetStreamHandleContext(&u->instance, ntfs, FLT_SET_CONTEXT_KEEP_IF_EXISTS, handle, NULL),
                      STATUS_SUCCESS);
     assert_int_equal(FltSetFileContext(&u->instance, ntfs, FLT_SET_CONTEXT_KEEP_IF_EXISTS, file, NULL), STATUS_SUCCESS);
+    fltsim_expect("context-wrong-type");
     assert_int_equal(FltSetStreamContext(&u->instance, ntfs, FLT_SET_CONTEXT_KEEP_IF_EXISTS, file, NULL),
-                     STATUS_INVALID_PARAMETER); /* of another type */
+                     STATUS_INVALID_PARAMETER);
     FLT_RELATED_OBJECTS objects = {sizeof objects, 0, &u->filter, &u->volume, &u->instance, ntfs, NULL};
     FLT_RELATED_CONTEXTS all;
     FltGetContexts(&objects, FLT_ALL_CONTEXTS, &all);

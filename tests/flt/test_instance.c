@@ -262,7 +262,7 @@ static void leaked_reference(void **state)
 {
     load(A, FLT_PREOP_SUCCESS_NO_CALLBACK);
     assert_int_equal(FltObjectReference(A->filter), STATUS_SUCCESS);
-    fltsim_expect("object-leak");
+    fltsim_expect("filter-reference-leak");
     assert_int_equal(probe_unload(A), STATUS_SUCCESS);
     noted();
 }

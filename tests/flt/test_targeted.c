@@ -331,7 +331,7 @@ static void leaked_callback_data(void **state)
     PFLT_INSTANCE instance = A->instance;
     FltObjectReference(instance);
     fltsim_expect("callback-data-leak");
-    fltsim_expect("object-leak");
+    fltsim_expect("instance-reference-leak");
     assert_int_equal(probe_unload(A), STATUS_SUCCESS);
     FltpOpFromData(data)->Flags &= ~(ULONG)FLTP_OP_ALLOCATED;
     FltpFreeGenerated(FltpOpFromData(data));

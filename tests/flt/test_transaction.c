@@ -235,6 +235,7 @@ static void wrong_enlistments_are_refused(void)
     assert_int_equal(FltDeleteTransactionContext(instance, transaction, &got), STATUS_NOT_FOUND);
     assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
                      STATUS_SUCCESS);
+    fltsim_expect("context-double-set");
     assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, &got),
                      STATUS_FLT_CONTEXT_ALREADY_LINKED);
     assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, other, &got),

@@ -1,0 +1,161 @@
+/* Contexts that a driver passes in: is it one, may it be used so, and if not, what is reported. */
+#include "core.h"
+#include "context.h"
+
+#include "trace/trace.h"
+
+static const struct {
+    const char *Text, *InRoutine;
+} names[] = {{"volume", "Volume"},
+             {"instance", "Instance"},
+             {"file", "File"},
+             {"stream", "Stream"},
+             {"stream handle", "StreamHandle"},
+             {"transaction", "Transaction"},
+             {"section", "Section"}};
+
+int FltpContextTypeIndex(FLT_CONTEXT_TYPE Type)
+{
+    for (int i = 0; i < FLTP_CONTEXT_TYPES; i++)
+        if (Type == 1u << i)
+            return i;
+    return -1;
+}
+
+const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type)
+{
+    int index = FltpContextTypeIndex(Type);
+    return index < 0 ? "unknown" : names[index].Text;
+}
+
+/* "FltSetStreamContext" */
+static const char *RoutineName(const char *Verb, FLT_CONTEXT_TYPE Type, char *Text, size_t Size)
+{
+    int index = FltpContextTypeIndex(Type);
+    snprintf(Text, Size, "Flt%s%sContext", Verb, index < 0 ? "" : names[index].InRoutine);
+    return Text;
+}
+
+struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *Format, ...)
+{
+    char name[64], what[400];
+    va_list arguments;
+    PFLT_FILTER filter = Context->Filter;
+
+    va_start(arguments, Format);
+    vsnprintf(what, sizeof what, Format, arguments);
+    va_end(arguments);
+    return verify_begin(Rule, "%s context %p (%zu bytes) of filter \"%s\" %s.", FltpContextTypeName(Context->Type),
+                        FltpDriverPart(Context), (size_t)Context->Size, FltpText(&filter->Name, name, sizeof name), what);
+}
+
+/* ---- one that is gone -------------------------------------------------------------------------------------------------- */
+
+_Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *Context, const char *Routine,
+                                     const void *Site)
+{
+    bool release = !strcmp(Routine, "FltReleaseContext");
+    bool known = Context->Magic == FLTP_CONTEXT_FREED_MAGIC || Context->Magic == FLTP_CONTEXT_MAGIC;
+    bool linked = known && Context->State == FLTP_CONTEXT_LINKED;
+    enum verify_rule rule = release ? VERIFY_CONTEXT_OVER_RELEASE : VERIFY_CONTEXT_USE_AFTER_FREE;
+    struct verify_violation *v;
+
+    if (!known)
+        v = verify_begin_fatal(rule, "%s of %p, which is no context (any more).", Routine, Pointer);
+    else
+        v = verify_begin_fatal(rule, "%s of a %s context %p%s.", Routine, FltpContextTypeName(Context->Type), Pointer,
+                               linked ? " of which only the link's reference is left; that goes with the link"
+                                      : " whose last reference is gone");
+    if (known)
+        verify_ledger_print(v, &Context->Ledger);
+    verify_site(v, "this call", Site);
+    verify_end_bugcheck(v, 0xF5, release ? 0x6D : 0x6E, (uint64_t)(uintptr_t)Pointer, (uint64_t)(uintptr_t)Context, 0);
+}
+
+PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site)
+{
+    PFLTP_CONTEXT context = FltpContextOf(Pointer);
+    const FLTP_CONTEXT *dead = machine->options.special_pool ? FltpFindDeadContext(Pointer) : NULL;
+    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC ||
+                             __atomic_load_n(&context->Count, __ATOMIC_RELAXED) <= 0, 0))
+        FltpReportGoneContext(Pointer, dead ? dead : context, Routine, Site);
+    return context;
+}
+
+/* ---- one that may not be used so ------------------------------------------------------------------------------------- */
+
+void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
+{
+    if (__builtin_expect(KeGetCurrentIrql() <= APC_LEVEL || !FLTP_POOL_IS_PAGED(Context->Pool), 1) ||
+        !verify_first_time(Routine, Site))
+        return;
+    struct verify_violation *v = FltpBeginContextReport(VERIFY_CONTEXT_PAGED_AT_DISPATCH, Context,
+                                                        "is in paged pool, and %s was called at DISPATCH_LEVEL", Routine);
+    verify_site(v, "allocated by", Context->Site);
+    verify_site(v, "this call", Site);
+    verify_end(v);
+}
+
+/* The bug is in the code that sets, whoever allocated. */
+static void EndSetReport(struct verify_violation *v, PFLTP_CONTEXT context, const void *site)
+{
+    verify_ledger_print(v, &context->Ledger);
+    verify_site(v, "set by", site);
+    if (v)
+        verify_blame(v, verify_driver_of(site));
+    verify_end(v);
+}
+
+void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site)
+{
+    char routine[64];
+    RoutineName("Set", Type, routine, sizeof routine);
+    EndSetReport(FltpBeginContextReport(Rule, Context, "was given to %s%s", routine, Why), Context, Site);
+}
+
+bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
+{
+    if (__builtin_expect(Context->Type == Type && (!Instance || Context->Filter == Instance->Filter), 1))
+        return true;
+    char what[200], owner[64];
+    if (Context->Type != Type) {
+        FltpReportSet(VERIFY_CONTEXT_WRONG_TYPE, Context, Type, "", Site);
+        return false;
+    }
+    snprintf(what, sizeof what, " with an instance of filter \"%s\"", FltpText(&Instance->Filter->Name, owner, sizeof owner));
+    FltpReportSet(VERIFY_CONTEXT_FROM_OTHER_FILTER, Context, Type, what, Site);
+    return false;
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------------------- */
+
+void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
+                           const void *Site)
+{
+    char routine[64], text[200], name[100] = "another volume";
+    PFLT_VOLUME volume = FltpVolumeFromDevice(File->Vpb->DeviceObject);
+
+    RoutineName(Verb, Type, routine, sizeof routine);
+    if (!verify_first_time("context-wrong-instance", Site))
+        return;
+    if (volume)
+        FltpText(&volume->Name, name, sizeof name);
+    struct verify_violation *v =
+        verify_begin(VERIFY_CONTEXT_WRONG_INSTANCE, "%s was given %s and a file on %s.", routine,
+                     FltpDescribe(&Instance->Base, text, sizeof text), name);
+    verify_site(v, "this call", Site);
+    verify_end(v);
+}
+
+void FltpCheckPreCreate(PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type, const void *Site)
+{
+    char routine[64];
+
+    if (!File || File->FsContext || !FltpIsBeingCreated(File) || !verify_first_time("context-in-pre-create", Site))
+        return;
+    struct verify_violation *v =
+        verify_begin(VERIFY_CONTEXT_IN_PRE_CREATE, "%s was called before the file was opened: its create is still on its "
+                     "way down.", RoutineName(Verb, Type, routine, sizeof routine));
+    verify_site(v, "this call", Site);
+    verify_end(v);
+}

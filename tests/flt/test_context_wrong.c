@@ -1,0 +1,280 @@
+/* Drivers that get contexts wrong, each beside one that does the same right. */
+#include "wrong.h"
+
+static PFLT_CONTEXT kept; /* what a driver's global would be */
+
+static PFLT_CONTEXT made(FLT_CONTEXT_TYPE type)
+{
+    PFLT_CONTEXT context;
+    succeeds(FltAllocateContext(stage.filter, type, 32, NonPagedPool, &context));
+    return context;
+}
+
+static void open_once(const char *path) { fltsim_close(stage_open(path)); }
+
+/* Loads the filter, which does `after` in its post-create, and opens a file. */
+static void in_post_create(void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
+{
+    kept = NULL;
+    stage_set();
+    stage_watch(IRP_MJ_CREATE, NULL, after);
+    open_once("C:\\file");
+    stage_saw();
+}
+
+static NTSTATUS set_stream(PCFLT_RELATED_OBJECTS objects, PFLT_CONTEXT context)
+{
+    return FltSetStreamContext(objects->Instance, objects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL);
+}
+
+/* ---- counting ---- */
+
+static void set_and_keep(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    succeeds(set_stream(objects, made(FLT_STREAM_CONTEXT)));
+}
+
+static void set_and_release(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    succeeds(set_stream(objects, context));
+    FltReleaseContext(context);
+}
+
+static void set_and_release_twice(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    succeeds(set_stream(objects, context));
+    FltReleaseContext(context);
+    FltReleaseContext(context);
+}
+
+static void leak(void) { in_post_create(set_and_keep); }
+static void no_leak(void) { in_post_create(set_and_release); }
+static void over_release(void) { in_post_create(set_and_release_twice); }
+
+static void reference_late(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    FltReleaseContext(context);
+    FltReferenceContext(context);
+}
+
+static void reference_in_time(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    FltReferenceContext(context);
+    FltReleaseContext(context);
+    FltReleaseContext(context);
+}
+
+static void use_after_free(void) { in_post_create(reference_late); }
+static void use_in_time(void) { in_post_create(reference_in_time); }
+
+static void write_late(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    volatile char *context = made(FLT_STREAM_CONTEXT);
+    FltReleaseContext((PFLT_CONTEXT)context);
+    context[5] = 1;
+}
+
+static void write_in_time(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    volatile char *context = made(FLT_STREAM_CONTEXT);
+    context[5] = 1;
+    FltReleaseContext((PFLT_CONTEXT)context);
+}
+
+static void write_after_free(void) { in_post_create(write_late); }
+static void write_before_free(void) { in_post_create(write_in_time); }
+
+/* ---- setting ---- */
+
+static void set_the_same(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    if (!kept)
+        kept = made(FLT_STREAM_CONTEXT);
+    set_stream(objects, kept);
+}
+
+static void one_for_all_files(void)
+{
+    in_post_create(set_the_same);
+    stage.after = set_the_same;
+    open_once("C:\\other");
+    FltReleaseContext(kept);
+}
+
+static void one_for_each_file(void)
+{
+    in_post_create(set_and_release);
+    stage.after = set_and_release;
+    open_once("C:\\other");
+}
+
+static void revive(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    succeeds(set_stream(objects, context));
+    FltDeleteContext(context);
+    set_stream(objects, context);
+    FltReleaseContext(context);
+}
+
+static void replace(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    succeeds(set_stream(objects, context));
+    FltDeleteContext(context);
+    FltReleaseContext(context);
+    set_and_release(data, objects);
+}
+
+static void set_after_delete(void) { in_post_create(revive); }
+static void new_after_delete(void) { in_post_create(replace); }
+
+static void set_other_type(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAMHANDLE_CONTEXT);
+    answers(STATUS_INVALID_PARAMETER, set_stream(objects, context));
+    FltReleaseContext(context);
+}
+
+static void wrong_type(void) { in_post_create(set_other_type); }
+
+/* ---- whose ---- */
+
+static void with_the_first_instance(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    FltSetStreamContext(stage.instance, objects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL);
+    FltReleaseContext(context);
+}
+
+static void on_two_volumes(void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
+{
+    struct fltsim_volume *second;
+    in_post_create(after);
+    succeeds(fltsim_mount(&(struct fltsim_volume_options){.letter = 'D'}, &second));
+    stage.after = after;
+    open_once("D:\\file");
+}
+
+static void a_global_instance(void) { on_two_volumes(with_the_first_instance); }
+static void the_callbacks_instance(void) { on_two_volumes(set_and_release); }
+
+static PFLT_FILTER other;
+
+static NTSTATUS unload_other(FLT_FILTER_UNLOAD_FLAGS flags)
+{
+    FltUnregisterFilter(other);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS enter_other(PDRIVER_OBJECT driverObject, PUNICODE_STRING path)
+{
+    FLT_REGISTRATION registration = {.Size = sizeof registration,
+                                     .Version = FLT_REGISTRATION_VERSION,
+                                     .ContextRegistration = stage_contexts,
+                                     .FilterUnloadCallback = unload_other};
+    NTSTATUS status = FltRegisterFilter(driverObject, &registration, &other);
+    return NT_SUCCESS(status) ? FltStartFiltering(other) : status;
+}
+
+static void with_another_filter(void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
+{
+    struct fltsim_driver *driver;
+    stage_set();
+    succeeds(fltsim_load(&(struct fltsim_driver_options){.name = "other", .entry = enter_other, .altitude = "100000"},
+                         &driver));
+    stage_watch(IRP_MJ_CREATE, NULL, after);
+    open_once("C:\\file");
+    stage_saw();
+}
+
+static void set_the_others(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context;
+    succeeds(FltAllocateContext(other, FLT_STREAM_CONTEXT, 32, NonPagedPool, &context));
+    answers(STATUS_INVALID_PARAMETER, set_stream(objects, context));
+    FltReleaseContext(context);
+}
+
+static void from_the_other(void) { with_another_filter(set_the_others); }
+static void from_its_own(void) { with_another_filter(set_and_release); }
+
+/* ---- where and when ---- */
+
+static void release_at_dispatch(POOL_TYPE pool)
+{
+    PFLT_CONTEXT context;
+    KIRQL irql;
+    succeeds(FltAllocateContext(stage.filter, FLT_STREAM_CONTEXT, 32, pool, &context));
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    FltReleaseContext(context);
+    KeLowerIrql(irql);
+}
+
+static void release_paged(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects) { release_at_dispatch(PagedPool); }
+static void release_nonpaged(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects) { release_at_dispatch(NonPagedPool); }
+static void paged_at_dispatch(void) { in_post_create(release_paged); }
+static void nonpaged_at_dispatch(void) { in_post_create(release_nonpaged); }
+
+static void in_pre_create(void (*before)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
+{
+    stage_set();
+    stage_watch(IRP_MJ_CREATE, before, NULL);
+    open_once("C:\\file");
+    stage_saw();
+}
+
+static void set_too_early(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAMHANDLE_CONTEXT);
+    answers(STATUS_NOT_SUPPORTED, FltSetStreamHandleContext(objects->Instance, objects->FileObject,
+                                                            FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL));
+    FltReleaseContext(context);
+}
+
+/* Asking is harmless: a pre-operation callback may serve several operations. */
+static void ask_early(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context;
+    answers(STATUS_NOT_SUPPORTED, FltGetStreamHandleContext(objects->Instance, objects->FileObject, &context));
+}
+
+static void set_in_pre_create(void) { in_pre_create(set_too_early); }
+static void get_in_pre_create(void) { in_pre_create(ask_early); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        twins_test(a_reference_that_is_never_released, "context-leak", leak, no_leak,
+                   .says = {"still has 1 reference", "[count 1, still out] allocated by made (test_context_wrong.c:",
+                            "[count 2] linked by set_stream (test_context_wrong.c:", "unlinked: the instance was torn down"}),
+        twins_test(a_release_too_many, "context-over-release", over_release, no_leak, 0xF5, 0x6D,
+                   {"only the link's reference is left", "released by set_and_release_twice (test_context_wrong.c:"}),
+        twins_test(a_reference_to_what_is_freed, "context-use-after-free", use_after_free, use_in_time, 0xF5, 0x6E,
+                   {"FltReferenceContext of a stream context", "this call reference_late (test_context_wrong.c:"}),
+        twins_test(a_write_to_what_is_freed, "context-use-after-free", write_after_free, write_before_free,
+                   .says = {"was written to after it was freed", "changed at offset 5"}),
+        twins_test(a_context_for_two_objects, "context-double-set", one_for_all_files, one_for_each_file,
+                   .says = {"was given to FltSetStreamContext while it is linked already", "linked by set_stream"}),
+        twins_test(a_deleted_context_that_is_set, "context-set-after-delete", set_after_delete, new_after_delete,
+                   .says = {"was given to FltSetStreamContext after it was unlinked", "unlinked by revive"}),
+        twins_test(a_context_of_another_type, "context-wrong-type", wrong_type, no_leak,
+                   .says = {"stream handle context", "was given to FltSetStreamContext"}),
+        twins_test(an_instance_of_another_volume, "context-wrong-instance", a_global_instance, the_callbacks_instance,
+                   .says = {"FltSetStreamContext was given instance \"stage Instance\" of filter stage on "
+                            "\\Device\\HarddiskVolume1 and a file on \\Device\\HarddiskVolume2",
+                            "this call with_the_first_instance"}),
+        twins_test(a_context_of_another_filter, "context-from-other-filter", from_the_other, from_its_own,
+                   .says = {"of filter \"other\" was given to FltSetStreamContext with an instance of filter \"stage\""},
+                   .driver = "other or stage"),
+        twins_test(a_paged_context_at_dispatch_level, "context-paged-at-dispatch", paged_at_dispatch, nonpaged_at_dispatch,
+                   .says = {"is in paged pool, and FltReleaseContext was called at DISPATCH_LEVEL", "release_at_dispatch"}),
+        twins_test(a_context_set_before_the_file_is_open, "context-in-pre-create", set_in_pre_create, get_in_pre_create,
+                   .says = {"FltSetStreamHandleContext was called before the file was opened", "set_too_early"}),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
