@@ -96,6 +96,34 @@ static struct sim_inf_value *add_value(struct sim_inf *inf)
     return value;
 }
 
+static bool is_instances_key(const char *key)
+{
+    return !inf_compare(key, "Instances") || !inf_compare(key, "Parameters\\Instances");
+}
+
+static const char *instance_name(const char *key)
+{
+    if (!inf_compare_prefix(key, "Instances\\"))
+        return key + strlen("Instances\\");
+    if (!inf_compare_prefix(key, "Parameters\\Instances\\"))
+        return key + strlen("Parameters\\Instances\\");
+    return NULL;
+}
+
+/* Windows takes flags that are no number as none. Where an instance is described, a slip is the driver not attaching. */
+static bool read_flags(struct inf_text *text, unsigned line, const struct sim_inf_value *value, const char *field,
+                       uint32_t *flags)
+{
+    char *end;
+    *flags = (uint32_t)strtoul(field, &end, 0);
+    if (!*end || is_instances_key(value->key) || instance_name(value->key))
+        return parse_number(text, line, field, "the flags of a registry value", flags);
+    *flags = 0;
+    inf_text_remark(text, line, "the flags of a registry value must be a number of 32 bits; \"%s\" is taken as 0",
+                    field);
+    return true;
+}
+
 /* reg-root, subkey, value-name, flags, value */
 static bool read_add_reg_line(struct inf_text *text, struct sim_inf *inf, const struct inf_line *line)
 {
@@ -120,7 +148,7 @@ static bool read_add_reg_line(struct inf_text *text, struct sim_inf *inf, const 
     char *flag_text = value->name ? field(text, line, 3) : NULL;
     if (!flag_text)
         return false;
-    bool good = !*flag_text || parse_number(text, line->number, flag_text, "the flags of a registry value", &flags);
+    bool good = !*flag_text || read_flags(text, line->number, value, flag_text, &flags);
     free(flag_text);
     if (!good)
         return false;
@@ -154,6 +182,14 @@ static bool replace(struct inf_text *text, const struct inf_line *line, char **s
     return (*slot = field(text, line, 0)) != NULL;
 }
 
+static bool read_number(struct inf_text *text, const struct inf_line *line, const char *what, uint32_t *number)
+{
+    char *value = field(text, line, 0);
+    bool good = value && parse_number(text, line->number, value, what, number);
+    free(value);
+    return good;
+}
+
 static bool read_service_line(struct inf_text *text, struct sim_inf *inf, const struct inf_line *line)
 {
     if (!line->key)
@@ -163,9 +199,9 @@ static bool read_service_line(struct inf_text *text, struct sim_inf *inf, const 
     if (!inf_compare(line->key, "LoadOrderGroup"))
         return replace(text, line, &inf->group);
     if (!inf_compare(line->key, "StartType"))
-        return parse_number(text, line->number, line->fields[0], "StartType", &inf->start);
+        return read_number(text, line, "StartType", &inf->start);
     if (!inf_compare(line->key, "ServiceType"))
-        return parse_number(text, line->number, line->fields[0], "ServiceType", &inf->type);
+        return read_number(text, line, "ServiceType", &inf->type);
     if (!inf_compare(line->key, "AddReg"))
         return read_add_reg(text, inf, line);
     if (!inf_compare(line->key, "ServiceBinary")) {
@@ -222,20 +258,6 @@ static const struct inf_line *find_add_service(struct inf_text *text, bool defau
 
 /* ---- what a minifilter's values must say ---- */
 
-static bool is_instances_key(const char *key)
-{
-    return !inf_compare(key, "Instances") || !inf_compare(key, "Parameters\\Instances");
-}
-
-static const char *instance_name(const char *key)
-{
-    if (!inf_compare_prefix(key, "Instances\\"))
-        return key + strlen("Instances\\");
-    if (!inf_compare_prefix(key, "Parameters\\Instances\\"))
-        return key + strlen("Parameters\\Instances\\");
-    return NULL;
-}
-
 static const struct sim_inf_value *instance_value(const struct sim_inf *inf, const char *instance, const char *name)
 {
     for (size_t i = 0; i < inf->count; i++) {
@@ -246,10 +268,23 @@ static const struct sim_inf_value *instance_value(const struct sim_inf *inf, con
     return NULL;
 }
 
-static bool check_value(struct inf_text *text, const struct sim_inf *inf, const struct sim_inf_value *value)
+/* What the template's INF says until its author writes a number. */
+static void fill_placeholder(struct inf_text *text, struct sim_inf_value *value)
+{
+    if (!instance_name(value->key) || inf_compare(value->name, "Altitude") || !value->text ||
+        inf_compare_prefix(value->text, "_TODO_"))
+        return;
+    inf_text_remark(text, value->line, "the altitude is still the template's \"%s\": " SIM_INF_DEFAULT_ALTITUDE
+                    " is taken; Windows would not attach the instance", value->text);
+    free(value->text);
+    value->text = strdup(SIM_INF_DEFAULT_ALTITUDE);
+}
+
+static bool check_value(struct inf_text *text, const struct sim_inf *inf, struct sim_inf_value *value)
 {
     if (!value->name)
         return true;
+    fill_placeholder(text, value);
     if (is_instances_key(value->key) && !inf_compare(value->name, "DefaultInstance")) {
         if (!value->text)
             return inf_text_fail(text, value->line, "DefaultInstance must be a string");
@@ -296,6 +331,10 @@ bool sim_inf_parse(const char *path, const void *bytes, size_t size, struct sim_
         text.error = NULL;
         sim_inf_free(inf);
     }
+    if (good) {
+        inf->remarks = text.remarks;
+        text.remarks = NULL;
+    }
     inf_text_free(&text);
     return good;
 }
@@ -341,6 +380,7 @@ void sim_inf_free(struct sim_inf *inf)
     free(inf->display_name);
     free(inf->binary);
     free(inf->group);
+    free(inf->remarks);
     *inf = (struct sim_inf){0};
 }
 

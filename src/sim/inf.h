@@ -30,7 +30,11 @@ struct sim_inf {
     uint32_t type;
     struct sim_inf_value *values;
     size_t count;
+    char *remarks; /* what was read otherwise than written, a line each: "file:line: ..."; or NULL */
 };
+
+/* What Visual Studio's template leaves to the author, "_TODO_Change_Altitude_appropriately_", is read as this. */
+#define SIM_INF_DEFAULT_ALTITUDE "370000"
 
 /* False: *error is "file:line: what is wrong, and the rule", to be freed with sim_inf_free_error; *inf is empty. */
 bool sim_inf_read(const char *path, struct sim_inf *inf, char **error);

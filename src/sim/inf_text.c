@@ -29,23 +29,43 @@ int inf_compare_prefix(const char *text, const char *prefix)
     return 0;
 }
 
+static char *message(const struct inf_text *text, unsigned line, const char *format, va_list arguments)
+{
+    char what[512];
+
+    vsnprintf(what, sizeof what, format, arguments);
+    size_t size = strlen(text->path) + strlen(what) + 32;
+    char *all = need(malloc(size));
+    if (line)
+        snprintf(all, size, "%s:%u: %s", text->path, line, what);
+    else
+        snprintf(all, size, "%s: %s", text->path, what);
+    return all;
+}
+
 bool inf_text_fail(struct inf_text *text, unsigned line, const char *format, ...)
 {
-    char message[512];
     va_list arguments;
 
     if (text->error)
         return false;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    text->error = message(text, line, format, arguments);
     va_end(arguments);
-    size_t size = strlen(text->path) + strlen(message) + 32;
-    text->error = need(malloc(size));
-    if (line)
-        snprintf(text->error, size, "%s:%u: %s", text->path, line, message);
-    else
-        snprintf(text->error, size, "%s: %s", text->path, message);
     return false;
+}
+
+void inf_text_remark(struct inf_text *text, unsigned line, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    char *more = message(text, line, format, arguments);
+    va_end(arguments);
+    size_t length = text->remarks ? strlen(text->remarks) : 0;
+    text->remarks = need(realloc(text->remarks, length + strlen(more) + 2));
+    sprintf(text->remarks + length, "%s%s", length ? "\n" : "", more);
+    free(more);
 }
 
 /* ---- lines ---- */
@@ -262,7 +282,8 @@ void inf_text_free(struct inf_text *text)
         free(section);
     }
     free(text->error);
-    text->error = NULL;
+    free(text->remarks);
+    text->error = text->remarks = NULL;
 }
 
 struct inf_section *inf_text_section(struct inf_section *from, const char *name)

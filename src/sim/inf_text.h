@@ -25,6 +25,7 @@ struct inf_text {
     const char *path;
     struct inf_section *sections;
     char *error; /* "path:line: ..." of the first thing that is wrong; malloc */
+    char *remarks; /* likewise what was read otherwise than written, a line each; malloc, or NULL */
 };
 
 /* False: text->error says where and why. */
@@ -38,6 +39,8 @@ char *inf_text_expand(struct inf_text *text, const char *field, unsigned line);
 
 /* Records the first error; always false. */
 bool inf_text_fail(struct inf_text *text, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void inf_text_remark(struct inf_text *text, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 int inf_compare(const char *a, const char *b);

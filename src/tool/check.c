@@ -155,6 +155,8 @@ static bool find_service(struct check *check)
             sim_inf_free_error(error);
             return false;
         }
+        check->remarks = inf.remarks;
+        inf.remarks = NULL;
         sim_inf_free(&inf);
         return true;
     }
@@ -162,7 +164,7 @@ static bool find_service(struct check *check)
         check->name = check->build->name;
     check->altitude = options->altitude;
     if (!check->altitude) {
-        check->altitude = "370000";
+        check->altitude = SIM_INF_DEFAULT_ALTITUDE;
         check->altitude_by_default = true;
     }
     if (!sim_altitude_is_valid(check->altitude)) {
@@ -199,6 +201,7 @@ int check_driver(const struct tool_options *options)
     }
     for (size_t i = 0; i < check.run_count; i++)
         plat_shared_free(check.runs[i], RUN_MEMORY);
+    free(check.remarks);
     scenario_free(scenario);
     build_finish(&build);
     return code;

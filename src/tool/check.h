@@ -44,6 +44,7 @@ struct check {
     const char *inf; /* or NULL */
     const char *name, *altitude; /* without an INF */
     bool altitude_by_default;
+    char *remarks; /* about the INF, a line each, or NULL */
     struct check_run *runs[4];
     size_t run_count;
     bool progress; /* stderr is a terminal */

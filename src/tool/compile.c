@@ -71,7 +71,7 @@ static void print_command(const struct tool_list *command)
 }
 
 /* Runs it; *output is what it said, with the mirror's paths as the driver's own. */
-static bool run(const struct tool_list *command, const char *mirror, bool verbose, char **output)
+static bool run(const struct tool_list *command, const char *mirror, bool verbose, bool needed, char **output)
 {
     struct plat_exit result;
 
@@ -85,7 +85,8 @@ static bool run(const struct tool_list *command, const char *mirror, bool verbos
     *output = replace_all(*output, prefix, "");
     free(prefix);
     if (!ran || result.code == 127) {
-        tool_error("%s cannot be run; name a compiler with --cc", command->items[0]);
+        if (needed)
+            tool_error("%s cannot be run; name a compiler with --cc", command->items[0]);
         return false;
     }
     return !result.signal && !result.code;
@@ -115,9 +116,25 @@ static char *cpp_compiler(const struct build_options *options)
     return tool_strdup(name);
 }
 
-static void add_standard(struct tool_list *command, const struct build_options *options, bool cpp)
+/* What another compiler or a newer standard lets pass as MSVC does, tried one after the other until one takes the source:
+ * C++20 knows types without `typename`; clang jumps over initializations and makes functions static that were not. */
+struct attempt {
+    bool clang, newest;
+};
+static const struct attempt attempts[] = {{0}, {.newest = true}, {.clang = true}, {.clang = true, .newest = true}};
+
+static const char *const clang_names[] = {"clang", "clang++"};
+
+static bool applies(const struct attempt *attempt, const struct build_options *options, bool cpp)
 {
-    const char *standard = options->standard;
+    if (attempt->newest && (!cpp || options->standard))
+        return false;
+    return !attempt->clang || !options->cc || strstr(tool_name(options->cc), "clang");
+}
+
+static void add_standard(struct tool_list *command, const struct build_options *options, bool cpp, bool newest)
+{
+    const char *standard = newest ? "gnu++20" : options->standard;
     if (standard && (strstr(standard, "++") != NULL) != cpp)
         standard = NULL; /* -std names the other language's */
     tool_list_take(command, tool_format("-std=%s", standard ? standard : cpp ? "gnu++17" : "gnu11"));
@@ -171,11 +188,16 @@ static void add_driver_flags(struct tool_list *command, bool cpp)
 static void compile_command(struct tool_list *command, const struct build_options *options,
                             const struct selection *selection, const char *mirror,
                             const struct tool_list *include_folders, const struct tree_file *source,
-                            const char *object)
+                            const char *object, const struct attempt *attempt)
 {
-    tool_list_take(command, source->is_cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
-    add_standard(command, options, source->is_cpp);
+    if (attempt->clang && !options->cc)
+        tool_list_add(command, clang_names[source->is_cpp]);
+    else
+        tool_list_take(command, source->is_cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
+    add_standard(command, options, source->is_cpp, attempt->newest);
     add_driver_flags(command, source->is_cpp);
+    if (attempt->clang)
+        tool_list_add(command, "-fms-compatibility");
     tool_list_add(command, "-ffunction-sections");
     tool_list_add(command, "-fdata-sections");
     tool_list_add(command, "-g");
@@ -211,20 +233,41 @@ static void print_errors(const char *output)
         fprintf(stderr, "(more errors follow; -v shows the command lines)\n");
 }
 
+static bool try_compile(const struct build_options *options, const struct selection *selection, const char *mirror,
+                        const struct tool_list *include_folders, const struct tree_file *source, const char *object,
+                        const struct attempt *attempt, char **output)
+{
+    struct tool_list command = {0};
+
+    compile_command(&command, options, selection, mirror, include_folders, source, object, attempt);
+    bool good = run(&command, mirror, options->verbose, attempt == attempts, output);
+    tool_list_free(&command);
+    return good;
+}
+
 static bool compile_one(const struct build_options *options, const struct selection *selection, const char *mirror,
                         const struct tool_list *include_folders, const struct tree_file *source, const char *object)
 {
-    struct tool_list command = {0};
-    char *output;
+    char *first = NULL;
+    bool good = false;
 
-    compile_command(&command, options, selection, mirror, include_folders, source, object);
-    bool good = run(&command, mirror, options->verbose, &output);
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts && !good; i++) {
+        char *output;
+        if (!applies(&attempts[i], options, source->is_cpp))
+            continue;
+        good = try_compile(options, selection, mirror, include_folders, source, object, &attempts[i], &output);
+        if (first)
+            free(output);
+        else
+            first = output;
+        if (strstr(first, "No such file") || strstr(first, "file not found"))
+            break; /* a header that is missing is missing for all */
+    }
     if (!good) {
-        print_errors(output);
+        print_errors(first);
         tool_error("%s does not compile", source->path);
     }
-    free(output);
-    tool_list_free(&command);
+    free(first);
     return good;
 }
 
@@ -309,7 +352,7 @@ static bool link_module(const struct build_options *options, const struct select
     tool_list_add(&command, "-lfltsim");
     tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
     add_link_flags(&command, options, result);
-    bool good = run(&command, mirror, options->verbose, &output);
+    bool good = run(&command, mirror, options->verbose, true, &output);
     if (!good) {
         size_t known = result->missing_count;
         read_undefined(output, result);
@@ -340,7 +383,7 @@ static bool compile_traps(const struct build_options *options, const char *mirro
     const char *const words[] = {compiler(options, false), "-w", "-fno-builtin", "-fPIC", "-c", source, "-o", object};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         tool_list_add(&command, words[i]);
-    bool good = plat_file_write(source, text, strlen(text)) && run(&command, mirror, options->verbose, &output);
+    bool good = plat_file_write(source, text, strlen(text)) && run(&command, mirror, options->verbose, true, &output);
     if (!good)
         fputs(output ? output : "", stderr);
     tool_list_add(objects, object);

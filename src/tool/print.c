@@ -68,6 +68,8 @@ static void print_what_ran(const struct check *check)
     else
         printf(", no INF: altitude %s%s\n", check->altitude,
                check->altitude_by_default ? " by default (--altitude says another)" : "");
+    if (check->remarks)
+        print_indented(check->remarks, "    ");
     for (unsigned i = 0; i < run->line_count; i++)
         printf("    %s\n", run->lines[i]);
     for (size_t r = 0; r < check->run_count; r++) {
@@ -271,6 +273,11 @@ int check_print_json(const struct check *check)
         json_member("inf", check->inf, ",\n");
     else
         json_member("altitude", check->altitude, ",\n");
+    if (check->remarks) {
+        printf("  \"remarks\": ");
+        json_lines(check->remarks);
+        printf(",\n");
+    }
     json_runs(check);
     printf("  \"violations\": [");
     for (size_t i = 0; i < count; i++) {

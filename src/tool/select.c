@@ -19,8 +19,8 @@ static bool is_folder_scope(const char *path)
     return plat_file_is_directory(path);
 }
 
-/* Marks and scans the sources that the paths name. `top` is above all of them. */
-static bool scan_scope(struct tree *tree, const struct build_options *options)
+/* Marks and scans the sources that the paths name. `top` is above all of them. *empty: a path that names none. */
+static bool scan_scope(struct tree *tree, const struct build_options *options, const char **empty)
 {
     for (size_t i = 0; i < options->paths.count; i++) {
         char *path = plat_path_absolute(options->paths.items[i]);
@@ -36,9 +36,8 @@ static bool scan_scope(struct tree *tree, const struct build_options *options)
             if (!folder)
                 file->side = TREE_KERNEL; /* named by hand */
         }
-        if (!any)
-            tool_error("%s: no C or C++ sources in it", options->paths.items[i]);
         free(path);
+        *empty = options->paths.items[i];
         if (!any)
             return false;
     }
@@ -108,9 +107,11 @@ static bool read_tree(struct selection *selection, const struct build_options *o
         return false;
     for (int level = 0; level < 4 && top[0] && strchr(top + 1, '/'); level++) {
         struct tree tree;
-        if (!tree_read(&tree, top))
-            tool_error("%s: the folder cannot be read", top);
-        else if (scan_scope(&tree, options)) {
+        const char *empty;
+        if (!tree_read(&tree, top)) {
+            if (level == 0)
+                tool_error("%s: the folder cannot be read", top);
+        } else if (scan_scope(&tree, options, &empty)) {
             size_t unresolved = count_unresolved(&tree);
             if (unresolved < fewest) {
                 fewest = unresolved;
@@ -121,6 +122,7 @@ static bool read_tree(struct selection *selection, const struct build_options *o
                 tree = (struct tree){0};
             }
         } else if (level == 0) {
+            tool_error("%s: no C or C++ sources in it", empty);
             tree_free(&tree);
             break;
         }

@@ -1,6 +1,10 @@
 /* ZwQueryInformationProcess and ZwQueryInformationThread. */
 #include "../ke/kernel.h"
 
+/* No published header declares these: drivers do. */
+NTSTATUS ZwQueryInformationProcess(HANDLE, PROCESSINFOCLASS, PVOID, ULONG, PULONG);
+NTSTATUS ZwQueryInformationThread(HANDLE, THREADINFOCLASS, PVOID, ULONG, PULONG);
+
 #define assert_name(handle, class, text) assert_name_is(handle, class, u##text, sizeof(u##text) - sizeof(WCHAR))
 
 static HANDLE open_process(struct fltsim_process *process)

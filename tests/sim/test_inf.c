@@ -144,6 +144,8 @@ static void a_malformed_inf_is_told_by_file_line_and_rule(void **state)
          "foo.inf:9: the altitude \"high\" is not a decimal number such as 370020 or 370020.5"},
         {SERVICE "HKR,Instances\\X,Altitude,0x00010001,370020\n",
          "foo.inf:9: Altitude must be a string (flags 0x00000000)"},
+        {SERVICE "HKR,Instances\\X,Flags,all,0\n",
+         "foo.inf:9: the flags of a registry value must be a number of 32 bits, not \"all\""},
         {SERVICE "HKR,Instances\\X,Flags,0,none\n", "foo.inf:9: Flags must be a REG_DWORD (flags 0x00010001)"},
         {SERVICE "HKR,,A,0x00010001,many\n",
          "foo.inf:9: a REG_DWORD value must be a number of 32 bits, not \"many\""},
@@ -156,6 +158,29 @@ static void a_malformed_inf_is_told_by_file_line_and_rule(void **state)
         assert_string_equal(error, cases[i].error);
         assert_null(inf.service);
         sim_inf_free_error(error);
+    }
+}
+
+static void what_windows_would_not_stumble_over_is_remarked(void **state)
+{
+    static const struct {
+        const char *text, *remarks, *altitude;
+    } cases[] = {
+        {SERVICE "HKR,DependOnService,0x10000,FltMgr\n",
+         "foo.inf:9: the flags of a registry value must be a number of 32 bits; \"FltMgr\" is taken as 0", NULL},
+        {SERVICE "HKR,Instances\\X,Altitude,0,_TODO_Change_Altitude_appropriately_\n",
+         "foo.inf:9: the altitude is still the template's \"_TODO_Change_Altitude_appropriately_\": 370000 is taken; "
+         "Windows would not attach the instance",
+         "370000"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sim_inf inf;
+        char *error;
+        assert_true(sim_inf_parse("foo.inf", cases[i].text, strlen(cases[i].text), &inf, &error));
+        assert_string_equal(inf.remarks, cases[i].remarks);
+        if (cases[i].altitude)
+            assert_string_equal(find(&inf, "Instances\\X", "Altitude")->text, cases[i].altitude);
+        sim_inf_free(&inf);
     }
 }
 
@@ -181,6 +206,7 @@ int main(void)
         cmocka_unit_test(utf8_with_a_mark_is_read),
         cmocka_unit_test(what_is_not_utf8_is_the_ansi_code_page),
         cmocka_unit_test(a_malformed_inf_is_told_by_file_line_and_rule),
+        cmocka_unit_test(what_windows_would_not_stumble_over_is_remarked),
         cmocka_unit_test(altitudes_are_decimal_numbers),
     };
     return cmocka_run_group_tests_name("sim/inf", tests, NULL, NULL);

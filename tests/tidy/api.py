@@ -81,7 +81,7 @@ def declared():
     found = {}
     for path, text in texts('include/wdk', '.h').items():
         text = re.sub(r'/\*.*?\*/|//[^\n]*', '', text, flags=re.S).replace('\\\n', ' ')
-        for service in re.findall(r'^FLTSIM_SERVICE\((\w+)', text, re.M):
+        for service in re.findall(r'^FLTSIM_(?:NT_)?SERVICE\((\w+)', text, re.M):
             for prefix in ('Zw', 'Nt'):
                 found.setdefault(prefix + service, (path, False))
         for name in re.findall(r'^(?!\s|#|typedef)[^\n;{}()]*?\b(\w+)\s*\([^;{}]*\)[^;{}]*;', text, re.M):

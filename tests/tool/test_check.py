@@ -5,6 +5,7 @@ usage: test_check.py FLTSIM
 import concurrent.futures
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,36 @@ def sources_in_utf16_and_the_ansi_code_page_are_built():
              'text.h': '/* J\xfcrgen */\n#define NAME L"\xe9t\xe9"\n'.encode('latin-1')}
     code, rules, result = rules_of(files)
     assert code == 0, result.stderr
+
+
+@test
+def what_msvc_takes_and_this_compiler_does_not_is_tried_with_others():
+    globals_ = '\n'.join(['typedef unsigned  __int64 size_t;',
+                          'typedef NTSTATUS (*QUERY)(HANDLE, PROCESSINFOCLASS, PVOID, ULONG, PULONG);',
+                          'QUERY ZwQueryInformationProcess;', 'void Print(void) { KdPrint(("x"), 1); }',
+                          'template <class T> struct List { typedef T *Link; Link First(); };',
+                          'template <class T> List<T>::Link List<T>::First() { return 0; }'])
+    files = {'main.cpp': driver(globals=globals_).replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def what_only_clang_takes_is_compiled_with_clang():
+    if not shutil.which('clang'):
+        return
+    files = {'main.c': driver(globals='int Twice(int x); static int Twice(int x) { return 2 * x; }', pre='Twice(2);')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def the_altitude_that_a_template_leaves_open_is_taken_as_the_default_and_reported():
+    inf = ('[Version]\nSignature="$Windows NT$"\n[DefaultInstall.Services]\nAddService=x,,S\n[S]\nAddReg=R\n[R]\n'
+           'HKR,Instances,DefaultInstance,0,I\nHKR,Instances\\I,Altitude,0,_TODO_Change_Altitude_appropriately_\n'
+           'HKR,Instances\\I,Flags,0x10001,0\n')
+    result = check({'main.c': driver(), 'x.inf': inf})
+    assert result.returncode == 0 and 'x.inf:9: the altitude is still' in result.stdout, result.stdout + result.stderr
 
 
 @test

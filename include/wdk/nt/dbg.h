@@ -48,8 +48,10 @@ VOID RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber, 
 VOID fltsim_paged_code(const char *function, const char *file, int line);
 
 #if DBG
-#define KdPrint(_x_) DbgPrint _x_
-#define KdPrintEx(_x_) DbgPrintEx _x_
+/* KdPrint(("text"), x) passes MSVC: what a macro is given too much is dropped. */
+#define FLTSIM_FIRST(First, ...) First
+#define KdPrint(...) DbgPrint FLTSIM_FIRST(__VA_ARGS__, )
+#define KdPrintEx(...) DbgPrintEx FLTSIM_FIRST(__VA_ARGS__, )
 #define KdBreakPoint() DbgBreakPoint()
 #undef ASSERT
 #define ASSERT(exp)                                                                                \
@@ -67,8 +69,8 @@ VOID fltsim_paged_code(const char *function, const char *file, int line);
 #define NT_ASSERT_ASSUME ASSERT
 #define PAGED_CODE() fltsim_paged_code(__func__, __FILE__, __LINE__)
 #else
-#define KdPrint(_x_)
-#define KdPrintEx(_x_)
+#define KdPrint(...)
+#define KdPrintEx(...)
 #define KdBreakPoint()
 #undef ASSERT
 #define ASSERT(exp) ((void)0)

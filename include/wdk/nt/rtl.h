@@ -110,12 +110,6 @@ FLTSIM_INLINE VOID PushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY
 #define RtlCopyMemoryNonTemporal RtlCopyMemory
 #define RtlCopyVolatileMemory(Destination, Source, Length)                                         \
     memcpy((void *)(Destination), (const void *)(Source), (Length))
-#ifndef FLTSIM_LIBRARY
-#define CopyMemory RtlCopyMemory
-#define MoveMemory RtlMoveMemory
-#define FillMemory RtlFillMemory
-#define ZeroMemory RtlZeroMemory
-#endif
 /* How many bytes are equal from the start. */
 SIZE_T RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T Length);
 SIZE_T RtlCompareMemoryUlong(PVOID Source, SIZE_T Length, ULONG Pattern);

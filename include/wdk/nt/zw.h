@@ -29,6 +29,13 @@ FLTSIM_WDK_BEGIN
 #define FLTSIM_SERVICE(Name, ...)                                                                  \
     NTSTATUS Zw##Name(__VA_ARGS__);                                                                \
     NTSTATUS Nt##Name(__VA_ARGS__)
+// Whose Zw name no header of the WDK declares: drivers look it up (MmGetSystemRoutineAddress), often into a
+// variable of that very name, or declare it themselves.
+#ifdef FLTSIM_LIBRARY
+#define FLTSIM_NT_SERVICE FLTSIM_SERVICE
+#else
+#define FLTSIM_NT_SERVICE(Name, ...) NTSTATUS Nt##Name(__VA_ARGS__)
+#endif
 
 // Objects and handles.
 FLTSIM_SERVICE(Close, _In_ HANDLE Handle);
@@ -228,7 +235,7 @@ FLTSIM_SERVICE(OpenProcess, _Out_ PHANDLE ProcessHandle, _In_ ACCESS_MASK Desire
 // ProcessSessionInformation, ProcessWow64Information, ProcessImageFileName and
 // ProcessImageFileNameWin32 (a UNICODE_STRING and its characters behind it);
 // STATUS_INVALID_INFO_CLASS for others, STATUS_INFO_LENGTH_MISMATCH (*ReturnLength is what it takes).
-FLTSIM_SERVICE(QueryInformationProcess, _In_ HANDLE ProcessHandle,
+FLTSIM_NT_SERVICE(QueryInformationProcess, _In_ HANDLE ProcessHandle,
                _In_ PROCESSINFOCLASS ProcessInformationClass, _Out_opt_ PVOID ProcessInformation,
                _In_ ULONG ProcessInformationLength, _Out_opt_ PULONG ReturnLength);
 // nf-ntddk-zwterminateprocess: PASSIVE_LEVEL; STATUS_PROCESS_IS_TERMINATING, STATUS_ACCESS_DENIED (the
@@ -240,7 +247,7 @@ FLTSIM_SERVICE(QueryInformationProcess, _In_ HANDLE ProcessHandle,
 FLTSIM_SERVICE(TerminateProcess, _In_opt_ HANDLE ProcessHandle, _In_ NTSTATUS ExitStatus);
 // NtQueryInformationThread: PASSIVE_LEVEL. ThreadBasicInformation, ThreadAmILastThread, ThreadIsTerminated,
 // ThreadQuerySetWin32StartAddress; statuses as for processes.
-FLTSIM_SERVICE(QueryInformationThread, _In_ HANDLE ThreadHandle,
+FLTSIM_NT_SERVICE(QueryInformationThread, _In_ HANDLE ThreadHandle,
                _In_ THREADINFOCLASS ThreadInformationClass, _Out_ PVOID ThreadInformation,
                _In_ ULONG ThreadInformationLength, _Out_opt_ PULONG ReturnLength);
 FLTSIM_SERVICE(SetInformationThread, _In_ HANDLE ThreadHandle,
