@@ -55,6 +55,8 @@ void check_run_body(const struct check *check, struct check_run *run);
 /* scenario.c: the same, by a scenario file; parsed before anything runs. False: errors were printed. */
 struct scenario;
 struct scenario *scenario_read(const char *path);
+/* The same on text, which is cut up; `path` is for messages. */
+struct scenario *scenario_parse(const char *path, char *text);
 void scenario_run(const struct check *check, struct check_run *run, const struct scenario *scenario);
 void scenario_free(struct scenario *scenario);
 

@@ -196,6 +196,22 @@ static bool read_block(struct reader *r, struct scenario_line **last, unsigned o
     return true;
 }
 
+struct scenario *scenario_parse(const char *path, char *text)
+{
+    struct scenario *scenario = tool_alloc(sizeof *scenario);
+    scenario->path = tool_strdup(path);
+    struct reader reader = {scenario, text, 0, 0};
+    while (*reader.text)
+        read_block(&reader, &scenario->lines, 0);
+    if (!scenario->lines && !reader.errors)
+        reader.errors += !wrong(scenario, 1, "the scenario is empty%s%s", "", "");
+    if (!reader.errors)
+        return scenario;
+    tool_error("nothing of %s was run", path);
+    scenario_free(scenario);
+    return NULL;
+}
+
 struct scenario *scenario_read(const char *path)
 {
     size_t size;
@@ -204,19 +220,9 @@ struct scenario *scenario_read(const char *path)
         tool_error("%s: the scenario cannot be read", path);
         return NULL;
     }
-    struct scenario *scenario = tool_alloc(sizeof *scenario);
-    scenario->path = tool_strdup(path);
-    struct reader reader = {scenario, text, 0, 0};
-    while (*reader.text)
-        read_block(&reader, &scenario->lines, 0);
-    if (!scenario->lines && !reader.errors)
-        reader.errors += !wrong(scenario, 1, "the scenario is empty%s%s", "", "");
+    struct scenario *scenario = scenario_parse(path, text);
     free(text);
-    if (!reader.errors)
-        return scenario;
-    tool_error("nothing of %s was run", path);
-    scenario_free(scenario);
-    return NULL;
+    return scenario;
 }
 
 void scenario_free(struct scenario *scenario)
