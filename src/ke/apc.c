@@ -80,11 +80,11 @@ BOOLEAN KeAreAllApcsDisabled(VOID)
 void KiAlertThread(PKTHREAD thread, KPROCESSOR_MODE mode)
 {
     int waiting = KI_WAITING;
-    __atomic_store_n(&thread->alerted[(int)mode], true, __ATOMIC_RELAXED);
+    atomic_store_explicit(&thread->alerted[(int)mode], true, memory_order_relaxed);
     if (__atomic_load_n(&thread->wait.alertable, __ATOMIC_RELAXED) &&
         (mode == KernelMode || __atomic_load_n(&thread->wait.mode, __ATOMIC_RELAXED) == UserMode) &&
         atomic_compare_exchange_strong(&thread->wait.state, &waiting, KI_WAIT_ALERTED))
-        __atomic_store_n(&thread->alerted[(int)mode], false, __ATOMIC_RELAXED);
+        atomic_store_explicit(&thread->alerted[(int)mode], false, memory_order_relaxed);
     KiUnpark(thread);
 }
 
