@@ -207,6 +207,18 @@ void fltsim_yield(void);
 
 /* ---- programs: files ---------------------------------------------------------------------------------------------- */
 
+/* An extra create parameter that travels with an open. A test that attaches one of the system's types to an open plays
+ * the component that owns it: the SMB server with GUID_ECP_SRV_OPEN, the prefetcher with GUID_ECP_PREFETCH_OPEN, CSVFS
+ * with GUID_ECP_CSV_DOWN_LEVEL_OPEN ... (wdk/nt/fsrtl/system_ecp.h); with a driver's own type, that driver. */
+struct fltsim_ecp {
+    const GUID *type;
+    void *data;        /* copied into the parameter before the open, and back after it; NULL: zeros, nothing back */
+    ULONG size;
+    bool user_mode;    /* what FltIsEcpFromUserMode says of it */
+    bool acknowledged; /* out: somebody on the way called FltAcknowledgeEcp */
+    bool removed;      /* out: somebody took it off the list */
+};
+
 /* What CreateFile takes. Paths: "C:\\dir\\file:stream", "\\Device\\HarddiskVolume1\\...", "\\??\\C:\\...". */
 struct fltsim_open {
     ACCESS_MASK access;   /* 0: GENERIC_READ; SYNCHRONIZE is added unless asynchronous, DELETE with
@@ -224,6 +236,8 @@ struct fltsim_open {
     bool case_sensitive;
     bool paging_file;     /* as NtCreatePagingFile opens it */
     bool target_directory; /* SL_OPEN_TARGET_DIRECTORY */
+    struct fltsim_ecp *ecps; /* extra create parameters, of different types; NULL: none */
+    size_t ecp_count;
     ULONG_PTR *information; /* out: FILE_OPENED, FILE_CREATED ...; NULL: not wanted */
 };
 #define FLTSIM_SHARE_NONE 0x80000000u

@@ -191,6 +191,14 @@ NTSTATUS FltpPerform(PIRP_CTRL Op);
 NTSTATUS FltpPerformAsynchronously(PIRP_CTRL Op, PFLT_COMPLETED_ASYNC_IO_CALLBACK Callback, PVOID Context);
 /* The IRP that a generated operation will be sent in; NULL: no memory. */
 PIRP FltpGeneratedIrp(PIRP_CTRL Op);
+/* Where the operation keeps the ECP list of its create. */
+static inline PVOID *FltpEcpSlot(PIRP_CTRL Op)
+{
+    if (Op->Irp)
+        return &Op->Irp->FltsimPrivate[0];
+    return Op->Flags & FLTP_OP_GENERATED ? &Op->Ecps : NULL;
+}
+
 /* status.c: who asked what the device below returned is told. Requests were taken out of the operation, which may be
  * gone. */
 struct flt_status_request;

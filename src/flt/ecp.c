@@ -1,17 +1,18 @@
 /* Extra create parameters by way of the Filter Manager: the file system run-time's, with the filter named. */
-#include "fltp.h"
+#include "core.h"
+#include "fsrtl/fsrtlp.h"
 #include "verify/api.h"
 
 NTSTATUS FltAllocateExtraCreateParameterList(PFLT_FILTER Filter, FSRTL_ALLOCATE_ECPLIST_FLAGS Flags, PECP_LIST *EcpList)
 {
     API_IRQL(FltAllocateExtraCreateParameterList);
-    return FsRtlAllocateExtraCreateParameterList(Flags, EcpList);
+    return FsRtlpAllocateEcpList(Flags, EcpList, FSRTL_WHO(FltAllocateExtraCreateParameterList));
 }
 
 VOID FltFreeExtraCreateParameterList(PFLT_FILTER Filter, PECP_LIST EcpList)
 {
-    API_IRQL(FltFreeExtraCreateParameterList);
-    FsRtlFreeExtraCreateParameterList(EcpList);
+    API_ENTER(FltFreeExtraCreateParameterList, EcpList, SCHED_WRITE);
+    FsRtlpFreeEcpList(EcpList, FSRTL_WHO(FltFreeExtraCreateParameterList));
 }
 
 NTSTATUS FltAllocateExtraCreateParameter(PFLT_FILTER Filter, LPCGUID EcpType, ULONG SizeOfContext,
@@ -20,115 +21,114 @@ NTSTATUS FltAllocateExtraCreateParameter(PFLT_FILTER Filter, LPCGUID EcpType, UL
                                          PVOID *EcpContext)
 {
     API_IRQL(FltAllocateExtraCreateParameter);
-    return FsRtlAllocateExtraCreateParameter(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, EcpContext);
+    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, NULL, EcpContext,
+                             FSRTL_WHO(FltAllocateExtraCreateParameter));
 }
 
 NTSTATUS FltAllocateExtraCreateParameterFromLookasideList(
     PFLT_FILTER Filter, LPCGUID EcpType, ULONG SizeOfContext, FSRTL_ALLOCATE_ECP_FLAGS Flags,
     PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback, PVOID LookasideList, PVOID *EcpContext)
 {
-    API_IRQL(FltAllocateExtraCreateParameterFromLookasideList);
-    return FsRtlAllocateExtraCreateParameterFromLookasideList(EcpType, SizeOfContext, Flags, CleanupCallback,
-                                                              LookasideList, EcpContext);
+    API_ENTER(FltAllocateExtraCreateParameterFromLookasideList, LookasideList, SCHED_WRITE);
+    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, 0, LookasideList, EcpContext,
+                             FSRTL_WHO(FltAllocateExtraCreateParameterFromLookasideList));
 }
 
 VOID FltFreeExtraCreateParameter(PFLT_FILTER Filter, PVOID EcpContext)
 {
-    API_IRQL(FltFreeExtraCreateParameter);
-    FsRtlFreeExtraCreateParameter(EcpContext);
+    API_ENTER(FltFreeExtraCreateParameter, EcpContext, SCHED_WRITE);
+    FsRtlpFreeEcp(EcpContext, FSRTL_WHO(FltFreeExtraCreateParameter));
 }
 
 VOID FltInitExtraCreateParameterLookasideList(PFLT_FILTER Filter, PVOID Lookaside, FSRTL_ECP_LOOKASIDE_FLAGS Flags,
                                               SIZE_T Size, ULONG Tag)
 {
-    API_IRQL(FltInitExtraCreateParameterLookasideList);
-    FsRtlInitExtraCreateParameterLookasideList(Lookaside, Flags, Size, Tag);
+    API_ENTER(FltInitExtraCreateParameterLookasideList, Lookaside, SCHED_WRITE);
+    FsRtlpInitEcpLookaside(Lookaside, Flags, Size, Tag, FSRTL_WHO(FltInitExtraCreateParameterLookasideList));
 }
 
 VOID FltDeleteExtraCreateParameterLookasideList(PFLT_FILTER Filter, PVOID Lookaside, FSRTL_ECP_LOOKASIDE_FLAGS Flags)
 {
-    API_IRQL(FltDeleteExtraCreateParameterLookasideList);
-    FsRtlDeleteExtraCreateParameterLookasideList(Lookaside, Flags);
+    API_ENTER(FltDeleteExtraCreateParameterLookasideList, Lookaside, SCHED_WRITE);
+    FsRtlpDeleteEcpLookaside(Lookaside, Flags, FSRTL_WHO(FltDeleteExtraCreateParameterLookasideList));
 }
 
 NTSTATUS FltInsertExtraCreateParameter(PFLT_FILTER Filter, PECP_LIST EcpList, PVOID EcpContext)
 {
-    API_IRQL(FltInsertExtraCreateParameter);
-    return FsRtlInsertExtraCreateParameter(EcpList, EcpContext);
-}
-
-NTSTATUS FltRemoveExtraCreateParameter(PFLT_FILTER Filter, PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext,
-                                       ULONG *EcpContextSize)
-{
-    API_IRQL(FltRemoveExtraCreateParameter);
-    return FsRtlRemoveExtraCreateParameter(EcpList, EcpType, EcpContext, EcpContextSize);
+    API_ENTER(FltInsertExtraCreateParameter, EcpList, SCHED_WRITE);
+    return FsRtlpInsertEcp(EcpList, EcpContext, FSRTL_WHO(FltInsertExtraCreateParameter));
 }
 
 NTSTATUS FltFindExtraCreateParameter(PFLT_FILTER Filter, PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext,
                                      ULONG *EcpContextSize)
 {
-    API_IRQL(FltFindExtraCreateParameter);
-    return FsRtlFindExtraCreateParameter(EcpList, EcpType, EcpContext, EcpContextSize);
+    API_ENTER(FltFindExtraCreateParameter, EcpList, SCHED_READ);
+    return FsRtlpFindEcp(EcpList, EcpType, EcpContext, EcpContextSize, FSRTL_WHO(FltFindExtraCreateParameter));
+}
+
+NTSTATUS FltRemoveExtraCreateParameter(PFLT_FILTER Filter, PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext,
+                                       ULONG *EcpContextSize)
+{
+    API_ENTER(FltRemoveExtraCreateParameter, EcpList, SCHED_WRITE);
+    return FsRtlpRemoveEcp(EcpList, EcpType, EcpContext, EcpContextSize, FSRTL_WHO(FltRemoveExtraCreateParameter));
 }
 
 NTSTATUS FltGetNextExtraCreateParameter(PFLT_FILTER Filter, PECP_LIST EcpList, PVOID CurrentEcpContext,
                                         LPGUID NextEcpType, PVOID *NextEcpContext, ULONG *NextEcpContextSize)
 {
-    API_IRQL(FltGetNextExtraCreateParameter);
-    return FsRtlGetNextExtraCreateParameter(EcpList, CurrentEcpContext, NextEcpType, NextEcpContext,
-                                            NextEcpContextSize);
-}
-
-static PIRP CreateIrp(PFLT_CALLBACK_DATA data)
-{
-    if (!data || data->Iopb->MajorFunction != IRP_MJ_CREATE)
-        return NULL;
-    return FltpOpFromData(data)->Irp;
-}
-
-NTSTATUS FltGetEcpListFromCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST *EcpList)
-{
-    API_IRQL(FltGetEcpListFromCallbackData);
-    *EcpList = NULL;
-    PIRP irp = CreateIrp(CallbackData);
-    if (!irp)
-        return STATUS_INVALID_PARAMETER;
-    *EcpList = (PECP_LIST)irp->FltsimPrivate[0];
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS FltSetEcpListIntoCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST EcpList)
-{
-    API_IRQL(FltSetEcpListIntoCallbackData);
-    PIRP irp = CreateIrp(CallbackData);
-    if (!irp)
-        return STATUS_INVALID_PARAMETER_2;
-    if (irp->FltsimPrivate[0])
-        return STATUS_INVALID_PARAMETER_3;
-    irp->FltsimPrivate[0] = EcpList;
-    return STATUS_SUCCESS;
+    API_ENTER(FltGetNextExtraCreateParameter, EcpList, SCHED_READ);
+    return FsRtlpNextEcp(EcpList, CurrentEcpContext, NextEcpType, NextEcpContext, NextEcpContextSize,
+                         FSRTL_WHO(FltGetNextExtraCreateParameter));
 }
 
 VOID FltAcknowledgeEcp(PFLT_FILTER Filter, PVOID EcpContext)
 {
     API_IRQL(FltAcknowledgeEcp);
-    FsRtlAcknowledgeEcp(EcpContext);
+    FsRtlpAcknowledgeEcp(EcpContext, true, FSRTL_WHO(FltAcknowledgeEcp));
 }
 
 BOOLEAN FltIsEcpAcknowledged(PFLT_FILTER Filter, PVOID EcpContext)
 {
     API_IRQL(FltIsEcpAcknowledged);
-    return FsRtlIsEcpAcknowledged(EcpContext);
-}
-
-BOOLEAN FltIsEcpFromUserMode(PFLT_FILTER Filter, PVOID EcpContext)
-{
-    API_IRQL(FltIsEcpFromUserMode);
-    return FsRtlIsEcpFromUserMode(EcpContext);
+    return FsRtlpIsEcpAcknowledged(EcpContext, FSRTL_WHO(FltIsEcpAcknowledged));
 }
 
 VOID FltPrepareToReuseEcp(PFLT_FILTER Filter, PVOID EcpContext)
 {
     API_IRQL(FltPrepareToReuseEcp);
-    FsRtlPrepareToReuseEcp(EcpContext);
+    FsRtlpAcknowledgeEcp(EcpContext, false, FSRTL_WHO(FltPrepareToReuseEcp));
+}
+
+BOOLEAN FltIsEcpFromUserMode(PFLT_FILTER Filter, PVOID EcpContext)
+{
+    API_IRQL(FltIsEcpFromUserMode);
+    return FsRtlpIsEcpFromUserMode(EcpContext, FSRTL_WHO(FltIsEcpFromUserMode));
+}
+
+/* ---- the list of a create ---- */
+
+/* Where the create keeps its list; NULL: no create, or one that is shown to be drained only. */
+static PVOID *SlotOf(PFLT_CALLBACK_DATA data)
+{
+    if (!data || data->Iopb->MajorFunction != IRP_MJ_CREATE || data->Flags & FLTFL_CALLBACK_DATA_DRAINING_IO)
+        return NULL;
+    return FltpEcpSlot(FltpOpFromData(data));
+}
+
+NTSTATUS FltGetEcpListFromCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST *EcpList)
+{
+    API_ENTER(FltGetEcpListFromCallbackData, CallbackData, SCHED_READ);
+    PVOID *slot = SlotOf(CallbackData);
+    *EcpList = slot ? *slot : NULL;
+    return slot ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS FltSetEcpListIntoCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST EcpList)
+{
+    API_ENTER(FltSetEcpListIntoCallbackData, CallbackData, SCHED_WRITE);
+    PVOID *slot = SlotOf(CallbackData);
+    if (!slot)
+        return STATUS_INVALID_PARAMETER_2;
+    return FsRtlpSetEcpList(slot, CallbackData->Iopb->TargetFileObject, EcpList,
+                            FSRTL_WHO(FltSetEcpListIntoCallbackData));
 }

@@ -310,7 +310,7 @@ struct _FLTP_OP {
     struct _FLTP_OP **Shown;     /* set to NULL as the operation ends */
     PFLT_COMPLETE_CANCELED_CALLBACK CancelRoutine;
     struct flt_status_request *StatusRequests; /* FltRequestOperationStatusCallback */
-    PECP_LIST Ecps;              /* of a reissued create */
+    PVOID Ecps;                  /* PECP_LIST: of a generated create, while it has no IRP */
     bool FreeAtEnd;              /* FltReadFile with a callback: nobody else frees it */
     PFLT_COMPLETED_ASYNC_IO_CALLBACK AsyncCallback;
     PVOID AsyncContext;

@@ -3,6 +3,7 @@
 
 #include "ke/thread.h"
 #include "fault/fault.h"
+#include "fsrtl/fsrtlp.h"
 #include "verify/api.h"
 
 void FltpCheckApcs(const char *Routine, const void *Site)
@@ -109,6 +110,14 @@ VOID FltReuseCallbackData(PFLT_CALLBACK_DATA CallbackData)
 
 /* ---- the device below ---- */
 
+static void ForgetIrp(PIRP_CTRL Op, PIRP Irp)
+{
+    Op->Ecps = Irp->FltsimPrivate[0];
+    Irp->FltsimPrivate[0] = NULL;
+    if (FltpForgetIrp(Op))
+        IoFreeIrp(Irp);
+}
+
 static void EndIrp(PIRP_CTRL Op, PIRP Irp)
 {
     PMDL next;
@@ -120,9 +129,7 @@ static void EndIrp(PIRP_CTRL Op, PIRP Irp)
             IoFreeMdl(mdl);
         }
     Irp->MdlAddress = NULL;
-    Irp->FltsimPrivate[0] = NULL;
-    if (FltpForgetIrp(Op))
-        IoFreeIrp(Irp);
+    ForgetIrp(Op, Irp);
 }
 
 static NTSTATUS GeneratedCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
@@ -162,6 +169,7 @@ PIRP FltpGeneratedIrp(PIRP_CTRL Op)
     IoGetCurrentIrpStackLocation(irp)->MajorFunction = Op->Iopb.MajorFunction;
     irp->Tail.Overlay.Thread = Op->Thread;
     irp->RequestorMode = Op->Data.RequestorMode;
+    irp->FltsimPrivate[0] = Op->Ecps;
     __atomic_store_n(&Op->Irp, irp, __ATOMIC_RELEASE);
     return irp;
 }
@@ -174,7 +182,6 @@ static PIRP MakeIrp(PIRP_CTRL Op)
     PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
     irp->Tail.Overlay.OriginalFileObject = Op->Iopb.TargetFileObject;
     irp->Flags = Op->Iopb.IrpFlags;
-    irp->FltsimPrivate[0] = Op->Ecps;
     next->MajorFunction = Op->Iopb.MajorFunction;
     next->MinorFunction = Op->Iopb.MinorFunction;
     FltpParametersToIrp(Op, irp, next);
@@ -265,8 +272,10 @@ static void End(PIRP_CTRL Op)
     Op->Iopb.TargetInstance = instance;
     Op->Data.Flags = Op->Kind;
     PIRP irp = Op->Irp; /* completed before it was ever sent */
-    if (irp && FltpForgetIrp(Op))
-        IoFreeIrp(irp);
+    if (irp)
+        ForgetIrp(Op, irp);
+    if (Op->Flags & FLTP_OP_ALLOCATED)
+        FsRtlpEndCreateTry(&Op->Ecps, NULL);
     FltpLeaveOperation(Op);
     FltpReleaseRundown(&instance->Operations[Op->Shard].Value);
 }
@@ -352,9 +361,12 @@ static void ReissueOther(PFLT_INSTANCE Instance, PIRP_CTRL Op)
     again->Iopb = Op->Iopb;
     again->Thread = again->Data.Thread = Op->Thread;
     again->Data.RequestorMode = Op->RequestorMode;
-    if (Op->Iopb.MajorFunction == IRP_MJ_CREATE)
-        again->Ecps = Op->Irp ? Op->Irp->FltsimPrivate[0] : Op->Ecps;
+    PVOID *ecps = FltpEcpSlot(Op);
+    if (ecps)
+        again->Ecps = *ecps;
     FltpPerform(again);
+    if (ecps)
+        *ecps = again->Ecps; /* those below may have set one */
     Op->Data.IoStatus = again->Data.IoStatus;
     Op->Data.TagData = again->Data.TagData;
     FltpFreeGenerated(again);

@@ -1,21 +1,13 @@
-/* Extra create parameters: the list that travels with a create, and what hangs on it. */
+/* Extra create parameters: the list that travels with a create, and what hangs on it. Each operation has one routine
+ * here, with the caller's name; the documented ones, of this room and of the Filter Manager, are its callers. */
 #include "ecp.h"
 
 #include <string.h>
 
-#define ECP_MAGIC 0x45435048u /* "ECPH" */
-#define LIST_MAGIC 0x4543504cu
-#define LIST_TAG 'lcEF'
+#include "fault/fault.h"
 
-static PECP_HEADER HeaderOf(PVOID context)
-{
-    return context ? (PECP_HEADER)context - 1 : NULL;
-}
-
-static PVOID ContextOf(PECP_HEADER header)
-{
-    return header + 1;
-}
+#define LIST_FLAGS FSRTL_ALLOCATE_ECPLIST_FLAG_CHARGE_QUOTA
+#define ECP_FLAGS (FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA | FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL)
 
 static PECP_HEADER FindType(PECP_LIST list, LPCGUID type)
 {
@@ -27,201 +19,222 @@ static PECP_HEADER FindType(PECP_LIST list, LPCGUID type)
     return NULL;
 }
 
-NTSTATUS FsRtlAllocateExtraCreateParameterList(FSRTL_ALLOCATE_ECPLIST_FLAGS Flags, PECP_LIST *EcpList)
+/* ---- lists ---- */
+
+static PECP_LIST TakeFreeList(void)
 {
-    API_IRQL(FsRtlAllocateExtraCreateParameterList);
-    *EcpList = NULL;
-    PECP_LIST list = ExAllocatePoolWithTag(PagedPool, sizeof *list, LIST_TAG);
-    if (!list)
+    PECP_LIST list = NULL;
+    sched_lock(&ecps.lock);
+    if (ecps.free_list_count > ECP_FREE_LISTS) {
+        list = ecps.free_lists;
+        ecps.free_lists = list->next_free;
+        ecps.free_list_count--;
+    }
+    sched_unlock(&ecps.lock);
+    return list ? list : sim_alloc(sizeof *list);
+}
+
+NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *result, struct fsrtl_who who)
+{
+    *result = NULL;
+    FsRtlpCheckEcpFlags(flags, LIST_FLAGS, who);
+    if (fault_allocation())
         return STATUS_INSUFFICIENT_RESOURCES;
-    *list = (struct _ECP_LIST){.magic = LIST_MAGIC, .flags = Flags};
+    PECP_LIST list = TakeFreeList();
+    list->flags = flags;
+    list->freed_by_create = list->set = list->orphaned = false;
+    list->name_length = 0;
+    list->creates = 0;
+    list->site = who.site;
+    list->free_site = NULL;
     InitializeListHead(&list->parameters);
-    *EcpList = list;
+    sched_lock(&ecps.lock);
+    list->state = ECP_LIVE;
+    InsertTailList(&ecps.lists, &list->all);
+    sched_unlock(&ecps.lock);
+    *result = list;
     return STATUS_SUCCESS;
 }
 
-static void DetachHeader(PECP_HEADER header)
+static void GiveFreeList(PECP_LIST list)
 {
-    RemoveEntryList(&header->link);
-    header->list = NULL;
-    header->flags &= ~ECP_CALLERS;
+    sched_lock(&ecps.lock);
+    RemoveEntryList(&list->all);
+    list->state = ECP_GONE;
+    list->next_free = NULL;
+    *ecps.last_free_list = list;
+    ecps.last_free_list = &list->next_free;
+    ecps.free_list_count++;
+    sched_unlock(&ecps.lock);
 }
 
-VOID FsRtlFreeExtraCreateParameterList(PECP_LIST EcpList)
+void FsRtlpDropEcpList(PECP_LIST list, bool by_create, const void *site)
 {
-    API_IRQL(FsRtlFreeExtraCreateParameterList);
-    if (!EcpList)
-        return;
-    while (!IsListEmpty(&EcpList->parameters)) {
-        PECP_HEADER header = CONTAINING_RECORD(EcpList->parameters.Flink, struct _ECP_HEADER, link);
-        DetachHeader(header);
-        FsRtlFreeExtraCreateParameter(ContextOf(header));
-    }
-    EcpList->magic = 0;
-    ExFreePoolWithTag(EcpList, LIST_TAG);
+    while (!IsListEmpty(&list->parameters))
+        FsRtlpDropEcpOfList(CONTAINING_RECORD(list->parameters.Flink, struct _ECP_HEADER, link), by_create, site);
+    list->free_site = site;
+    list->freed_by_create = by_create;
+    GiveFreeList(list);
 }
+
+void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who)
+{
+    if (list && FsRtlpMayFreeList(list, who))
+        FsRtlpDropEcpList(list, false, who.site);
+}
+
+/* ---- parameters ---- */
 
 void FsRtlpInitializeEcp(PECP_HEADER header, LPCGUID type, ULONG size,
-                         PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag)
+                         PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, const void *site)
 {
-    memset(header, 0, sizeof *header + size);
-    header->magic = ECP_MAGIC;
+    header->flags = 0;
+    header->list = header->origin = NULL;
+    header->cleanup = cleanup;
     header->type = *type;
     header->size = size;
-    header->cleanup = cleanup;
     header->tag = tag;
+    header->site = site;
+    header->free_site = NULL;
+    header->freed_by_create = false;
+    memset(FsRtlpContextOf(header), 0, size);
+    __atomic_store_n(&header->state, ECP_LIVE, __ATOMIC_RELAXED);
 }
 
-PECP_HEADER FsRtlpAllocateEcp(ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG tag)
+static PECP_HEADER AllocateFromPool(ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG tag)
 {
-    POOL_TYPE pool = (flags & FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL) ? NonPagedPool : PagedPool;
-    return ExAllocatePoolWithTag(pool, sizeof(struct _ECP_HEADER) + size, tag);
+    POOL_TYPE pool = (flags & FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL) ? NonPagedPoolNx : PagedPool;
+    PECP_HEADER header = ExAllocatePoolWithTag(pool, sizeof(struct _ECP_HEADER) + (SIZE_T)size, tag);
+    if (!header)
+        return NULL;
+    header->lookaside = NULL;
+    FsRtlpForgetFreed(header);
+    return header;
 }
 
-NTSTATUS FsRtlAllocateExtraCreateParameter(LPCGUID EcpType, ULONG SizeOfContext, FSRTL_ALLOCATE_ECP_FLAGS Flags,
-                                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback,
-                                           ULONG PoolTag, PVOID *EcpContext)
+NTSTATUS FsRtlpAllocateEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
+                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID lookaside,
+                           PVOID *context, struct fsrtl_who who)
 {
-    API_IRQL(FsRtlAllocateExtraCreateParameter);
-    *EcpContext = NULL;
-    PECP_HEADER header = FsRtlpAllocateEcp(SizeOfContext, Flags, PoolTag);
+    *context = NULL;
+    FsRtlpCheckEcpFlags(flags, ECP_FLAGS, who);
+    PECP_HEADER header = NULL;
+    if (!lookaside || FsRtlpTakeFromLookaside(lookaside, size, flags, &tag, &header, who) == ECP_TOO_BIG)
+        header = AllocateFromPool(size, flags, tag);
     if (!header)
         return STATUS_INSUFFICIENT_RESOURCES;
-    FsRtlpInitializeEcp(header, EcpType, SizeOfContext, CleanupCallback, PoolTag);
-    *EcpContext = ContextOf(header);
+    FsRtlpInitializeEcp(header, type, size, cleanup, tag, who.site);
+    *context = FsRtlpContextOf(header);
     return STATUS_SUCCESS;
 }
 
-VOID FsRtlFreeExtraCreateParameter(PVOID EcpContext)
+void FsRtlpDetachEcp(PECP_HEADER header)
 {
-    API_IRQL(FsRtlFreeExtraCreateParameter);
-    PECP_HEADER header = HeaderOf(EcpContext);
-    if (!header)
-        return;
-    if (header->list) {
-        verify_violate(VERIFY_ECP_ATTACHED, "Extra create parameter %p was freed while it was on list %p.", EcpContext,
-                       (void *)header->list);
-        DetachHeader(header);
-    }
-    PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup = header->cleanup;
-    header->cleanup = NULL;
+    RemoveEntryList(&header->link);
+    __atomic_store_n(&header->list, NULL, __ATOMIC_RELEASE);
+}
+
+static void GiveToPool(PECP_HEADER header)
+{
+    FsRtlpRememberFreed(header);
+    ExFreePoolWithTag(header, header->tag);
+}
+
+void FsRtlpDropEcp(PECP_HEADER header, bool by_create, const void *site)
+{
+    PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup = __atomic_load_n(&header->cleanup, __ATOMIC_RELAXED);
+    header->free_site = site;
+    header->freed_by_create = by_create;
+    __atomic_store_n(&header->state, ECP_FREEING, __ATOMIC_RELAXED);
     if (cleanup)
-        cleanup(EcpContext, &header->type);
-    header->magic = 0;
+        cleanup(FsRtlpContextOf(header), &header->type);
     if (header->lookaside)
-        FsRtlpFreeEcpToLookaside(header);
+        FsRtlpGiveToLookaside(header);
     else
-        ExFreePoolWithTag(header, header->tag);
+        GiveToPool(header);
 }
 
-NTSTATUS FsRtlInsertExtraCreateParameter(PECP_LIST EcpList, PVOID EcpContext)
+/* Never live and on no list, which would make it the driver's. */
+void FsRtlpDropEcpOfList(PECP_HEADER header, bool by_create, const void *site)
 {
-    API_IRQL(FsRtlInsertExtraCreateParameter);
-    PECP_HEADER header = HeaderOf(EcpContext);
-    if (!EcpList || !header || header->list || FindType(EcpList, &header->type))
+    __atomic_store_n(&header->state, ECP_FREEING, __ATOMIC_RELAXED);
+    FsRtlpDetachEcp(header);
+    FsRtlpDropEcp(header, by_create, site);
+}
+
+void FsRtlpFreeEcp(PVOID context, struct fsrtl_who who)
+{
+    PECP_HEADER header = FsRtlpEcpToFree(context, who);
+    if (header)
+        FsRtlpDropEcp(header, false, who.site);
+}
+
+/* ---- on a list ---- */
+
+NTSTATUS FsRtlpInsertEcp(PECP_LIST list, PVOID context, struct fsrtl_who who)
+{
+    PECP_HEADER header = list ? FsRtlpLiveEcp(context, who) : NULL;
+    if (!header || !FsRtlpIsLiveList(list, who))
         return STATUS_INVALID_PARAMETER;
-    header->list = EcpList;
-    InsertTailList(&EcpList->parameters, &header->link);
+    if (header->list) {
+        struct verify_violation *v =
+            verify_begin(VERIFY_ECP_INSERTED_TWICE, "Extra create parameter %p was inserted while it is on %s.",
+                         context, header->list == list ? "that list already" : "another list");
+        verify_site(v, "allocated by", header->site);
+        verify_site(v, "and now inserted by", who.site);
+        verify_end(v);
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (FindType(list, &header->type))
+        return STATUS_INVALID_PARAMETER;
+    if (header->origin != list)
+        header->flags &= ~(ULONG)ECP_CALLERS;
+    __atomic_store_n(&header->list, list, __ATOMIC_RELAXED);
+    InsertTailList(&list->parameters, &header->link);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS FsRtlFindExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext, ULONG *EcpContextSize)
+static PECP_HEADER Look(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who)
 {
-    API_IRQL(FsRtlFindExtraCreateParameter);
-    PECP_HEADER header = EcpList ? FindType(EcpList, EcpType) : NULL;
-    if (EcpContext)
-        *EcpContext = header ? ContextOf(header) : NULL;
-    if (EcpContextSize)
-        *EcpContextSize = header ? header->size : 0;
-    return header ? STATUS_SUCCESS : STATUS_NOT_FOUND;
+    PECP_HEADER header = list && FsRtlpIsLiveList(list, who) ? FindType(list, type) : NULL;
+    if (context)
+        *context = header ? FsRtlpContextOf(header) : NULL;
+    if (size)
+        *size = header ? header->size : 0;
+    return header;
 }
 
-NTSTATUS FsRtlRemoveExtraCreateParameter(PECP_LIST EcpList, LPCGUID EcpType, PVOID *EcpContext, ULONG *EcpContextSize)
+NTSTATUS FsRtlpFindEcp(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who)
 {
-    API_IRQL(FsRtlRemoveExtraCreateParameter);
-    PECP_HEADER header = EcpList ? FindType(EcpList, EcpType) : NULL;
-    *EcpContext = header ? ContextOf(header) : NULL;
-    if (EcpContextSize)
-        *EcpContextSize = header ? header->size : 0;
+    return Look(list, type, context, size, who) ? STATUS_SUCCESS : STATUS_NOT_FOUND;
+}
+
+NTSTATUS FsRtlpRemoveEcp(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who)
+{
+    PECP_HEADER header = Look(list, type, context, size, who);
     if (!header)
         return STATUS_NOT_FOUND;
-    DetachHeader(header);
+    FsRtlpDetachEcp(header);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS FsRtlGetNextExtraCreateParameter(PECP_LIST EcpList, PVOID CurrentEcpContext, LPGUID NextEcpType,
-                                          PVOID *NextEcpContext, ULONG *NextEcpContextSize)
+NTSTATUS FsRtlpNextEcp(PECP_LIST list, PVOID current, LPGUID type, PVOID *context, ULONG *size, struct fsrtl_who who)
 {
-    API_IRQL(FsRtlGetNextExtraCreateParameter);
-    if (!EcpList)
+    if (!list)
         return STATUS_INVALID_PARAMETER;
-    PECP_HEADER current = HeaderOf(CurrentEcpContext);
-    PLIST_ENTRY link = current ? current->link.Flink : EcpList->parameters.Flink;
-    PECP_HEADER next = link == &EcpList->parameters ? NULL : CONTAINING_RECORD(link, struct _ECP_HEADER, link);
-    if (NextEcpContext)
-        *NextEcpContext = next ? ContextOf(next) : NULL;
-    if (NextEcpContextSize)
-        *NextEcpContextSize = next ? next->size : 0;
+    PLIST_ENTRY head = &list->parameters, link = head;
+    PECP_HEADER at = NULL;
+    if (FsRtlpIsLiveList(list, who) && (!current || (at = FsRtlpLiveEcp(current, who))))
+        link = !at ? head->Flink : at->list == list ? at->link.Flink : head;
+    PECP_HEADER next = link == head ? NULL : CONTAINING_RECORD(link, struct _ECP_HEADER, link);
+    if (context)
+        *context = next ? FsRtlpContextOf(next) : NULL;
+    if (size)
+        *size = next ? next->size : 0;
     if (!next)
         return STATUS_NOT_FOUND;
-    if (NextEcpType)
-        *NextEcpType = next->type;
-    return STATUS_SUCCESS;
-}
-
-VOID FsRtlAcknowledgeEcp(PVOID EcpContext)
-{
-    API_IRQL(FsRtlAcknowledgeEcp);
-    HeaderOf(EcpContext)->flags |= ECP_ACKNOWLEDGED;
-}
-
-BOOLEAN FsRtlIsEcpAcknowledged(PVOID EcpContext)
-{
-    API_IRQL(FsRtlIsEcpAcknowledged);
-    return (HeaderOf(EcpContext)->flags & ECP_ACKNOWLEDGED) != 0;
-}
-
-VOID FsRtlPrepareToReuseEcp(PVOID EcpContext)
-{
-    API_IRQL(FsRtlPrepareToReuseEcp);
-    HeaderOf(EcpContext)->flags &= ~ECP_ACKNOWLEDGED;
-}
-
-BOOLEAN FsRtlIsEcpFromUserMode(PVOID EcpContext)
-{
-    API_IRQL(FsRtlIsEcpFromUserMode);
-    return (HeaderOf(EcpContext)->flags & ECP_FROM_USER) != 0;
-}
-
-void FsRtlpSetEcpFromUserMode(PVOID ecpContext, BOOLEAN user)
-{
-    PECP_HEADER header = HeaderOf(ecpContext);
-    header->flags = user ? header->flags | ECP_FROM_USER : header->flags & ~ECP_FROM_USER;
-}
-
-static bool IsCreate(PIRP irp)
-{
-    return IoGetCurrentIrpStackLocation(irp)->MajorFunction == IRP_MJ_CREATE;
-}
-
-NTSTATUS FsRtlGetEcpListFromIrp(PIRP Irp, PECP_LIST *EcpList)
-{
-    API_IRQL(FsRtlGetEcpListFromIrp);
-    *EcpList = NULL;
-    if (!Irp || !IsCreate(Irp))
-        return STATUS_INVALID_PARAMETER;
-    *EcpList = (PECP_LIST)Irp->FltsimPrivate[0];
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS FsRtlSetEcpListIntoIrp(PIRP Irp, PECP_LIST EcpList)
-{
-    API_IRQL(FsRtlSetEcpListIntoIrp);
-    if (!Irp || !IsCreate(Irp))
-        return STATUS_INVALID_PARAMETER_2;
-    if (Irp->FltsimPrivate[0])
-        return STATUS_INVALID_PARAMETER_3;
-    Irp->FltsimPrivate[0] = EcpList;
+    if (type)
+        *type = next->type;
     return STATUS_SUCCESS;
 }
 
@@ -234,34 +247,40 @@ ULONG FsRtlpCountEcps(PECP_LIST list)
     return count;
 }
 
-void FsRtlpBeginCreate(PECP_LIST callers)
+/* ---- marks ---- */
+
+static void Mark(PECP_HEADER header, ULONG flag, bool on)
 {
-    if (!callers)
-        return;
-    for (PLIST_ENTRY link = callers->parameters.Flink; link != &callers->parameters; link = link->Flink)
-        CONTAINING_RECORD(link, struct _ECP_HEADER, link)->flags |= ECP_CALLERS;
+    if (on)
+        __atomic_or_fetch(&header->flags, flag, __ATOMIC_RELAXED);
+    else
+        __atomic_and_fetch(&header->flags, ~flag, __ATOMIC_RELAXED);
 }
 
-void FsRtlpEndCreateTry(PIRP irp, PECP_LIST callers)
+static bool IsMarked(PVOID context, ULONG flag, struct fsrtl_who who)
 {
-    PECP_LIST list = (PECP_LIST)irp->FltsimPrivate[0];
-    irp->FltsimPrivate[0] = NULL;
-    if (list && list != callers)
-        FsRtlFreeExtraCreateParameterList(list);
+    PECP_HEADER header = FsRtlpLiveEcp(context, who);
+    return header && (__atomic_load_n(&header->flags, __ATOMIC_RELAXED) & flag);
 }
 
-void FsRtlpEndCreate(PECP_LIST callers)
+void FsRtlpAcknowledgeEcp(PVOID context, bool acknowledged, struct fsrtl_who who)
 {
-    if (!callers)
-        return;
-    for (PLIST_ENTRY link = callers->parameters.Flink; link != &callers->parameters;) {
-        PECP_HEADER header = CONTAINING_RECORD(link, struct _ECP_HEADER, link);
-        link = link->Flink;
-        bool keep = (header->flags & ECP_CALLERS) != 0;
-        header->flags &= ~ECP_CALLERS;
-        if (keep)
-            continue;
-        DetachHeader(header);
-        FsRtlFreeExtraCreateParameter(ContextOf(header));
-    }
+    PECP_HEADER header = FsRtlpLiveEcp(context, who);
+    if (header)
+        Mark(header, ECP_ACKNOWLEDGED, acknowledged);
+}
+
+bool FsRtlpIsEcpAcknowledged(PVOID context, struct fsrtl_who who)
+{
+    return IsMarked(context, ECP_ACKNOWLEDGED, who);
+}
+
+bool FsRtlpIsEcpFromUserMode(PVOID context, struct fsrtl_who who)
+{
+    return IsMarked(context, ECP_FROM_USER, who);
+}
+
+void FsRtlpSetEcpFromUserMode(PVOID context, BOOLEAN user)
+{
+    Mark(FsRtlpHeaderOf(context), ECP_FROM_USER, user);
 }

@@ -26,11 +26,13 @@ bool FsRtlpStart(void)
     state = (struct fsrtl_state){0};
     InitializeListHead(&state.drivers);
     machine->fsrtl = &state;
+    FsRtlpStartEcps();
     return true;
 }
 
 void FsRtlpStop(void)
 {
+    FsRtlpStopEcps();
     machine->fsrtl = NULL;
     if (sched_is_dead())
         return;

@@ -32,18 +32,53 @@ VOID FsRtlReleaseFileForModWrite(PFILE_OBJECT FileObject, PERESOURCE ResourceToR
  * manager; FsRtlpFileObjectList says where in it fsrtl keeps its pointer. */
 void FsRtlpDeleteFileObjectContexts(PFILE_OBJECT file);
 
-/* Extra create parameters of one create, called by the I/O manager with the list its caller passed (or NULL):
- *   FsRtlpBeginCreate    before the first try;
- *   FsRtlpEndCreateTry   after each try, the one that succeeds included: takes the list out of the IRP, and frees it
- *                        when it is not the caller's (a filter set it into the IRP);
- *   FsRtlpEndCreate      after the last try: frees what filters added to the caller's list. The caller owns the rest. */
-void FsRtlpBeginCreate(PECP_LIST callers);
-void FsRtlpEndCreateTry(PIRP irp, PECP_LIST callers);
-void FsRtlpEndCreate(PECP_LIST callers);
+/* ---- extra create parameters (ECPs) ---- */
+
+/* Who called: what a report says. The Filter Manager's routines are the file system run-time's, with their own names. */
+struct fsrtl_who {
+    const char *routine;
+    const void *site;
+};
+#define FSRTL_WHO(routine) ((struct fsrtl_who){#routine, VERIFY_CALLER})
+
+NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *list, struct fsrtl_who who);
+void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who);
+/* lookaside: the driver's list head, or NULL: from pool, with the tag. */
+NTSTATUS FsRtlpAllocateEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
+                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID lookaside,
+                           PVOID *context, struct fsrtl_who who);
+void FsRtlpFreeEcp(PVOID context, struct fsrtl_who who);
+NTSTATUS FsRtlpInsertEcp(PECP_LIST list, PVOID context, struct fsrtl_who who);
+NTSTATUS FsRtlpFindEcp(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who);
+NTSTATUS FsRtlpRemoveEcp(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who);
+NTSTATUS FsRtlpNextEcp(PECP_LIST list, PVOID current, LPGUID type, PVOID *context, ULONG *size, struct fsrtl_who who);
+void FsRtlpAcknowledgeEcp(PVOID context, bool acknowledged, struct fsrtl_who who);
+bool FsRtlpIsEcpAcknowledged(PVOID context, struct fsrtl_who who);
+bool FsRtlpIsEcpFromUserMode(PVOID context, struct fsrtl_who who);
 /* Marks an ECP that a program sent. */
-void FsRtlpSetEcpFromUserMode(PVOID ecpContext, BOOLEAN user);
+void FsRtlpSetEcpFromUserMode(PVOID context, BOOLEAN user);
 /* The number of ECPs on the list (0 for NULL). */
 ULONG FsRtlpCountEcps(PECP_LIST list);
+
+void FsRtlpInitEcpLookaside(PVOID head, FSRTL_ECP_LOOKASIDE_FLAGS flags, SIZE_T size, ULONG tag, struct fsrtl_who who);
+void FsRtlpDeleteEcpLookaside(PVOID head, FSRTL_ECP_LOOKASIDE_FLAGS flags, struct fsrtl_who who);
+
+/* One create, by the I/O manager, with the list that its caller passed (or NULL):
+ *   FsRtlpBeginCreate    before the first try;
+ *   FsRtlpEndCreateTry   after each try, the one that succeeds included: takes the list out of the create, and frees it
+ *                        when it is not the caller's (a filter set it into the create);
+ *   FsRtlpEndCreate      after the last try: frees what filters added to the caller's list. The caller owns the rest.
+ * slot: where the create keeps its list, IRP.FltsimPrivate[0] mostly. */
+void FsRtlpBeginCreate(PECP_LIST callers, PCUNICODE_STRING name);
+void FsRtlpEndCreateTry(PVOID *slot, PECP_LIST callers);
+void FsRtlpEndCreate(PECP_LIST callers);
+/* A filter sets its list into the create of `file`. */
+NTSTATUS FsRtlpSetEcpList(PVOID *slot, PFILE_OBJECT file, PECP_LIST list, struct fsrtl_who who);
+
+/* ecp-leak and the like for what the driver's code (NULL: anybody's) left; called when it has unloaded. */
+void FsRtlpReportDriver(const char *driver);
+void FsRtlpStartEcps(void);
+void FsRtlpStopEcps(void);
 
 bool FsRtlpStart(void);
 void FsRtlpStop(void);

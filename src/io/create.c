@@ -84,7 +84,7 @@ static NTSTATUS OpenFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, P
     open->type = IO_TYPE_OPEN_PACKET;
     open->access_state = state;
     if (open->ecps)
-        FsRtlpBeginCreate(open->ecps);
+        FsRtlpBeginCreate(open->ecps, attributes->ObjectName);
     NTSTATUS status = ObpLookup(attributes, io->file_type, open->mode, open->access, open, (PVOID *)file);
     if (open->ecps)
         FsRtlpEndCreate(open->ecps);

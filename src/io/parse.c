@@ -267,7 +267,7 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
     if (status == STATUS_REPARSE)
         status = Reparse(open, parse, file, irp, &result);
     FreeAuxiliary(irp);
-    FsRtlpEndCreateTry(irp, open->ecps);
+    FsRtlpEndCreateTry(&irp->FltsimPrivate[0], open->ecps);
     IopFreeIrp(irp);
     if (fast && NT_SUCCESS(status) && status != STATUS_REPARSE) {
         open->answered = true;

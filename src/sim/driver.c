@@ -7,6 +7,7 @@
 #include "cm/callback.h"
 #include "ex/pool.h"
 #include "flt/fltp.h"
+#include "fsrtl/fsrtlp.h"
 #include "ob/object.h"
 #include "plat/module.h"
 #include "ps/psp.h"
@@ -129,6 +130,7 @@ static void forget(struct fltsim_driver *driver)
 #ifdef FLTSIM_CRYPTO
     BCryptpReportDriver(driver->name);
 #endif
+    FsRtlpReportDriver(driver->name);
     ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);

@@ -1,6 +1,7 @@
 /* Programs' file calls: NtXxx services with UserMode as the previous mode. */
 #include <fltsim/fltsim.h>
 
+#include "fsrtl/fsrtlp.h"
 #include "io/iop.h"
 #include "sim/machine.h"
 
@@ -98,6 +99,40 @@ static ULONG disposition_of(ULONG disposition)
     return disposition ? disposition : FILE_OPEN;
 }
 
+#define ECP_TAG 'cEmS'
+
+static NTSTATUS attach_ecps(const struct fltsim_open *open, PECP_LIST *list, struct fsrtl_who who)
+{
+    NTSTATUS status = open->ecp_count ? FsRtlpAllocateEcpList(0, list, who) : STATUS_SUCCESS;
+    for (size_t i = 0; i < open->ecp_count && NT_SUCCESS(status); i++) {
+        const struct fltsim_ecp *ecp = &open->ecps[i];
+        PVOID context;
+        status = FsRtlpAllocateEcp(ecp->type, ecp->size, 0, NULL, ECP_TAG, NULL, &context, who);
+        if (!NT_SUCCESS(status))
+            break;
+        if (ecp->data)
+            memcpy(context, ecp->data, ecp->size);
+        FsRtlpSetEcpFromUserMode(context, ecp->user_mode);
+        status = FsRtlpInsertEcp(*list, context, who);
+        if (!NT_SUCCESS(status))
+            FsRtlpFreeEcp(context, who);
+    }
+    return status;
+}
+
+static void detach_ecps(const struct fltsim_open *open, PECP_LIST list, struct fsrtl_who who)
+{
+    for (size_t i = 0; list && i < open->ecp_count; i++) {
+        struct fltsim_ecp *ecp = &open->ecps[i];
+        PVOID context;
+        ecp->removed = !NT_SUCCESS(FsRtlpFindEcp(list, ecp->type, &context, NULL, who));
+        ecp->acknowledged = !ecp->removed && FsRtlpIsEcpAcknowledged(context, who);
+        if (!ecp->removed && ecp->data)
+            memcpy(ecp->data, context, ecp->size);
+    }
+    FsRtlpFreeEcpList(list, who);
+}
+
 static NTSTATUS open_path(const struct path *path, const struct fltsim_open *open, HANDLE *handle, const void *site)
 {
     OBJECT_ATTRIBUTES attributes;
@@ -116,7 +151,11 @@ static NTSTATUS open_path(const struct path *path, const struct fltsim_open *ope
     request.allocation.QuadPart = (LONGLONG)open->allocation;
     InitializeObjectAttributes(&attributes, (PUNICODE_STRING)(ULONG_PTR)&path->name,
                                open->case_sensitive ? 0 : OBJ_CASE_INSENSITIVE, open->root, NULL);
-    NTSTATUS status = IopCheckedCreateFile(&request, &attributes, handle);
+    const struct fsrtl_who who = {"fltsim_open", site};
+    NTSTATUS status = attach_ecps(open, &request.ecps, who);
+    if (NT_SUCCESS(status))
+        status = IopCheckedCreateFile(&request, &attributes, handle);
+    detach_ecps(open, request.ecps, who);
     if (open->information)
         *open->information = request.information;
     return status;

@@ -164,6 +164,7 @@ static void set_list(PFLT_CALLBACK_DATA data)
     assert_int_equal(FltInsertExtraCreateParameter(filter, list, allocate(&typeA, 4)), STATUS_SUCCESS);
     assert_int_equal(FltSetEcpListIntoCallbackData(filter, data, list), STATUS_SUCCESS);
     assert_int_equal(FltAllocateExtraCreateParameterList(filter, 0, &other), STATUS_SUCCESS);
+    fltsim_expect("ecp-list-set-over-existing");
     assert_int_equal(FltSetEcpListIntoCallbackData(filter, data, other), STATUS_INVALID_PARAMETER_3);
     FltFreeExtraCreateParameterList(filter, other);
 }

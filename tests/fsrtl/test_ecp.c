@@ -69,7 +69,7 @@ static void a_create_keeps_what_its_caller_gave(void **state)
     cleaned = 0;
     FsRtlAllocateExtraCreateParameterList(0, &list);
     FsRtlInsertExtraCreateParameter(list, Allocate(&typeA, 4));
-    FsRtlpBeginCreate(list);
+    FsRtlpBeginCreate(list, NULL);
     FsRtlInsertExtraCreateParameter(list, Allocate(&typeB, 4)); /* a filter's */
     FsRtlpEndCreate(list);
     assert_int_equal(cleaned, 1);
@@ -112,7 +112,7 @@ static void freeing_an_attached_one_is_reported(void **state)
     PVOID a = Allocate(&typeA, 4);
     FsRtlAllocateExtraCreateParameterList(0, &list);
     FsRtlInsertExtraCreateParameter(list, a);
-    fltsim_expect("ecp-still-attached");
+    fltsim_expect("ecp-freed-while-attached");
     FsRtlFreeExtraCreateParameter(a);
     FsRtlFreeExtraCreateParameterList(list);
 }

@@ -20,13 +20,17 @@ typedef struct _FLT_CREATEFILE_TARGET_ECP_CONTEXT {
 
 #define FLTTCFL_AUTO_REPARSE 0x0001
 
+// Who owns a list and what is on it: fsrtl/ecp.h. Rules that watch all of these: ecp-leak,
+// ecp-list-leak, ecp-double-free, ecp-use-after-create, ecp-wrong-pool-list-flags.
+
 // An empty list: the caller's to free, unless a create takes it. IRQL <= APC_LEVEL.
 // STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltAllocateExtraCreateParameterList(_In_ PFLT_FILTER Filter,
                                              _In_ FSRTL_ALLOCATE_ECPLIST_FLAGS Flags,
                                              _Outptr_ PECP_LIST *EcpList);
 
-// Frees the list with what is on it, calling each cleanup callback. IRQL <= APC_LEVEL.
+// Frees the list with what is on it, calling each cleanup callback in the order of insertion. Not
+// while a create carries it (ecp-freed-while-attached). IRQL <= APC_LEVEL.
 VOID FltFreeExtraCreateParameterList(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList);
 
 // An ECP of the type, zeroed, in no list. The caller's to free until it is inserted. IRQL <=
@@ -37,29 +41,34 @@ NTSTATUS FltAllocateExtraCreateParameter(
     _In_opt_ PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback, _In_ ULONG PoolTag,
     _Outptr_ PVOID *EcpContext);
 
-// Likewise, from a lookaside list if it fits, from pool if not. IRQL <= APC_LEVEL.
-// STATUS_INSUFFICIENT_RESOURCES.
+// Likewise, from a lookaside list if it fits, from pool if not; Flags count only if not. IRQL <=
+// APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES; so, too, for a list that is deleted
+// (ecp-lookaside-deleted).
 NTSTATUS FltAllocateExtraCreateParameterFromLookasideList(
     _In_ PFLT_FILTER Filter, _In_ LPCGUID EcpType, _In_ ULONG SizeOfContext,
     _In_ FSRTL_ALLOCATE_ECP_FLAGS Flags,
     _In_opt_ PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback,
     _Inout_ PVOID LookasideList, _Outptr_ PVOID *EcpContext);
 
-// Frees an ECP that is in no list; its cleanup callback is called. IRQL <= APC_LEVEL.
+// Frees an ECP that is on no list (ecp-freed-while-attached); its cleanup callback is called. IRQL
+// <= APC_LEVEL.
 VOID FltFreeExtraCreateParameter(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
 
-// Makes a lookaside list in memory of the caller's: PAGED_ or NPAGED_LOOKASIDE_LIST as the flags
-// say. IRQL <= APC_LEVEL.
+// Makes a lookaside list in nonpaged memory of the caller's: PAGED_ or NPAGED_LOOKASIDE_LIST as the
+// flags say. It must be deleted before the driver unloads (not-deleted). IRQL <= APC_LEVEL.
 VOID FltInitExtraCreateParameterLookasideList(_In_ PFLT_FILTER Filter, _Inout_ PVOID Lookaside,
                                               _In_ FSRTL_ECP_LOOKASIDE_FLAGS Flags,
                                               _In_ SIZE_T Size, _In_ ULONG Tag);
 
-// Only when every ECP from it has been freed. IRQL <= APC_LEVEL.
+// Only when every ECP from it has been freed (ecp-lookaside-in-use), with the flags of its
+// initialization. Works after FltUnregisterFilter, in the unload callback. Nobody drains creates
+// whose pre-operation callback asked for no post-operation callback: what hangs on them is out.
+// IRQL <= APC_LEVEL.
 VOID FltDeleteExtraCreateParameterLookasideList(_In_ PFLT_FILTER Filter, _Inout_ PVOID Lookaside,
                                                 _In_ FSRTL_ECP_LOOKASIDE_FLAGS Flags);
 
-// The list owns the ECP from now on. One of a type: STATUS_INVALID_PARAMETER for a second. IRQL <=
-// APC_LEVEL.
+// The list owns the ECP from now on. One of a type: STATUS_INVALID_PARAMETER for a second, which
+// stays the caller's; also for one that is on a list (ecp-inserted-twice). IRQL <= APC_LEVEL.
 NTSTATUS FltInsertExtraCreateParameter(_In_ PFLT_FILTER Filter, _Inout_ PECP_LIST EcpList,
                                        _Inout_ PVOID EcpContext);
 
@@ -82,14 +91,16 @@ NTSTATUS FltGetNextExtraCreateParameter(_In_ PFLT_FILTER Filter, _In_ PECP_LIST 
                                         _Outptr_opt_ PVOID *NextEcpContext,
                                         _Out_opt_ ULONG *NextEcpContextSize);
 
-// The create's list, NULL if it has none. Not the caller's to free. IRQL <= APC_LEVEL.
-// STATUS_INVALID_PARAMETER.
+// The create's list, NULL if it has none. Not the caller's to free, and gone with the create
+// (ecp-use-after-create). IRQL <= APC_LEVEL. STATUS_INVALID_PARAMETER for another operation, and
+// in a post-operation callback that drains.
 NTSTATUS FltGetEcpListFromCallbackData(_In_ PFLT_FILTER Filter,
                                        _In_ PFLT_CALLBACK_DATA CallbackData,
                                        _Outptr_result_maybenull_ PECP_LIST *EcpList);
 
 // Gives the list to a create that has none, in its pre-callback. It is freed with the create. IRQL
-// <= APC_LEVEL. STATUS_INVALID_PARAMETER_2, STATUS_INVALID_PARAMETER_3.
+// <= APC_LEVEL. STATUS_INVALID_PARAMETER_2 for another operation, STATUS_INVALID_PARAMETER_3 when
+// it has a list already (ecp-list-set-over-existing): then the new one stays the caller's.
 NTSTATUS FltSetEcpListIntoCallbackData(_In_ PFLT_FILTER Filter,
                                        _In_ PFLT_CALLBACK_DATA CallbackData,
                                        _In_ PECP_LIST EcpList);

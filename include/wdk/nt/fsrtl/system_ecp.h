@@ -1,0 +1,401 @@
+// The extra create parameters of the system: who attaches one, and what it says. Read-only to
+// filters. Source: ifs/system-defined-ecps, and the page of each structure. GUID_ECP_OPLOCK_KEY is
+// in oplock.h, GUID_ECP_FLT_CREATEFILE_TARGET's structure in flt/ecp.h; no page gives the GUID of
+// VETO_BINDING_ECP_CONTEXT.
+#ifndef FLTSIM_WDK_NT_FSRTL_SYSTEM_ECP_H
+#define FLTSIM_WDK_NT_FSRTL_SYSTEM_ECP_H
+
+#include "../begin.h"
+#include "../io/file_info.h"
+#include "../io/types.h"
+#include "../types.h"
+
+FLTSIM_WDK_BEGIN
+
+// -- servers and redirectors
+
+DEFINE_GUID(GUID_ECP_NETWORK_OPEN_CONTEXT, 0xc584edbf, 0x00df, 0x4d28, 0xb8, 0x84, 0x35, 0xba, 0xca,
+            0x89, 0x11, 0xe8);
+
+#define NETWORK_OPEN_ECP_IN_FLAG_DISABLE_HANDLE_COLLAPSING 0x1
+#define NETWORK_OPEN_ECP_IN_FLAG_DISABLE_HANDLE_DURABILITY 0x2
+#define NETWORK_OPEN_ECP_IN_FLAG_DISABLE_OPLOCKS 0x4
+#define NETWORK_OPEN_ECP_IN_FLAG_REQ_MUTUAL_AUTH 0x8
+#define NETWORK_OPEN_ECP_IN_FLAG_FORCE_MAX_EOF_HACK 0x40000000
+#define NETWORK_OPEN_ECP_IN_FLAG_FORCE_BUFFERED_SYNCHRONOUS_IO_HACK 0x80000000
+#define NETWORK_OPEN_ECP_OUT_FLAG_RET_MUTUAL_AUTH 0x8
+
+typedef enum NETWORK_OPEN_LOCATION_QUALIFIER {
+    NetworkOpenLocationAny,
+    NetworkOpenLocationRemote,
+    NetworkOpenLocationLoopback
+} NETWORK_OPEN_LOCATION_QUALIFIER;
+
+typedef enum NETWORK_OPEN_INTEGRITY_QUALIFIER {
+    NetworkOpenIntegrityAny,
+    NetworkOpenIntegrityNone,
+    NetworkOpenIntegritySigned,
+    NetworkOpenIntegrityEncrypted,
+    NetworkOpenIntegrityMaximum
+} NETWORK_OPEN_INTEGRITY_QUALIFIER;
+
+typedef struct _NETWORK_OPEN_ECP_CONTEXT {
+    USHORT Size;
+    USHORT Reserved;
+    __extension__ struct {
+        struct {
+            NETWORK_OPEN_LOCATION_QUALIFIER Location;
+            NETWORK_OPEN_INTEGRITY_QUALIFIER Integrity;
+            ULONG Flags;
+        } in;
+        struct {
+            NETWORK_OPEN_LOCATION_QUALIFIER Location;
+            NETWORK_OPEN_INTEGRITY_QUALIFIER Integrity;
+            ULONG Flags;
+        } out;
+    };
+} NETWORK_OPEN_ECP_CONTEXT, *PNETWORK_OPEN_ECP_CONTEXT;
+
+// Windows Vista's.
+typedef struct _NETWORK_OPEN_ECP_CONTEXT_V0 {
+    USHORT Size;
+    USHORT Reserved;
+    __extension__ struct {
+        struct {
+            NETWORK_OPEN_LOCATION_QUALIFIER Location;
+            NETWORK_OPEN_INTEGRITY_QUALIFIER Integrity;
+        } in;
+        struct {
+            NETWORK_OPEN_LOCATION_QUALIFIER Location;
+            NETWORK_OPEN_INTEGRITY_QUALIFIER Integrity;
+        } out;
+    };
+} NETWORK_OPEN_ECP_CONTEXT_V0, *PNETWORK_OPEN_ECP_CONTEXT_V0;
+
+DEFINE_GUID(GUID_ECP_NETWORK_APP_INSTANCE, 0x6aa6bc45, 0xa7ef, 0x4af7, 0x90, 0x08, 0xfa, 0x46, 0x2e,
+            0x14, 0x4d, 0x74);
+
+typedef struct _NETWORK_APP_INSTANCE_ECP_CONTEXT {
+    USHORT Size;
+    USHORT Reserved;
+    GUID AppInstanceID;
+} NETWORK_APP_INSTANCE_ECP_CONTEXT, *PNETWORK_APP_INSTANCE_ECP_CONTEXT;
+
+// Only beside a GUID_ECP_NETWORK_APP_INSTANCE.
+DEFINE_GUID(GUID_ECP_NETWORK_APP_INSTANCE_VERSION, 0xb7d082b9, 0x563b, 0x4f07, 0xa0, 0x7b, 0x52,
+            0x4a, 0x81, 0x16, 0xa0, 0x10);
+
+typedef struct _NETWORK_APP_INSTANCE_VERSION_ECP_CONTEXT {
+    USHORT Size;
+    USHORT Reserved;
+    UINT64 VersionHigh;
+    UINT64 VersionLow;
+} NETWORK_APP_INSTANCE_VERSION_ECP_CONTEXT, *PNETWORK_APP_INSTANCE_VERSION_ECP_CONTEXT;
+
+// The SMB server's, on what it opens for a client.
+DEFINE_GUID(GUID_ECP_SRV_OPEN, 0xbebfaebc, 0xaabf, 0x489d, 0x9d, 0x2c, 0xe9, 0xe3, 0x61, 0x10, 0x28,
+            0x53);
+
+#define SRV_OPEN_ECP_CONTEXT_VERSION_2 2
+
+typedef enum _SRV_INSTANCE_TYPE {
+    SrvInstanceTypeUndefined,
+    SrvInstanceTypePrimary,
+    SrvInstanceTypeCsv,
+    SrvInstanceTypeSBL,
+    SrvInstanceTypeSR,
+    SrvInstanceTypeVSMB
+} SRV_INSTANCE_TYPE,
+    *PSRV_INSTANCE_TYPE;
+
+typedef struct _SRV_OPEN_ECP_CONTEXT {
+    PUNICODE_STRING ShareName;
+    struct sockaddr_storage *SocketAddress;
+    BOOLEAN OplockBlockState;
+    BOOLEAN OplockAppState;
+    BOOLEAN OplockFinalState;
+    USHORT Version;
+    SRV_INSTANCE_TYPE InstanceType;
+} SRV_OPEN_ECP_CONTEXT, *PSRV_OPEN_ECP_CONTEXT;
+
+// The NFS server's.
+DEFINE_GUID(GUID_ECP_NFS_OPEN, 0xf326d30c, 0xe5f8, 0x4fe7, 0xab, 0x74, 0xf5, 0xa3, 0x19, 0x6d, 0x92,
+            0xdb);
+
+typedef struct _NFS_OPEN_ECP_CONTEXT {
+    PUNICODE_STRING ExportAlias;
+    struct sockaddr_storage *ClientSocketAddress;
+} NFS_OPEN_ECP_CONTEXT, *PNFS_OPEN_ECP_CONTEXT, **PPNFS_OPEN_ECP_CONTEXT;
+
+// -- the prefetcher, whose opens a filter had better leave alone
+
+DEFINE_GUID(GUID_ECP_PREFETCH_OPEN, 0xe1777b21, 0x847e, 0x4837, 0xaa, 0x45, 0x64, 0x16, 0x1d, 0x28,
+            0x06, 0x55);
+
+typedef struct _PREFETCH_OPEN_ECP_CONTEXT {
+    PVOID Context;
+} PREFETCH_OPEN_ECP_CONTEXT, *PPREFETCH_OPEN_ECP_CONTEXT;
+
+// -- oplocks
+
+DEFINE_GUID(GUID_ECP_DUAL_OPLOCK_KEY, 0x41621a14, 0xb08b, 0x4df1, 0xb6, 0x76, 0xa0, 0x5f, 0xfd,
+            0xf0, 0x1b, 0xea);
+
+typedef struct _DUAL_OPLOCK_KEY_ECP_CONTEXT {
+    GUID ParentOplockKey;
+    GUID TargetOplockKey;
+    BOOLEAN ParentOplockKeySet;
+    BOOLEAN TargetOplockKeySet;
+} DUAL_OPLOCK_KEY_ECP_CONTEXT, *PDUAL_OPLOCK_KEY_ECP_CONTEXT;
+
+// -- cluster shared volumes
+
+// CSVFS', on what it opens on the volume below.
+DEFINE_GUID(GUID_ECP_CSV_DOWN_LEVEL_OPEN, 0x4248be44, 0x647f, 0x488f, 0x8b, 0xe5, 0xa0, 0x8a, 0xaf,
+            0x70, 0xf0, 0x28);
+
+#define CSV_DOWN_LEVEL_OPEN_ECP_CONTEXT_V1 1
+
+typedef enum _CSV_DOWN_LEVEL_FILE_TYPE {
+    CsvDownLevelFileObject,
+    CsvCsvFsInternalFileObject
+} CSV_DOWN_LEVEL_FILE_TYPE,
+    *PCSV_DOWN_LEVEL_FILE_TYPE;
+
+typedef struct _CSV_DOWN_LEVEL_OPEN_ECP_CONTEXT {
+    ULONG Version;
+    BOOLEAN IsResume;
+    CSV_DOWN_LEVEL_FILE_TYPE FileType;
+    ULONG SourceNodeId;
+    ULONG DestinationNodeId;
+} CSV_DOWN_LEVEL_OPEN_ECP_CONTEXT, *PCSV_DOWN_LEVEL_OPEN_ECP_CONTEXT;
+
+// Sent to CSVFS, which answers in FileRevision.
+DEFINE_GUID(GUID_ECP_CSV_QUERY_FILE_REVISION, 0x44aec90b, 0xde65, 0x4d46, 0x8f, 0xbf, 0x76, 0x3f,
+            0x9d, 0x97, 0x0b, 0x1d);
+
+typedef struct _CSV_QUERY_FILE_REVISION_ECP_CONTEXT {
+    LONGLONG FileId;
+    LONGLONG FileRevision[3];
+} CSV_QUERY_FILE_REVISION_ECP_CONTEXT, *PCSV_QUERY_FILE_REVISION_ECP_CONTEXT;
+
+DEFINE_GUID(GUID_ECP_CSV_QUERY_FILE_REVISION_FILE_ID_128, 0x7a3a4aa1, 0xaa74, 0x4bc6, 0xb0, 0x70,
+            0xab, 0x56, 0xa3, 0x8c, 0x1f, 0xed);
+
+typedef struct _CSV_QUERY_FILE_REVISION_ECP_CONTEXT_FILE_ID_128 {
+    FILE_ID_128 FileId;
+    LONGLONG FileRevision[3];
+} CSV_QUERY_FILE_REVISION_ECP_CONTEXT_FILE_ID_128,
+    *PCSV_QUERY_FILE_REVISION_ECP_CONTEXT_FILE_ID_128;
+
+DEFINE_GUID(GUID_ECP_CSV_SET_HANDLE_PROPERTIES, 0x7a9fdd94, 0x7b58, 0x42bb, 0x97, 0x40, 0x3c, 0xb8,
+            0x69, 0x83, 0xa6, 0x15);
+
+#define CSV_SET_HANDLE_PROPERTIES_ECP_CONTEXT_FLAGS_VALID_ONLY_IF_CSV_COORDINATOR 0x1
+
+typedef struct _CSV_SET_HANDLE_PROPERTIES_ECP_CONTEXT {
+    SIZE_T Size;
+    ULONG PauseTimeoutInSeconds;
+    ULONG Flags;
+} CSV_SET_HANDLE_PROPERTIES_ECP_CONTEXT, *PCSV_SET_HANDLE_PROPERTIES_ECP_CONTEXT;
+
+// The Resume Key Filter's bypass handles.
+DEFINE_GUID(GUID_ECP_RKF_BYPASS, 0x02378cc6, 0xf73c, 0x489c, 0x82, 0x82, 0x56, 0x4d, 0x1a, 0x99,
+            0x13, 0x1b);
+
+typedef struct _RKF_BYPASS_ECP_CONTEXT {
+    ULONG Reserved;
+    ULONG Version;
+} RKF_BYPASS_ECP_CONTEXT, *PRKF_BYPASS_ECP_CONTEXT;
+
+// -- reparsing
+
+// The I/O manager's word to the Filter Manager that a reparse led to another device.
+DEFINE_GUID(GUID_ECP_IO_DEVICE_HINT, 0xf315b732, 0xac6b, 0x4d4d, 0xbe, 0x0c, 0xb3, 0x12, 0x64, 0x90,
+            0xe1, 0xa3);
+
+typedef struct _IO_DEVICE_HINT_ECP_CONTEXT {
+    PDEVICE_OBJECT TargetDevice;
+    UNICODE_STRING RemainingName;
+} IO_DEVICE_HINT_ECP_CONTEXT, *PIO_DEVICE_HINT_ECP_CONTEXT;
+
+DEFINE_GUID(GUID_ECP_FLT_CREATEFILE_TARGET, 0x96e1dafb, 0x3162, 0x4bee, 0xa4, 0x49, 0x02, 0xf7,
+            0x04, 0x90, 0x03, 0x88);
+
+// Reparse points that the create opens instead of following them.
+DEFINE_GUID(ECP_TYPE_OPEN_REPARSE_GUID, 0x323eb6a8, 0xaffd, 0x4d95, 0x82, 0x30, 0x86, 0x3b, 0xce,
+            0x09, 0xd3, 0x7a);
+
+typedef struct OPEN_REPARSE_LIST_ENTRY {
+    LIST_ENTRY OpenReparseListEntry;
+    ULONG ReparseTag;
+    ULONG Flags;
+    GUID ReparseGuid;
+    USHORT Size;
+    USHORT RemainingLength;
+} OPEN_REPARSE_LIST_ENTRY, *POPEN_REPARSE_LIST_ENTRY;
+
+typedef struct _OPEN_REPARSE_LIST {
+    LIST_ENTRY OpenReparseList;
+} OPEN_REPARSE_LIST, *POPEN_REPARSE_LIST;
+
+#define OPEN_REPARSE_POINT_TAG_ENCOUNTERED 0x1
+#define OPEN_REPARSE_POINT_REPARSE_IF_CHILD_EXISTS 0x2
+#define OPEN_REPARSE_POINT_REPARSE_IF_CHILD_NOT_EXISTS 0x4
+#define OPEN_REPARSE_POINT_REPARSE_IF_DIRECTORY_FINAL_COMPONENT 0x8
+#define OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_NON_FINAL_COMPONENT 0x10
+#define OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_FINAL_COMPONENT 0x20
+#define OPEN_REPARSE_POINT_OVERRIDE_CREATE_OPTION 0x40
+#define OPEN_REPARSE_POINT_RETURN_REPARSE_DATA_BUFFER 0x80
+#define OPEN_REPARSE_POINT_VERSION_EX 0x80000000
+#define OPEN_REPARSE_POINT_REPARSE_IF_NON_FINAL_COMPONENT                                          \
+    (OPEN_REPARSE_POINT_REPARSE_IF_CHILD_EXISTS | OPEN_REPARSE_POINT_REPARSE_IF_CHILD_NOT_EXISTS | \
+     OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_NON_FINAL_COMPONENT)
+#define OPEN_REPARSE_POINT_REPARSE_IF_DIRECTORY_FINAL_COMPONENT_ALWAYS 0x48
+#define OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_NON_FINAL_COMPONENT_ALWAYS 0x50
+#define OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_FINAL_COMPONENT_ALWAYS 0x60
+#define OPEN_REPARSE_POINT_REPARSE_IF_FINAL_COMPONENT                                              \
+    (OPEN_REPARSE_POINT_REPARSE_IF_DIRECTORY_FINAL_COMPONENT |                                     \
+     OPEN_REPARSE_POINT_REPARSE_IF_NON_DIRECTORY_FINAL_COMPONENT)
+#define OPEN_REPARSE_POINT_REPARSE_IF_FINAL_COMPONENT_ALWAYS 0x68
+#define OPEN_REPARSE_POINT_REPARSE_ALWAYS 0x7e
+
+// IO_STOP_ON_SYMLINK for symbolic links only.
+DEFINE_GUID(ECP_TYPE_IO_STOP_ON_SYMLINK_FILTER_GUID, 0x940e5d56, 0x1646, 0x4d3c, 0x87, 0xb6, 0x57,
+            0x7e, 0xc3, 0x6a, 0x14, 0x66);
+
+typedef struct _IO_STOP_ON_SYMLINK_FILTER_ECP_v0 {
+    struct {
+        ULONG ReparseCount;
+        ULONG RemainingPathLength;
+    } Out;
+} IO_STOP_ON_SYMLINK_FILTER_ECP_v0, *PIO_STOP_ON_SYMLINK_FILTER_ECP_v0;
+
+// Sent to ask where a redirected file comes from.
+DEFINE_GUID(GUID_ECP_CREATE_REDIRECTION, 0x188d6bd6, 0xa126, 0x4fa8, 0xbd, 0xf2, 0x1c, 0xcd, 0xf8,
+            0x96, 0xf3, 0xe0);
+
+#define CREATE_REDIRECTION_FLAGS_SERVICED_FROM_LAYER 0x1
+#define CREATE_REDIRECTION_FLAGS_SERVICED_FROM_SCRATCH 0x2
+#define CREATE_REDIRECTION_FLAGS_SERVICED_FROM_REGISTERED_LAYER 0x4
+#define CREATE_REDIRECTION_FLAGS_SERVICED_FROM_REMOTE_LAYER 0x8
+#define CREATE_REDIRECTION_FLAGS_SERVICED_FROM_USER_MODE 0x10
+
+typedef struct _CREATE_REDIRECTION_ECP_CONTEXT {
+    USHORT Size;
+    USHORT Flags;
+    FILE_ID_128 FileId;
+    GUID VolumeGuid;
+} CREATE_REDIRECTION_ECP_CONTEXT, *PCREATE_REDIRECTION_ECP_CONTEXT;
+typedef CREATE_REDIRECTION_ECP_CONTEXT WCIFS_REDIRECTION_ECP_CONTEXT,
+    *PWCIFS_REDIRECTION_ECP_CONTEXT;
+
+// -- asking more of a create
+
+DEFINE_GUID(GUID_ECP_OPEN_PARAMETERS, 0xcd0a93c3, 0x3bb7, 0x463d, 0xac, 0xcb, 0x96, 0x9d, 0x34,
+            0x35, 0xa5, 0xa5);
+
+#define ECP_OPEN_PARAMETERS_FLAG_OPEN_FOR_READ 0x1
+#define ECP_OPEN_PARAMETERS_FLAG_OPEN_FOR_WRITE 0x2
+#define ECP_OPEN_PARAMETERS_FLAG_OPEN_FOR_DELETE 0x4
+#define ECP_OPEN_PARAMETERS_FLAG_IGNORE_DIR_CASE_SENSITIVITY 0x8
+#define ECP_OPEN_PARAMETERS_FLAG_FAIL_ON_CASE_SENSITIVE_DIR 0x10
+
+typedef struct _ECP_OPEN_PARAMETERS {
+    USHORT Size;
+    USHORT Reserved;
+    ULONG Flags;
+} ECP_OPEN_PARAMETERS, *PECP_OPEN_PARAMETERS;
+
+DEFINE_GUID(GUID_ECP_ATOMIC_CREATE, 0x4720bd83, 0x52ac, 0x4104, 0xa1, 0x30, 0xd1, 0xec, 0x6a, 0x8c,
+            0xc8, 0xe5);
+
+#define ATOMIC_CREATE_ECP_IN_FLAG_SPARSE_SPECIFIED 0x1
+#define ATOMIC_CREATE_ECP_IN_FLAG_REPARSE_POINT_SPECIFIED 0x2
+#define ATOMIC_CREATE_ECP_IN_FLAG_EOF_SPECIFIED 0x4
+#define ATOMIC_CREATE_ECP_IN_FLAG_VDL_SPECIFIED 0x8
+#define ATOMIC_CREATE_ECP_IN_FLAG_TIMESTAMPS_SPECIFIED 0x10
+#define ATOMIC_CREATE_ECP_IN_FLAG_FILE_ATTRIBUTES_SPECIFIED 0x20
+#define ATOMIC_CREATE_ECP_IN_FLAG_SUPPRESS_FILE_ATTRIBUTE_INHERITANCE 0x40
+#define ATOMIC_CREATE_ECP_IN_FLAG_OP_FLAGS_SPECIFIED 0x80
+#define ATOMIC_CREATE_ECP_IN_FLAG_OPERATION_MASK 0xff
+#define ATOMIC_CREATE_ECP_IN_FLAG_BEST_EFFORT 0x100
+#define ATOMIC_CREATE_ECP_IN_FLAG_SUPPRESS_PARENT_TIMESTAMPS_UPDATE 0x200
+#define ATOMIC_CREATE_ECP_IN_FLAG_SUPPRESS_DIR_CHANGE_NOTIFY 0x400
+#define ATOMIC_CREATE_ECP_IN_FLAG_MARK_USN_SOURCE_INFO 0x800
+#define ATOMIC_CREATE_ECP_IN_FLAG_WRITE_USN_CLOSE_RECORD 0x1000
+#define ATOMIC_CREATE_ECP_IN_FLAG_GEN_FLAGS_SPECIFIED 0x8000
+#define ATOMIC_CREATE_ECP_IN_OP_FLAG_CASE_SENSITIVE_FLAGS_SPECIFIED 0x1
+#define ATOMIC_CREATE_ECP_OUT_FLAG_SPARSE_SET 0x1
+#define ATOMIC_CREATE_ECP_OUT_FLAG_REPARSE_POINT_SET 0x2
+#define ATOMIC_CREATE_ECP_OUT_FLAG_EOF_SET 0x4
+#define ATOMIC_CREATE_ECP_OUT_FLAG_VDL_SET 0x8
+#define ATOMIC_CREATE_ECP_OUT_FLAG_TIMESTAMPS_SET 0x10
+#define ATOMIC_CREATE_ECP_OUT_FLAG_FILE_ATTRIBUTES_SET 0x20
+#define ATOMIC_CREATE_ECP_OUT_FLAG_FILE_ATTRIBUTE_INHERITANCE_SUPPRESSED 0x40
+#define ATOMIC_CREATE_ECP_OUT_FLAG_OP_FLAGS_HONORED 0x80
+#define ATOMIC_CREATE_ECP_OUT_FLAG_OPERATION_MASK 0xff
+#define ATOMIC_CREATE_ECP_OUT_FLAG_TIMESTAMPS_RETURNED 0x100
+#define ATOMIC_CREATE_ECP_OUT_FLAG_FILE_ATTRIBUTES_RETURNED 0x200
+#define ATOMIC_CREATE_ECP_OUT_FLAG_USN_SOURCE_INFO_MARKED 0x400
+#define ATOMIC_CREATE_ECP_OUT_FLAG_USN_CLOSE_RECORD_WRITTEN 0x800
+#define ATOMIC_CREATE_ECP_OUT_FLAG_USN_RETURNED 0x1000
+#define ATOMIC_CREATE_ECP_OUT_OP_FLAG_CASE_SENSITIVE_FLAGS_SET 0x1
+
+typedef struct _FILE_TIMESTAMPS {
+    LARGE_INTEGER CreationTime;
+    LARGE_INTEGER LastAccessTime;
+    LARGE_INTEGER LastWriteTime;
+    LARGE_INTEGER ChangeTime;
+} FILE_TIMESTAMPS, *PFILE_TIMESTAMPS;
+
+typedef struct _ATOMIC_CREATE_ECP_CONTEXT {
+    USHORT Size;
+    USHORT InFlags;
+    USHORT OutFlags;
+    USHORT ReparseBufferLength;
+    struct _REPARSE_DATA_BUFFER *ReparseBuffer;
+    LONGLONG FileSize;
+    LONGLONG ValidDataLength;
+    PFILE_TIMESTAMPS FileTimestamps;
+    ULONG FileAttributes;
+    ULONG UsnSourceInfo;
+    LONGLONG Usn;
+    ULONG SuppressFileAttributeInheritanceMask;
+    ULONG InOpFlags;
+    ULONG OutOpFlags;
+    ULONG InGenFlags;
+    ULONG OutGenFlags;
+    ULONG CaseSensitiveFlagsMask;
+    ULONG InCaseSensitiveFlags;
+    ULONG OutCaseSensitiveFlags;
+} ATOMIC_CREATE_ECP_CONTEXT, *PATOMIC_CREATE_ECP_CONTEXT;
+
+// What a create can bring back with it (FltRequestFileInfoOnCreateCompletion).
+DEFINE_GUID(GUID_ECP_QUERY_ON_CREATE, 0x1aca62e9, 0xabb4, 0x4ff2, 0xbb, 0x5c, 0x1c, 0x79, 0x02,
+            0x5e, 0x41, 0x7f);
+
+#define QoCFileStatInformation 0x00000001
+#define QoCFileLxInformation 0x00000002
+#define QoCFileEaInformation 0x00000004
+#define QoCFileSdInformation 0x00000008
+
+typedef struct _QUERY_ON_CREATE_EA_INFORMATION {
+    ULONG EaBufferSize;
+    PVOID EaBuffer;
+} QUERY_ON_CREATE_EA_INFORMATION, *PQUERY_ON_CREATE_EA_INFORMATION;
+
+DEFINE_GUID(GUID_ECP_CLOUDFILES_ATTRIBUTION, 0x2932ff52, 0x8378, 0x4fc1, 0x8e, 0xdb, 0x6b, 0xdc,
+            0x8f, 0x60, 0x27, 0x09);
+
+// The common log file system's, to NTFS.
+DEFINE_GUID(ECP_TYPE_CLFS_CREATE_CONTAINER, 0x8650c9fe, 0x0cec, 0x8bf6, 0xbd, 0x1e, 0x83, 0x59,
+            0x56, 0x54, 0x10, 0x90);
+
+typedef struct _VETO_BINDING_ECP_CONTEXT {
+    BOOLEAN ShouldVetoBinding;
+} VETO_BINDING_ECP_CONTEXT, *PVETO_BINDING_ECP_CONTEXT;
+
+FLTSIM_WDK_END
+
+#endif
