@@ -69,13 +69,17 @@ NTSTATUS FltDeleteInstanceContext(PFLT_INSTANCE Instance, PFLT_CONTEXT *OldConte
                               OldContext, VERIFY_CALLER);
 }
 
-void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance)
+void FltpCloseInstanceContexts(PFLT_INSTANCE Instance)
 {
-    static const char event[] = "unlinked: the instance was torn down";
     PFLTP_CONTEXT_NODE own = FltpObjectNode(&Instance->Contexts, Instance, true);
     __atomic_store_n(&own->Dead, true, __ATOMIC_RELEASE);
     FltpForgetEnlistments(Instance);
-    FltpUnlinkEverywhere(Instance, event);
+}
+
+void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance)
+{
+    FltpCloseInstanceContexts(Instance);
+    FltpUnlinkEverywhere(Instance, "unlinked: the instance was torn down");
     FltpForgetFileNames(Instance->Volume, NULL, Instance);
 }
 

@@ -65,7 +65,10 @@ FLT_OPERATION_REGISTRATION *FltpCopyOperations(const FLT_OPERATION_REGISTRATION 
 
 /* ---- filter.c ---- */
 
-void FltpFreeFilter(PFLT_FILTER Filter);
+/* The memory: one hold for its pointer count, one for each instance. An instance does not count in PointerCount. */
+static inline void FltpHoldFilter(PFLT_FILTER Filter) { __atomic_add_fetch(&Filter->Holds, 1, __ATOMIC_RELAXED); }
+void FltpLetFilterGo(PFLT_FILTER Filter);
+void FltpForgetFilter(PFLT_FILTER Filter); /* its last pointer is gone */
 void FltpAbandonFilters(void); /* the machine ends with filters that cannot be unloaded */
 PFLT_FILTER FltpFindFilter(PCUNICODE_STRING Name); /* pointer referenced, or NULL */
 
@@ -81,6 +84,8 @@ void FltpAttachAutomatically(PFLT_FILTER Filter, PFLT_VOLUME Volume, FLT_INSTANC
 bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason);
 /* The end of one that was torn down: waits for who still references it. */
 void FltpBuryInstance(PFLT_INSTANCE Instance);
+/* Somebody gave back the last reference that its rundown waits for. */
+void FltpLastReferenceGone(PFLT_INSTANCE Instance);
 PFLT_INSTANCE FltpFindInstance(PFLT_VOLUME Volume, PFLT_FILTER Filter, PCUNICODE_STRING Name); /* pointer referenced */
 void FltpFillObjects(FLT_RELATED_OBJECTS *Objects, PFLT_INSTANCE Instance);
 

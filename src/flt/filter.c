@@ -20,8 +20,7 @@ static void LinkFilter(PFLT_FILTER Filter)
 static void UnlinkFilter(PFLT_FILTER Filter)
 {
     sched_lock(&FltGlobals.Lock);
-    RemoveEntryList(&Filter->Base.PrimaryLink);
-    InitializeListHead(&Filter->Base.PrimaryLink);
+    RemoveEntryList(&Filter->Base.PrimaryLink); /* its own pointers stay: the debugger shows them until the end */
     sched_unlock(&FltGlobals.Lock);
 }
 
@@ -136,6 +135,7 @@ static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regi
 {
     PFLT_FILTER filter = sim_alloc(sizeof *filter);
     FltpInitializeObject(&filter->Base, FLT_OBFL_TYPE_FILTER);
+    filter->Holds = 1;
     FltpAcquireRundown(&filter->Base.RundownRef.Count);
     filter->Frame = &FltGlobals.FrameZero;
     filter->DriverObject = Driver;
@@ -161,9 +161,16 @@ static void Disown(PFLT_FILTER Filter)
     Filter->DriverObject = NULL;
 }
 
-void FltpFreeFilter(PFLT_FILTER Filter)
+void FltpForgetFilter(PFLT_FILTER Filter)
 {
     Disown(Filter);
+    FltpLetFilterGo(Filter);
+}
+
+void FltpLetFilterGo(PFLT_FILTER Filter)
+{
+    if (__atomic_sub_fetch(&Filter->Holds, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
     FltpFreeDefinitions(Filter->Definitions, Filter->DefinitionCount);
     FltpFreeString(&Filter->Name);
     FltpFreeString(&Filter->DefaultAltitude);

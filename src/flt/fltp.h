@@ -90,20 +90,21 @@ static inline bool FltpAcquireRundown(volatile ULONG_PTR *Value)
     } while (!__atomic_compare_exchange_n(Value, &old, old + 2, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return true;
 }
-void FltpReleaseRundownSlow(ULONG_PTR Value);
-static inline void FltpReleaseRundown(volatile ULONG_PTR *Value)
+bool FltpReleaseRundownSlow(ULONG_PTR Value);
+/* True: that was the last one that a rundown waited for. */
+static inline bool FltpReleaseRundown(volatile ULONG_PTR *Value)
 {
     if (!FltpParallel && !(*Value & 1)) {
         *Value -= 2;
-        return;
+        return false;
     }
     ULONG_PTR old = __atomic_load_n(Value, __ATOMIC_RELAXED);
     do {
         if (__builtin_expect(old & 1, 0)) {
-            FltpReleaseRundownSlow(__atomic_load_n(Value, __ATOMIC_ACQUIRE));
-            return;
+            return FltpReleaseRundownSlow(__atomic_load_n(Value, __ATOMIC_ACQUIRE));
         }
     } while (!__atomic_compare_exchange_n(Value, &old, old - 2, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    return false;
 }
 /* Runs down `count` words `stride` bytes apart and waits until what they count is given back. */
 void FltpWaitRundown(volatile ULONG_PTR *First, size_t Count, size_t Stride, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object);
@@ -156,6 +157,7 @@ struct _FLT_FILTER {
     LIST_ENTRY Connections;         /* port.c */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
     const void *RegisteredAt;       /* call site of FltRegisterFilter */
+    volatile LONG Holds;            /* the memory: FltpHoldFilter */
     FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
 };
 
@@ -225,6 +227,7 @@ struct _FLT_INSTANCE {
     KEVENT Ready;               /* set when its setup callback is through */
     KEVENT Torn;                /* set when teardown is complete */
     struct flt_rundown_wait *Rundown; /* of Base, once torn down */
+    WORK_QUEUE_ITEM Burial;     /* its last reference went at DISPATCH_LEVEL */
     PFLT_INSTANCE NextDead;     /* FLT_VOLUME.DeadInstances */
     const void *AttachedBy;     /* call site */
     void *Memory;               /* the block that this structure is aligned in */
@@ -382,6 +385,8 @@ bool FltpAltitudeIsValid(PCUNICODE_STRING Altitude);
 NTSTATUS FltpRegisterContexts(PFLT_FILTER Filter, const FLT_CONTEXT_REGISTRATION *Registration);
 void FltpUnregisterContexts(PFLT_FILTER Filter);
 bool FltpReportLeakedContexts(PFLT_FILTER Filter); /* true: there were some */
+/* An instance goes: nothing is set for it any more, and it hears of no transaction. */
+void FltpCloseInstanceContexts(PFLT_INSTANCE Instance);
 /* Unlinks every context of the instance: files, streams, stream handles, transactions, then the instance's own. */
 void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance);
 /* The memory of an instance or a volume goes: &Instance->Contexts, &Volume->VolumeContexts. */

@@ -25,7 +25,7 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
     PFLT_FILTER filter = Instance->Filter;
     FltpFreeInstanceMemory(volume, Instance);
     FltpDereferencePointer(&volume->Base);
-    FltpDereferencePointer(&filter->Base);
+    FltpLetFilterGo(filter);
 }
 
 /* ---- attaching ---- */
@@ -39,7 +39,7 @@ static PFLT_INSTANCE NewInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICO
     FltpInitializeObject(&instance->Base, FLT_OBFL_TYPE_INSTANCE);
     instance->Filter = Filter;
     instance->Volume = Volume;
-    FltpReferencePointer(&Filter->Base);
+    FltpHoldFilter(Filter);
     FltpReferencePointer(&Volume->Base);
     instance->Altitude = FltpCopyString(Altitude);
     instance->Name = FltpCopyString(Name);
@@ -122,7 +122,7 @@ static NTSTATUS CallSetup(PFLT_INSTANCE Instance, FLT_INSTANCE_SETUP_FLAGS Flags
     return setup(&objects, Flags, Instance->Volume->DeviceObject->DeviceType, Instance->Volume->FileSystemType);
 }
 
-/* The last reference of one that is not in the volume's list any more, and everything that hung on it. */
+/* The last reference of one that is not in the volume's list any more: its contexts go, and then itself. */
 static void Bury(PFLT_INSTANCE Instance)
 {
     PFLT_FILTER filter = Instance->Filter;
@@ -131,8 +131,10 @@ static void Bury(PFLT_INSTANCE Instance)
     RemoveEntryList(&Instance->FilterLink);
     InitializeListHead(&Instance->FilterLink);
     sched_unlock(&filter->Lock);
-    if (last)
-        FltpDereferencePointer(&Instance->Base);
+    if (!last)
+        return;
+    FltpDeleteInstanceContexts(Instance);
+    FltpDereferencePointer(&Instance->Base);
 }
 
 /* Waits for who still references an instance that was torn down. */
@@ -140,6 +142,25 @@ void FltpBuryInstance(PFLT_INSTANCE Instance)
 {
     FltpEndRundown(Instance->Rundown, "instance", FltpReportLeakedReferences, &Instance->Base, VERIFY_CALLER);
     Bury(Instance);
+}
+
+static VOID BuryLater(PVOID Instance)
+{
+    PFLT_INSTANCE instance = Instance;
+    Bury(instance);
+    FltpDereferencePointer(&instance->Base);
+}
+
+void FltpLastReferenceGone(PFLT_INSTANCE Instance)
+{
+    __atomic_store_n(&Instance->Base.RundownRef.Count, 1, __ATOMIC_RELEASE);
+    if (KeGetCurrentIrql() <= APC_LEVEL) {
+        Bury(Instance);
+        return;
+    }
+    FltpReferencePointer(&Instance->Base);
+    ExInitializeWorkItem(&Instance->Burial, BuryLater, Instance);
+    ExQueueWorkItem(&Instance->Burial, DelayedWorkQueue);
 }
 
 static void BeginBaseRundown(PFLT_INSTANCE Instance)
@@ -150,10 +171,10 @@ static void BeginBaseRundown(PFLT_INSTANCE Instance)
     __atomic_or_fetch(&Instance->Base.Flags, FLT_OBFL_ZOMBIED, __ATOMIC_ACQ_REL);
 }
 
-/* Whoever detached it waits no longer than for the operations; whoever references it keeps its memory. */
+/* Whoever detached it waits no longer than for the operations; whoever references it keeps it, with its contexts. */
 static void RetireInstance(PFLT_INSTANCE Instance, bool Wait)
 {
-    FltpDeleteInstanceContexts(Instance);
+    FltpCloseInstanceContexts(Instance);
     UnlinkInstance(Instance);
     BeginBaseRundown(Instance);
     __atomic_or_fetch(&Instance->Flags, FLTP_INSTANCE_GONE, __ATOMIC_ACQ_REL);
@@ -385,7 +406,8 @@ static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING 
     PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, Name && Name->Length ? Name : NULL);
     if (!instance)
         return STATUS_FLT_INSTANCE_NOT_FOUND;
-    NTSTATUS status = QueryTeardown(instance);
+    bool going = __atomic_load_n(&instance->Flags, __ATOMIC_ACQUIRE) & FLTP_INSTANCE_DETACHING;
+    NTSTATUS status = going ? STATUS_FLT_DELETING_OBJECT : QueryTeardown(instance);
     if (NT_SUCCESS(status))
         status = FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_MANUAL) ? STATUS_SUCCESS : STATUS_FLT_DELETING_OBJECT;
     FltpDereferencePointer(&instance->Base);

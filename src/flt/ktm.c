@@ -42,6 +42,14 @@ bool FltpStartTransactions(void)
 
 void FltpForgetEnlistment(struct flt_enlistment *Enlistment)
 {
+    KeSetEvent(&Enlistment->Done, IO_NO_INCREMENT, FALSE);
+    FltpDereferenceEnlistment(Enlistment);
+}
+
+void FltpDereferenceEnlistment(struct flt_enlistment *Enlistment)
+{
+    if (__atomic_sub_fetch(&Enlistment->References, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
     FltpDropReference(FltpContextOf(Enlistment->Context), "released: no longer enlisted", NULL);
     FltpDereferencePointer(&Enlistment->Instance->Base);
     sim_free(Enlistment);

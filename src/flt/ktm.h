@@ -27,6 +27,8 @@ struct flt_enlistment {
     PFLT_INSTANCE Instance; /* its pointer is referenced */
     PFLT_CONTEXT Context;   /* referenced */
     NOTIFICATION_MASK Mask;
+    NOTIFICATION_MASK Told; /* under the transaction's lock */
+    volatile LONG References; /* the list's, and who notifies or answers */
     KEVENT Done;            /* the notification under way was answered */
 };
 
@@ -37,7 +39,9 @@ void FltpNotifyTransaction(PKTRANSACTION Transaction, ULONG Notification);
 bool FltpAbortTransaction(PKTRANSACTION Transaction);
 /* After the outcome, or when the transaction goes: enlistments and contexts. */
 void FltpEndTransaction(PKTRANSACTION Transaction);
+/* One that is in no list any more: nobody waits for its answer. */
 void FltpForgetEnlistment(struct flt_enlistment *Enlistment);
+void FltpDereferenceEnlistment(struct flt_enlistment *Enlistment);
 /* An instance goes: it hears of no transaction any more. */
 void FltpForgetEnlistments(PFLT_INSTANCE Instance);
 

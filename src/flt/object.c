@@ -17,12 +17,14 @@ unsigned FltpAssignShard(void)
 
 /* ---- rundown ---- */
 
-void FltpReleaseRundownSlow(ULONG_PTR Value)
+bool FltpReleaseRundownSlow(ULONG_PTR Value)
 {
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Value & ~(ULONG_PTR)1);
     NT_ASSERT(wait);
-    if (__atomic_sub_fetch(&wait->Left, 1, __ATOMIC_ACQ_REL) == 0)
-        KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
+    if (__atomic_sub_fetch(&wait->Left, 1, __ATOMIC_ACQ_REL) != 0)
+        return false;
+    KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
+    return true;
 }
 
 enum { RUNDOWN_BIAS = 1 << 30 };
@@ -98,7 +100,7 @@ void FltpDereferencePointer(PFLT_OBJECT Object)
     if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
         FltpFreeInstance(CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base));
     else if (Object->Flags & FLT_OBFL_TYPE_FILTER)
-        FltpFreeFilter(CONTAINING_RECORD(Object, struct _FLT_FILTER, Base));
+        FltpForgetFilter(CONTAINING_RECORD(Object, struct _FLT_FILTER, Base));
     else
         FltpFreeVolume(CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base));
 }
@@ -107,7 +109,6 @@ NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *
 {
     if (!FltpAcquireRundown(&Object->RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
-    FltpReferencePointer(Object);
     verify_ledger_add(&Object->Ledger, Event, (long long)(Object->RundownRef.Count >> 1), Site);
     return STATUS_SUCCESS;
 }
@@ -124,7 +125,13 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
         return;
     }
     verify_ledger_drop(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
-    FltpReleaseRundown(&Object->RundownRef.Count);
+    if (!(Object->Flags & FLT_OBFL_TYPE_INSTANCE)) {
+        FltpReleaseRundown(&Object->RundownRef.Count); /* whoever waits frees it */
+        return;
+    }
+    FltpReferencePointer(Object);
+    if (FltpReleaseRundown(&Object->RundownRef.Count))
+        FltpLastReferenceGone(CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base));
     FltpDereferencePointer(Object);
 }
 
@@ -165,7 +172,6 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
     verify_ledger_print(v, &Object->Ledger);
     verify_end(v);
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);
-    __atomic_sub_fetch(&Object->PointerCount, (LONG)left, __ATOMIC_ACQ_REL);
     if (__atomic_sub_fetch(&wait->Left, left, __ATOMIC_ACQ_REL) == 0)
         KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
     return true;

@@ -1,6 +1,8 @@
 /* Transaction contexts and enlistments of instances. */
 #include "ktm.h"
 
+#include "core.h"
+
 #include "fault/fault.h"
 
 #define VALID_NOTIFICATIONS                                                                                            \
@@ -61,7 +63,8 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
         return STATUS_INSUFFICIENT_RESOURCES;
     FltpReferencePointer(&Instance->Base);
     struct flt_enlistment *fresh = sim_alloc(sizeof *fresh);
-    *fresh = (struct flt_enlistment){.Instance = Instance, .Context = TransactionContext, .Mask = NotificationMask};
+    *fresh = (struct flt_enlistment){
+        .Instance = Instance, .Context = TransactionContext, .Mask = NotificationMask, .References = 1};
     KeInitializeEvent(&fresh->Done, SynchronizationEvent, FALSE);
     FltpLinkReference(context, "enlisted by", VERIFY_CALLER);
 
@@ -75,46 +78,66 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
         InsertTailList(&Transaction->Enlistments, &fresh->Link);
     sched_unlock(&Transaction->Lock);
     if (!NT_SUCCESS(status))
-        FltpForgetEnlistment(fresh);
+        FltpDereferenceEnlistment(fresh);
     return status;
 }
 
+/* An instance that is going hears nothing any more; one that is told something does not go before it has returned. */
 static void NotifyOne(PKTRANSACTION transaction, struct flt_enlistment *enlistment, ULONG notification)
 {
     PFLT_INSTANCE instance = enlistment->Instance;
-    FLT_RELATED_OBJECTS objects = {.Size = sizeof objects,
-                                   .Filter = instance->Filter,
-                                   .Volume = instance->Volume,
-                                   .Instance = instance,
-                                   .Transaction = transaction};
+    FLT_RELATED_OBJECTS objects;
+    if (!NT_SUCCESS(FltpReferenceObject(&instance->Base, "told of a transaction", NULL)))
+        return;
+    FltpFillObjects(&objects, instance);
+    objects.Transaction = transaction;
     NTSTATUS status = instance->Filter->Registration.TransactionNotificationCallback(&objects, enlistment->Context,
                                                                                     notification);
+    FltpDereferenceObject(&instance->Base, "told of a transaction", NULL);
     if (status == STATUS_PENDING)
         KeWaitForSingleObject(&enlistment->Done, Executive, KernelMode, FALSE, NULL);
 }
 
+/* The next in the list that wants to be told and was not yet, referenced. */
+static struct flt_enlistment *NextToTell(PKTRANSACTION transaction, ULONG notification)
+{
+    struct flt_enlistment *found = NULL;
+    sched_lock(&transaction->Lock);
+    bool over = notification != TRANSACTION_NOTIFY_ROLLBACK && transaction->State == TRANSACTION_ABORTED;
+    PLIST_ENTRY list = &transaction->Enlistments;
+    for (PLIST_ENTRY link = list->Flink; link != list && !over && !found; link = link->Flink) {
+        struct flt_enlistment *enlistment = CONTAINING_RECORD(link, struct flt_enlistment, Link);
+        if ((enlistment->Mask & ~enlistment->Told) & notification)
+            found = enlistment;
+    }
+    if (found) {
+        found->Told |= notification;
+        __atomic_add_fetch(&found->References, 1, __ATOMIC_RELAXED);
+    }
+    sched_unlock(&transaction->Lock);
+    return found;
+}
+
 void FltpNotifyTransaction(PKTRANSACTION Transaction, ULONG Notification)
 {
-    struct flt_enlistment *enlistment = NULL;
-    PLIST_ENTRY link = &Transaction->Enlistments;
-    do {
-        sched_lock(&Transaction->Lock);
-        link = link->Flink;
-        enlistment = link == &Transaction->Enlistments ? NULL : CONTAINING_RECORD(link, struct flt_enlistment, Link);
-        sched_unlock(&Transaction->Lock);
-        if (enlistment && (enlistment->Mask & Notification))
-            NotifyOne(Transaction, enlistment, Notification);
-    } while (enlistment && (Notification == TRANSACTION_NOTIFY_ROLLBACK || Transaction->State != TRANSACTION_ABORTED));
+    struct flt_enlistment *enlistment;
+    while ((enlistment = NextToTell(Transaction, Notification))) {
+        NotifyOne(Transaction, enlistment, Notification);
+        FltpDereferenceEnlistment(enlistment);
+    }
 }
 
 static NTSTATUS Complete(PFLT_INSTANCE instance, PKTRANSACTION transaction)
 {
     sched_lock(&transaction->Lock);
     struct flt_enlistment *enlistment = FindLocked(transaction, instance);
+    if (enlistment)
+        __atomic_add_fetch(&enlistment->References, 1, __ATOMIC_RELAXED);
     sched_unlock(&transaction->Lock);
     if (!enlistment)
         return STATUS_NOT_FOUND;
     KeSetEvent(&enlistment->Done, IO_NO_INCREMENT, FALSE);
+    FltpDereferenceEnlistment(enlistment);
     return STATUS_SUCCESS;
 }
 

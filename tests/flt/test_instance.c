@@ -157,7 +157,8 @@ static NTSTATUS inspect_unload(struct probe *p, FLT_FILTER_UNLOAD_FLAGS flags)
 {
     const struct _FLT_FILTER *filter = p->filter;
     note("unload:%u", flags);
-    assert_int_equal(filter->Base.PointerCount >= 1, 1);
+    assert_int_equal(filter->Base.PointerCount, 2);
+    LIST_ENTRY neighbours = filter->Base.PrimaryLink;
     assert_int_equal(filter->Base.RundownRef.Count, 2);
     assert_int_equal(filter->Base.Flags, 0x02000000);
     FltUnregisterFilter(p->filter);
@@ -165,6 +166,7 @@ static NTSTATUS inspect_unload(struct probe *p, FLT_FILTER_UNLOAD_FLAGS flags)
     assert_int_equal(filter->Base.Flags, 0x02000003);
     assert_int_equal(filter->Base.RundownRef.Count, 1);
     assert_int_equal(filter->Base.PointerCount, 1);
+    assert_memory_equal(&filter->Base.PrimaryLink, &neighbours, sizeof neighbours);
     assert_int_equal(FltObjectReference(p->filter), STATUS_FLT_DELETING_OBJECT);
     return STATUS_SUCCESS;
 }
