@@ -100,6 +100,8 @@ enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread)
 {
     Op->Flags |= FLTP_OP_IN_POST;
     Op->Data.Flags |= FLTFL_CALLBACK_DATA_POST_OPERATION;
+    if (Op->Iopb.MajorFunction == IRP_MJ_CLOSE && Op->Iopb.TargetFileObject)
+        Op->Iopb.TargetFileObject->Flags |= FLTP_FO_CLOSED;
     while (Op->NodeCount) {
         PCOMPLETION_NODE node = &Op->Nodes[Op->NodeCount - 1];
         if (node->Synchronized && !OwnThread)

@@ -178,7 +178,7 @@ static VOID FileGone(PVOID hook)
 BOOLEAN FltSupportsStreamContexts(PFILE_OBJECT FileObject)
 {
     API_IRQL(FltSupportsStreamContexts);
-    if (!FileObject || !FileObject->FsContext || !FsRtlSupportsPerStreamContexts(FileObject))
+    if (!FileObject || !FileObject->FsContext || (FileObject->Flags & FLTP_FO_CLOSED) || !FsRtlSupportsPerStreamContexts(FileObject))
         return FALSE;
     return !FsRtlIsPagingFile(FileObject);
 }

@@ -393,6 +393,8 @@ void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance);
 void FltpFreeObjectContexts(struct _FLTP_CONTEXT_LIST **Contexts);
 /* Unlinks the volume contexts of one filter, or (NULL) of all. */
 void FltpDeleteVolumeContexts(PFLT_VOLUME Volume, PFLT_FILTER Filter);
+/* In FILE_OBJECT.Flags, from the completion of IRP_MJ_CLOSE below: what the file system had for it may be gone. */
+#define FLTP_FO_CLOSED 0x80000000u
 /* After IRP_MJ_CLOSE was completed below: nothing that hangs on the file object alone may survive it. */
 void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject);
 

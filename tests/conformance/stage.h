@@ -33,6 +33,8 @@ static struct stage {
     void (*left)(PCFLT_RELATED_OBJECTS objects);    /* InstanceTeardownComplete */
     void (*unregistered)(void);                     /* behind FltUnregisterFilter */
     NTSTATUS (*notified)(PCFLT_RELATED_OBJECTS objects, PFLT_CONTEXT context, ULONG mask);
+    LONG cleanups; /* of contexts */
+    void (*cleaned)(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type);
     bool notStarted;
 } stage;
 
@@ -155,14 +157,21 @@ static const FLT_OPERATION_REGISTRATION stage_operations[] = {
     {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL},
 };
 
+static VOID FLTAPI stage_cleanup(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type)
+{
+    __atomic_add_fetch(&stage.cleanups, 1, __ATOMIC_RELAXED);
+    if (stage.cleaned)
+        stage.cleaned(context, type);
+}
+
 static const FLT_CONTEXT_REGISTRATION stage_contexts[] = {
-    {FLT_INSTANCE_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_VOLUME_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_FILE_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_STREAM_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_STREAMHANDLE_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_TRANSACTION_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
-    {FLT_SECTION_CONTEXT, 0, NULL, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_INSTANCE_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_VOLUME_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_FILE_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_STREAM_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_STREAMHANDLE_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_TRANSACTION_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
+    {FLT_SECTION_CONTEXT, 0, stage_cleanup, 32, STAGE_TAG, NULL, NULL, NULL},
     {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL},
 };
 
@@ -223,6 +232,13 @@ static PFILE_OBJECT stage_file(HANDLE handle)
     ObDereferenceObject(file); /* the handle keeps it */
     return file;
 }
+
+/* A context's references stand 8 bytes before it, and those of a filter, volume or instance where the debugger finds them:
+ * FLT_OBJECT is Flags, PointerCount at 4, RundownRef (twice the count) at 8. */
+static LONG stage_count(PFLT_CONTEXT context) { return *(volatile LONG *)((PCHAR)context - 8); }
+static ULONG stage_flags(PVOID object) { return *(volatile ULONG *)object; }
+static LONG stage_pointers(PVOID object) { return *(volatile LONG *)((PCHAR)object + 4); }
+static ULONG_PTR stage_rundown(PVOID object) { return *(volatile ULONG_PTR *)((PCHAR)object + 8); }
 
 /* Does in the pre- or post-operation callback of `major`, as a program does something that causes it. */
 static void stage_watch(UCHAR major, void (*before)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS),

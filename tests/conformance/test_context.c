@@ -130,6 +130,84 @@ static void what_is_set_once_is_found_until_it_is_deleted(void)
     end();
 }
 
+/* Each step of what the page on referencing contexts and the well-known essay on contexts walk through. */
+static void every_step_moves_the_count_as_documented(void)
+{
+    start();
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct kind *k = &kinds[i];
+        PFLT_CONTEXT one = made(k->type), two = made(k->type), three = made(k->type), old = two;
+        stage.cleanups = 0;
+        assert_int_equal(stage_count(one), 1);
+        succeeds(k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, one, &old));
+        assert_null(old);
+        assert_int_equal(stage_count(one), 2); /* the link's */
+        answers(STATUS_FLT_CONTEXT_ALREADY_DEFINED, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, two, NULL));
+        assert_int_equal(stage_count(one), 2);
+        assert_int_equal(stage_count(two), 1);
+        answers(STATUS_FLT_CONTEXT_ALREADY_DEFINED, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, two, &old));
+        assert_ptr_equal(old, one);
+        assert_int_equal(stage_count(one), 3); /* the loser's */
+        assert_int_equal(stage_count(two), 1);
+        FltReleaseContext(old);
+        old = two;
+        answers(STATUS_FLT_CONTEXT_ALREADY_LINKED, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, one, &old));
+        assert_null(old);
+        assert_int_equal(stage_count(one), 2);
+        FltReleaseContext(one);
+        assert_int_equal(stage_count(one), 1); /* only the link is left */
+        succeeds(k->get(&old));
+        assert_int_equal(stage_count(one), 2);
+        FltReferenceContext(one);
+        assert_int_equal(stage_count(one), 3);
+        FltReleaseContext(one);
+        FltReleaseContext(old);
+        assert_int_equal(stage_count(one), 1);
+        succeeds(k->set(FLT_SET_CONTEXT_REPLACE_IF_EXISTS, two, &old));
+        assert_ptr_equal(old, one);
+        assert_int_equal(stage_count(one), 1); /* was the link's, and is the caller's */
+        assert_int_equal(stage_count(two), 2);
+        assert_int_equal(stage.cleanups, 0);
+        FltReleaseContext(old);
+        assert_int_equal(stage.cleanups, 1);
+        succeeds(k->set(FLT_SET_CONTEXT_REPLACE_IF_EXISTS, three, NULL));
+        assert_int_equal(stage_count(two), 1); /* nobody wanted the link's: released */
+        assert_int_equal(stage_count(three), 2);
+        FltReleaseContext(two);
+        assert_int_equal(stage.cleanups, 2);
+        succeeds(k->delete(&old));
+        assert_ptr_equal(old, three);
+        assert_int_equal(stage_count(three), 2);
+        answers(STATUS_NOT_FOUND, k->get(&old));
+        assert_null(old);
+        FltReleaseContext(three);
+        FltReleaseContext(three);
+        assert_int_equal(stage.cleanups, 3);
+    }
+    end();
+}
+
+static void deleting_takes_the_links_reference_and_no_other(void)
+{
+    start();
+    for (size_t i = 0; i < KINDS; i++) {
+        PFLT_CONTEXT one = made(kinds[i].type), two = made(kinds[i].type), found;
+        stage.cleanups = 0;
+        succeeds(kinds[i].set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, one, NULL));
+        FltDeleteContext(one);
+        assert_int_equal(stage_count(one), 1);
+        answers(STATUS_NOT_FOUND, kinds[i].get(&found));
+        FltReleaseContext(one);
+        assert_int_equal(stage.cleanups, 1);
+        succeeds(kinds[i].set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, two, NULL));
+        succeeds(kinds[i].delete(NULL));
+        assert_int_equal(stage_count(two), 1);
+        FltReleaseContext(two);
+        assert_int_equal(stage.cleanups, 2);
+    }
+    end();
+}
+
 static void a_context_of_another_kind_is_not_set(void)
 {
     start();
@@ -202,6 +280,7 @@ static void several_contexts_are_had_at_once(void)
     FltReleaseContextsEx(sizeof all, &all);
     assert_null(all.StreamContext);
     answers(STATUS_INVALID_PARAMETER, FltGetContextsEx(&objects, FLT_ALL_CONTEXTS, 8, &all));
+    answers(STATUS_INVALID_PARAMETER, FltGetContextsEx(&objects, 0x0100, sizeof all, &all));
     FltGetContexts(&objects, FLT_STREAM_CONTEXT | FLT_VOLUME_CONTEXT, &six);
     assert_true(six.VolumeContext && six.StreamContext && !six.FileContext);
     FltReleaseContexts(&six);
@@ -215,6 +294,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(a_context_is_allocated_as_it_was_registered),
         fltsim_unit_test(what_is_set_once_is_found_until_it_is_deleted),
+        fltsim_unit_test(every_step_moves_the_count_as_documented),
+        fltsim_unit_test(deleting_takes_the_links_reference_and_no_other),
         fltsim_unit_test(a_context_of_another_kind_is_not_set),
         fltsim_unit_test(an_instance_that_is_gone_takes_no_contexts),
         fltsim_unit_test(a_paging_file_has_no_contexts),

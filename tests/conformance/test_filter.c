@@ -198,7 +198,9 @@ static void a_volume_that_is_going_gives_no_references(void)
 {
     PFLT_VOLUME volume, again;
     PDEVICE_OBJECT device;
+    PFLT_CONTEXT context;
     stage_set();
+    succeeds(FltAllocateContext(stage.filter, FLT_VOLUME_CONTEXT, 32, NonPagedPool, &context));
     PFLT_INSTANCE dead = dead_instance();
     succeeds(FltGetVolumeFromName(stage.filter, text(L"C:"), &volume));
     succeeds(FltGetDeviceObject(volume, &device));
@@ -208,6 +210,8 @@ static void a_volume_that_is_going_gives_no_references(void)
     answers(STATUS_FLT_DELETING_OBJECT, FltGetVolumeFromInstance(dead, &again));
     answers(STATUS_FLT_DELETING_OBJECT, FltGetVolumeFromDeviceObject(stage.filter, device, &again));
     answers(STATUS_FLT_DELETING_OBJECT, FltDeleteVolumeContext(stage.filter, volume, NULL));
+    answers(STATUS_FLT_DELETING_OBJECT, FltSetVolumeContext(volume, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL));
+    FltReleaseContext(context);
     ObDereferenceObject(device);
     FltObjectDereference(dead);
     FltObjectDereference(volume);
