@@ -137,6 +137,8 @@ static bool read_command(const struct scenario *s, struct scenario_line *line)
 {
     if (!take_expectation(s, line))
         return false;
+    if (!line->count)
+        return wrong(s, line->number, "expect stands behind a command%s%s", "", "");
     line->command = scenario_find_command(line->words[0]);
     if (!line->command)
         return wrong(s, line->number, "there is no command \"%s\"%s", line->words[0], "");
@@ -162,12 +164,15 @@ struct reader {
     char *text;
     unsigned number;
     unsigned errors;
+    unsigned depth; /* of blocks within blocks */
 };
 
+enum { DEEPEST = 16, MOST_ERRORS = 20 };
+
 /* Reads up to "end" (inside a block) or the end of the file. */
-static bool read_block(struct reader *r, struct scenario_line **last, unsigned opened)
+static void read_block(struct reader *r, struct scenario_line **last, unsigned opened)
 {
-    while (*r->text) {
+    while (*r->text && r->errors < MOST_ERRORS) {
         char *text = r->text;
         size_t length = strcspn(text, "\n");
         r->text += length + (text[length] == '\n');
@@ -178,31 +183,35 @@ static bool read_block(struct reader *r, struct scenario_line **last, unsigned o
             r->errors++;
         } else if (line->count && !strcmp(line->words[0], "end")) {
             free_lines(line);
-            if (!opened)
-                r->errors += !wrong(r->scenario, r->number, "end without threads or repeat%s%s", "", "");
-            return opened != 0;
+            if (opened)
+                return;
+            r->errors += !wrong(r->scenario, r->number, "end without threads or repeat%s%s", "", "");
+            continue;
         } else if (line->count) {
             r->errors += !read_command(r->scenario, line);
-            if (line->command && line->command->has_block)
+            if (line->command && line->command->has_block && r->depth < DEEPEST) {
+                r->depth++;
                 read_block(r, &line->block, line->number);
+                r->depth--;
+            } else if (line->command && line->command->has_block) {
+                r->errors += !wrong(r->scenario, line->number, "blocks stand in blocks sixteen deep at most%s%s", "", "");
+            }
             *last = line;
             last = &line->next;
             continue;
         }
         free_lines(line);
     }
-    if (opened)
+    if (opened && r->errors < MOST_ERRORS)
         r->errors += !wrong(r->scenario, opened, "the block that begins here has no end%s%s", "", "");
-    return true;
 }
 
 struct scenario *scenario_parse(const char *path, char *text)
 {
     struct scenario *scenario = tool_alloc(sizeof *scenario);
     scenario->path = tool_strdup(path);
-    struct reader reader = {scenario, text, 0, 0};
-    while (*reader.text)
-        read_block(&reader, &scenario->lines, 0);
+    struct reader reader = {.scenario = scenario, .text = text};
+    read_block(&reader, &scenario->lines, 0);
     if (!scenario->lines && !reader.errors)
         reader.errors += !wrong(scenario, 1, "the scenario is empty%s%s", "", "");
     if (!reader.errors)
