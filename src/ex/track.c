@@ -56,44 +56,45 @@ void ExpTrack(enum exp_tracked kind, const void *object, const void *site)
 
 void ExpUntrack(const void *object) { sim_free(take(object)); }
 
+struct seen {
+    const void *object, *site;
+};
+
+/* What is tracked now, of that kind, as far as there is room for it: objects may go any time, sites stay. Returns how
+ * many there are. */
+static size_t look(enum exp_tracked kind, struct seen *all, size_t room)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct bucket *bucket = &ex()->track->buckets[i];
+        sched_lock(&bucket->lock);
+        for (struct tracked *tracked = bucket->first; tracked; tracked = tracked->next) {
+            if (tracked->kind == kind && count < room)
+                all[count] = (struct seen){tracked->object, tracked->site};
+            count += tracked->kind == kind;
+        }
+        sched_unlock(&bucket->lock);
+    }
+    return count;
+}
+
 static void report(enum exp_tracked kind, const char *driver)
 {
     static const char *const one[] = {"resource (ExDeleteResourceLite)", "lookaside list (ExDelete...LookasideList)"};
     static const char *const many[] = {"resources (ExDeleteResourceLite)", "lookaside lists (ExDelete...LookasideList)"};
     struct verify_leaks *leaks = verify_leaks_begin();
-    struct tracked *left = NULL;
+    size_t room = look(kind, NULL, 0);
+    struct seen *all = sim_alloc(room * sizeof *all + 1);
+    size_t count = look(kind, all, room);
     char when[160];
 
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct bucket *bucket = &ex()->track->buckets[i];
-        sched_lock(&bucket->lock);
-        struct tracked **link = &bucket->first;
-        while (*link) {
-            struct tracked *tracked = *link;
-            if (tracked->kind == kind) {
-                *link = tracked->next;
-                tracked->next = left;
-                left = tracked;
-            } else {
-                link = &tracked->next;
-            }
-        }
-        sched_unlock(&bucket->lock);
-    }
-    while (left) {
-        struct tracked *tracked = left;
-        left = tracked->next;
-        if (verify_is_driver_code(tracked->site, driver)) {
+    for (size_t i = 0; i < count && i < room; i++) {
+        struct tracked *tracked = verify_is_driver_code(all[i].site, driver) ? take(all[i].object) : NULL;
+        if (tracked)
             verify_leaks_add(leaks, 0, tracked->site, 0, tracked->object, NULL, NULL);
-            sim_free(tracked);
-        } else {
-            struct bucket *bucket = bucket_of(tracked->object);
-            sched_lock(&bucket->lock);
-            tracked->next = bucket->first;
-            bucket->first = tracked;
-            sched_unlock(&bucket->lock);
-        }
+        sim_free(tracked);
     }
+    sim_free(all);
     snprintf(when, sizeof when, "undeleted when %s%s", driver ? driver : "the machine stopped",
              driver ? " unloaded" : "");
     verify_leaks_end(leaks, VERIFY_NOT_DELETED, one[kind], many[kind], "initialized by", when);

@@ -317,9 +317,24 @@ static bool ChangesData(const struct oplock_check *check)
 
 static bool RemovesName(const struct oplock_check *check)
 {
-    return check->major == IRP_MJ_SET_INFORMATION &&
-           (check->information == FileRenameInformation || check->information == FileLinkInformation ||
-            check->information == FileShortNameInformation || check->information == FileDispositionInformation);
+    if (check->major != IRP_MJ_SET_INFORMATION)
+        return false;
+    switch (check->information) {
+    case FileRenameInformation:
+    case FileRenameInformationEx:
+    case FileRenameInformationBypassAccessCheck:
+    case FileRenameInformationExBypassAccessCheck:
+    case FileLinkInformation:
+    case FileLinkInformationEx:
+    case FileLinkInformationBypassAccessCheck:
+    case FileLinkInformationExBypassAccessCheck:
+    case FileShortNameInformation:
+    case FileDispositionInformation:
+    case FileDispositionInformationEx:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* What the operation leaves of the lock. */

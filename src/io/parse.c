@@ -282,7 +282,8 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
         return Fail(open, file, status);
     if (file->Flags & FO_FILE_OPEN_CANCELLED)
         return Fail(open, file, STATUS_CANCELLED);
-    return Succeed(open, file, found);
+    NTSTATUS opened = Succeed(open, file, found);
+    return NT_SUCCESS(opened) ? status : opened; /* a break of an oplock may be in progress */
 }
 
 NTSTATUS IopParseDevice(PVOID object, struct ob_parse *parse, PVOID *found)

@@ -147,8 +147,7 @@ static void clean_up_volume(PFILE_OBJECT file, struct memfs_scb *scb)
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
-    if (volume->locked_by == file)
-        volume->locked_by = NULL;
+    MemfsUnlock(volume, file);
     ExReleaseResourceLite(&scb->main);
 }
 
@@ -159,10 +158,12 @@ NTSTATUS MemfsCleanup(PDEVICE_OBJECT device, PIRP irp)
     if (!scb || !file->FsContext2) /* a control device, or a stream file of our own */
         return MemfsComplete(irp, STATUS_SUCCESS, 0);
     FsRtlEnterFileSystem();
-    if (scb->node)
+    if (scb->node) {
         MemfsCleanUpFile(file);
-    else
+        MemfsReleaseOplock(scb, irp); /* whoever waited finds the handle gone */
+    } else {
         clean_up_volume(file, scb);
+    }
     __atomic_or_fetch(&file->Flags, FO_CLEANUP_COMPLETE, __ATOMIC_RELAXED);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, STATUS_SUCCESS, 0);

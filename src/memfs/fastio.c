@@ -44,6 +44,12 @@ void MemfsStartCaching(struct memfs_scb *scb, PFILE_OBJECT file)
 
 /* -- reading and writing ----------------------------------------------------------------------- */
 
+static bool may_be_fast(struct memfs_scb *scb, bool changes)
+{
+    UCHAR possible = scb->header.IsFastIoPossible;
+    return possible == FastIoIsPossible || (possible == FastIoIsQuestionable && MemfsOplockAllowsFastIo(scb, changes));
+}
+
 static bool may_read(struct memfs_scb *scb, PFILE_OBJECT file, LONGLONG offset, ULONG length,
                      ULONG key)
 {
@@ -58,7 +64,7 @@ static BOOLEAN check_if_possible(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     LARGE_INTEGER count = {.QuadPart = length};
-    if (!scb->stream || MemfsIs(&scb->volume->dismounted))
+    if (!scb->stream || MemfsIs(&scb->volume->dismounted) || !MemfsOplockAllowsFastIo(scb, !reading))
         return FALSE;
     if (!scb->locks)
         return reading || !MemfsIsReadOnly(scb->volume);
@@ -91,7 +97,7 @@ static BOOLEAN fast_read(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
 {
     struct memfs_scb *scb = MemfsScbOf(file);
     BOOLEAN done = FALSE;
-    if (!wait || offset->QuadPart < 0 || scb->header.IsFastIoPossible == FastIoIsNotPossible)
+    if (!wait || offset->QuadPart < 0 || !may_be_fast(scb, false))
         return FALSE;
     iosb->Status = STATUS_SUCCESS;
     iosb->Information = 0;
@@ -141,7 +147,7 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
     struct memfs_scb *scb = MemfsScbOf(file);
     BOOLEAN done = FALSE;
     if (!wait || offset->QuadPart < 0 || length == 0 || file->Flags & FO_WRITE_THROUGH ||
-        scb->header.IsFastIoPossible == FastIoIsNotPossible)
+        !may_be_fast(scb, true))
         return FALSE;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);

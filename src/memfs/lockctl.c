@@ -15,7 +15,8 @@ static PFILE_LOCK locks_of(struct memfs_scb *scb)
 static PFILE_LOCK enter_fast(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
-    if (!scb->stream || MemfsIs(&scb->volume->dismounted) || scb->volume->store->options.no_fast_io)
+    if (!scb->stream || MemfsIs(&scb->volume->dismounted) || scb->volume->store->options.no_fast_io ||
+        !MemfsOplockAllowsFastIo(scb, true))
         return NULL;
     FsRtlEnterFileSystem();
     PFILE_LOCK locks = locks_of(scb);
@@ -82,9 +83,13 @@ NTSTATUS MemfsLockControl(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
+    NTSTATUS status = MemfsCheckOplock(scb, irp);
+    if (status == STATUS_PENDING)
+        return status;
+    if (!NT_SUCCESS(status))
+        return MemfsComplete(irp, status, 0);
     FsRtlEnterFileSystem();
     PFILE_LOCK locks = locks_of(scb);
-    NTSTATUS status;
     if (!locks)
         status = MemfsComplete(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
     else

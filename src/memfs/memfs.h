@@ -51,8 +51,8 @@ struct memfs_stream {
     LONGLONG size, allocated, valid; /* as of the last time nobody had it open */
     LONGLONG charged;                /* of memfs_store.used */
     FAST_MUTEX lock;                 /* pages */
-    UCHAR **pages;                   /* NULL: zeros */
-    ULONG page_count;
+    PVOID pages;                     /* data.c: a tree of them; NULL: zeros only */
+    UCHAR height;                    /* of that tree */
     ULONG scbs; /* control blocks of it, those of mounts that are over, too */
     bool sparse, compressed, removed, delete_pending;
     USHORT name_length; /* bytes */
@@ -95,7 +95,7 @@ struct memfs_node {
     ULONG ea_length;
     PVOID security;
     ULONG security_length;
-    bool has_object_id;
+    bool has_object_id; /* under memfs_store.ids_lock */
     FILE_OBJECTID_BUFFER object_id;
 };
 
@@ -115,7 +115,7 @@ struct memfs_store {
     struct memfs_node *root;
     FAST_MUTEX ids_lock;
     struct memfs_node *ids[MEMFS_ID_BUCKETS]; /* NTFS: every node */
-    bool has_object_id;
+    bool has_object_id, dirty;
     GUID object_id;
     struct memfs_completions
         *completions; /* disk.c: the thread that completes transfers, or NULL */
@@ -181,7 +181,7 @@ struct memfs_volume { /* extension of the volume's device */
     struct memfs_scb *self; /* opens of the volume itself */
     PNOTIFY_SYNC notify;
     LIST_ENTRY watchers; /* of FsRtlNotify */
-    PFILE_OBJECT locked_by;
+    PFILE_OBJECT locked_by; /* FSCTL_LOCK_VOLUME; changed by compare-and-swap */
     bool dismounted, deleting;
     volatile LONG references; /* of one who works on it outside of a request */
     WORK_QUEUE_ITEM work;
@@ -353,7 +353,20 @@ ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT
 bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild);
 bool MemfsIs8Dot3(const UNICODE_STRING *name);
 
-/* -- stream.c: data, control blocks ------------------------------------------------------------ */
+/* -- data.c: the bytes of streams ---------------------------------------------------------------- */
+
+NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
+NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
+                        ULONG length);
+void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
+/* Bytes that hold data now (for sparse files). */
+LONGLONG MemfsDataBytes(struct memfs_stream *stream);
+/* Where data begins that is at or after `offset`, and where it ends; -1: there is none. Multiples of MEMFS_PAGE. */
+LONGLONG MemfsNextData(struct memfs_stream *stream, LONGLONG offset, LONGLONG *end);
+/* All of it. */
+void MemfsFreeData(struct memfs_stream *stream);
+
+/* -- stream.c: streams, control blocks ------------------------------------------------------------ */
 
 struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name);
 /* node->lock held. name NULL or empty: the unnamed one. */
@@ -363,12 +376,8 @@ void MemfsDiscardStream(struct memfs_stream *stream);
 void MemfsFreeStream(struct memfs_stream *stream);
 /* node->lock held. Nobody finds the stream by name any more; it goes with its last control block (MemfsDropDead). */
 void MemfsRemoveStream(struct memfs_stream *stream);
-NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
-NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
-                        ULONG length);
-void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
-/* Bytes that hold data now (for sparse files). */
-LONGLONG MemfsDataBytes(struct memfs_stream *stream);
+/* Main resource exclusive. STATUS_DISK_FULL: there is no room for what was a hole. */
+NTSTATUS MemfsMakeSparse(struct memfs_scb *scb, bool sparse);
 
 /* The control block of a stream (NULL: of the node as a directory), with one more reference. */
 struct memfs_scb *MemfsGetScb(struct memfs_volume *volume, struct memfs_node *node,
@@ -402,6 +411,18 @@ void MemfsTrimVolume(struct memfs_volume *volume);
 /* Is any file of the volume open, apart from `except` (a file object), counting handles? */
 bool MemfsIsInUse(struct memfs_volume *volume, PFILE_OBJECT except);
 NTSTATUS MemfsFlushVolume(struct memfs_volume *volume);
+
+/* Of the handle that locked it; false: another one, or none, did. */
+bool MemfsUnlock(struct memfs_volume *volume, PFILE_OBJECT file);
+
+/* -- oplock.c ------------------------------------------------------------------------------------ */
+
+/* Breaks what the request breaks. STATUS_PENDING: it begins again when that is over. No lock of ours is held. */
+NTSTATUS MemfsCheckOplock(struct memfs_scb *scb, PIRP irp);
+void MemfsReleaseOplock(struct memfs_scb *scb, PIRP irp); /* IRP_MJ_CLEANUP */
+bool MemfsOplockAllowsFastIo(struct memfs_scb *scb, bool changes);
+bool MemfsIsOplockControl(ULONG code);
+NTSTATUS MemfsOplockControl(PIRP irp); /* completes it */
 
 /* -- dirctl.c ---------------------------------------------------------------------------------- */
 

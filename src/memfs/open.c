@@ -56,10 +56,12 @@ static ACCESS_MASK added_access(const struct memfs_open *open)
     }
 }
 
-static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added)
+static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added, bool update)
 {
     struct memfs_scb *scb = open->scb;
     if (MemfsCount(&scb->handles) == 0) {
+        if (!update)
+            return STATUS_SUCCESS;
         IoSetShareAccess(open->access, open->share, open->file, &scb->share);
         return STATUS_SUCCESS;
     }
@@ -68,7 +70,7 @@ static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added)
         status =
             IoCheckShareAccess(open->access | added, open->share, open->file, &scb->share, FALSE);
     if (NT_SUCCESS(status))
-        status = IoCheckShareAccess(open->access, open->share, open->file, &scb->share, TRUE);
+        status = IoCheckShareAccess(open->access, open->share, open->file, &scb->share, (BOOLEAN)update);
     return status;
 }
 
@@ -232,7 +234,7 @@ static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bo
     if (NT_SUCCESS(status))
         status = check_sections(open);
     if (NT_SUCCESS(status))
-        status = take_share(open, added_access(open));
+        status = take_share(open, added_access(open), true);
     if (!NT_SUCCESS(status))
         return status;
     open->information = fresh ? FILE_CREATED : FILE_OPENED;
@@ -245,6 +247,18 @@ static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bo
     MemfsFinishOpen(open, open->link);
     grant(open);
     return STATUS_SUCCESS;
+}
+
+/* Whoever holds an oplock answers first. Nothing of ours is held meanwhile: what was looked at is looked at again. */
+static NTSTATUS break_oplocks(struct memfs_open *open)
+{
+    struct memfs_scb *scb = open->scb;
+    if (!__atomic_load_n(&scb->header.Oplock, __ATOMIC_ACQUIRE))
+        return STATUS_SUCCESS;
+    ExAcquireResourceExclusiveLite(&scb->main, TRUE);
+    NTSTATUS share = take_share(open, added_access(open), false);
+    ExReleaseResourceLite(&scb->main);
+    return MemfsBreakForOpen(open, share);
 }
 
 /* The stream that the name says; made when there is none and the disposition allows. */
@@ -292,6 +306,9 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     if (!NT_SUCCESS(status))
         return status;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, node, stream);
+    NTSTATUS broken = break_oplocks(open);
+    if (!NT_SUCCESS(broken))
+        return broken;
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     status = open_locked(open, node, fresh);
     if (!NT_SUCCESS(status) && fresh) {
@@ -303,7 +320,7 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     if (NT_SUCCESS(status) && fresh)
         MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
                     FILE_ACTION_ADDED_STREAM);
-    return status;
+    return status == STATUS_SUCCESS ? broken : status;
 }
 
 /* -- something new ----------------------------------------------------------------------------- */
@@ -420,7 +437,7 @@ static NTSTATUS open_folder(struct memfs_open *open, struct memfs_link *folder)
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     NTSTATUS status = MemfsCheckVolume(open->volume);
     if (NT_SUCCESS(status))
-        status = take_share(open, 0);
+        status = take_share(open, 0, true);
     if (NT_SUCCESS(status)) {
         MemfsFinishOpen(open, folder);
         grant(open);
@@ -458,7 +475,7 @@ NTSTATUS MemfsOpenSelf(struct memfs_open *open)
         return STATUS_INVALID_PARAMETER;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, NULL, NULL);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = take_share(open, 0);
+    NTSTATUS status = take_share(open, 0, true);
     if (NT_SUCCESS(status)) {
         MemfsFinishOpen(open, NULL);
         open->file->Flags |= FO_NO_INTERMEDIATE_BUFFERING;

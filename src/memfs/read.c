@@ -166,6 +166,10 @@ NTSTATUS MemfsRead(PDEVICE_OBJECT device, PIRP irp)
     if (IoGetCurrentIrpStackLocation(irp)->MinorFunction & IRP_MN_COMPLETE)
         return complete_mdl(irp);
     NTSTATUS status = start_read(irp, &read);
+    if (NT_SUCCESS(status) && !read.paging)
+        status = MemfsCheckOplock(read.scb, irp);
+    if (status == STATUS_PENDING)
+        return status;
     if (!NT_SUCCESS(status) || read.length == 0)
         return MemfsComplete(irp, status, 0);
     struct memfs_store *store = read.scb->volume->store;

@@ -263,9 +263,14 @@ NTSTATUS MemfsSetInformation(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
+    NTSTATUS status = stack->Parameters.SetFile.AdvanceOnly ? STATUS_SUCCESS : MemfsCheckOplock(scb, irp);
+    if (status == STATUS_PENDING)
+        return status;
+    if (!NT_SUCCESS(status))
+        return MemfsComplete(irp, status, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = set_locked(scb, file, irp);
+    status = set_locked(scb, file, irp);
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, 0);

@@ -1,9 +1,9 @@
-/* Data of streams, and the control blocks of what is open. */
+/* Streams, and the control blocks of what is open. */
 #include "memfs/memfs.h"
 
 #include <string.h>
 
-/* -- data -------------------------------------------------------------------------------------- */
+/* -- streams -------------------------------------------------------------------------------------- */
 
 struct memfs_stream *MemfsCreateStream(struct memfs_node *node, const UNICODE_STRING *name)
 {
@@ -38,19 +38,10 @@ struct memfs_stream *MemfsFindStream(struct memfs_node *node, const UNICODE_STRI
     return NULL;
 }
 
-static void free_pages(struct memfs_stream *stream, ULONG from)
-{
-    for (ULONG i = from; i < stream->page_count; i++) {
-        sim_free(stream->pages[i]);
-        stream->pages[i] = NULL;
-    }
-}
-
 void MemfsFreeStream(struct memfs_stream *stream)
 {
-    free_pages(stream, 0);
+    MemfsFreeData(stream);
     InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
-    sim_free(stream->pages);
     sim_free(stream->name);
     sim_free(stream);
 }
@@ -76,99 +67,10 @@ void MemfsRemoveStream(struct memfs_stream *stream)
 void MemfsDiscardStream(struct memfs_stream *stream)
 {
     ExAcquireFastMutex(&stream->lock);
-    free_pages(stream, 0);
+    MemfsFreeData(stream);
     InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
     stream->charged = stream->allocated = stream->size = stream->valid = 0;
     ExReleaseFastMutex(&stream->lock);
-}
-
-static ULONG part_of_page(LONGLONG offset, ULONG length)
-{
-    ULONG room = MEMFS_PAGE - (ULONG)(offset % MEMFS_PAGE);
-    return length < room ? length : room;
-}
-
-NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length)
-{
-    UCHAR *to = buffer;
-    ExAcquireFastMutex(&stream->lock);
-    while (length) {
-        ULONG count = part_of_page(offset, length);
-        ULONGLONG page = (ULONGLONG)offset / MEMFS_PAGE;
-        if (page < stream->page_count && stream->pages[page])
-            memcpy(to, stream->pages[page] + offset % MEMFS_PAGE, count);
-        else
-            memset(to, 0, count);
-        to += count;
-        offset += count;
-        length -= count;
-    }
-    ExReleaseFastMutex(&stream->lock);
-    return STATUS_SUCCESS;
-}
-
-static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
-{
-    if (page >= stream->page_count) {
-        ULONG count = stream->page_count ? stream->page_count : 4;
-        while (count <= page)
-            count *= 2;
-        stream->pages = sim_realloc(stream->pages, count * sizeof *stream->pages);
-        memset(stream->pages + stream->page_count, 0,
-               (count - stream->page_count) * sizeof *stream->pages);
-        stream->page_count = count;
-    }
-    if (!stream->pages[page])
-        stream->pages[page] = sim_alloc(MEMFS_PAGE);
-    return stream->pages[page];
-}
-
-NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
-                        ULONG length)
-{
-    const UCHAR *from = buffer;
-    ExAcquireFastMutex(&stream->lock);
-    while (length) {
-        ULONG count = part_of_page(offset, length);
-        memcpy(page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE) + offset % MEMFS_PAGE, from,
-               count);
-        from += count;
-        offset += count;
-        length -= count;
-    }
-    ExReleaseFastMutex(&stream->lock);
-    return STATUS_SUCCESS;
-}
-
-void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end)
-{
-    ExAcquireFastMutex(&stream->lock);
-    LONGLONG limit = (LONGLONG)stream->page_count * MEMFS_PAGE;
-    if (end > limit)
-        end = limit;
-    while (offset < end) {
-        ULONG count =
-            part_of_page(offset, end - offset > MEMFS_PAGE ? MEMFS_PAGE : (ULONG)(end - offset));
-        UCHAR **page = &stream->pages[offset / MEMFS_PAGE];
-        if (*page && count == MEMFS_PAGE) {
-            sim_free(*page);
-            *page = NULL;
-        } else if (*page) {
-            memset(*page + offset % MEMFS_PAGE, 0, count);
-        }
-        offset += count;
-    }
-    ExReleaseFastMutex(&stream->lock);
-}
-
-LONGLONG MemfsDataBytes(struct memfs_stream *stream)
-{
-    LONGLONG bytes = 0;
-    ExAcquireFastMutex(&stream->lock);
-    for (ULONG i = 0; i < stream->page_count; i++)
-        bytes += stream->pages[i] ? MEMFS_PAGE : 0;
-    ExReleaseFastMutex(&stream->lock);
-    return bytes;
 }
 
 /* -- control blocks ---------------------------------------------------------------------------- */
@@ -256,6 +158,8 @@ void MemfsReferenceScb(struct memfs_scb *scb)
 static void free_scb(struct memfs_scb *scb)
 {
     struct memfs_node *node = scb->node;
+    if (scb->header.Oplock)
+        FsRtlUninitializeOplock(&scb->header.Oplock);
     FsRtlTeardownPerStreamContexts(&scb->header);
     if (scb->locks)
         FsRtlFreeFileLock(scb->locks);
@@ -469,21 +373,50 @@ void MemfsDropAll(struct memfs_volume *volume, bool write_back)
 
 /* -- sizes ------------------------------------------------------------------------------------- */
 
+/* What a file can be long; what a disk has room for is another matter. */
+static NTSTATUS check_size(const struct memfs_store *store, LONGLONG size)
+{
+    const LONGLONG most = store->ntfs ? (1LL << 44) - 65536 : 0xFFFFFFFFLL;
+    if (size <= most)
+        return STATUS_SUCCESS;
+    return store->ntfs ? STATUS_INVALID_PARAMETER : STATUS_DISK_FULL;
+}
+
+/* Charges (or gives back) clusters. */
+static NTSTATUS charge(struct memfs_stream *stream, LONGLONG delta)
+{
+    struct memfs_store *store = stream->node->store;
+    LONGLONG used = InterlockedExchangeAdd64(&store->used, delta) + delta;
+    if (delta > 0 && used > store->size) {
+        InterlockedExchangeAdd64(&store->used, -delta);
+        return STATUS_DISK_FULL;
+    }
+    stream->charged += delta;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS MemfsMakeSparse(struct memfs_scb *scb, bool sparse)
+{
+    struct memfs_stream *stream = scb->stream;
+    NTSTATUS status = charge(stream, (sparse ? 0 : stream->allocated) - stream->charged);
+    if (NT_SUCCESS(status))
+        stream->sparse = sparse;
+    return status;
+}
+
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
 {
-    struct memfs_store *store = scb->volume->store;
+    NTSTATUS status = check_size(scb->volume->store, allocation);
+    if (!NT_SUCCESS(status))
+        return status;
     LONGLONG wanted = MemfsRound(allocation), have = MemfsLoad(&scb->header.AllocationSize),
              delta = wanted - have;
     if (delta == 0)
         return STATUS_SUCCESS;
-    if (!scb->stream->sparse) {
-        LONGLONG used = InterlockedExchangeAdd64(&store->used, delta) + delta;
-        if (delta > 0 && used > store->size) {
-            InterlockedExchangeAdd64(&store->used, -delta);
-            return STATUS_DISK_FULL;
-        }
-        scb->stream->charged += delta;
-    }
+    if (!scb->stream->sparse)
+        status = charge(scb->stream, delta);
+    if (!NT_SUCCESS(status))
+        return status;
     scb->stream->allocated = wanted;
     MemfsStore(&scb->header.AllocationSize, wanted);
     return STATUS_SUCCESS;
@@ -499,6 +432,9 @@ void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file)
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size)
 {
     LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    NTSTATUS fits = check_size(scb->volume->store, size);
+    if (!NT_SUCCESS(fits))
+        return fits;
     if (MemfsRound(size) > MemfsLoad(&scb->header.AllocationSize)) {
         NTSTATUS status = MemfsSetAllocation(scb, size);
         if (!NT_SUCCESS(status))

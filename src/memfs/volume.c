@@ -279,6 +279,11 @@ void MemfsTrim(PDEVICE_OBJECT device)
     let_go(volume);
 }
 
+bool MemfsUnlock(struct memfs_volume *volume, PFILE_OBJECT file)
+{
+    return __atomic_compare_exchange_n(&volume->locked_by, &file, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 /* -- use --------------------------------------------------------------------------------------- */
 
 bool MemfsIsInUse(struct memfs_volume *volume, PFILE_OBJECT except)

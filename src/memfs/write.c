@@ -253,6 +253,10 @@ NTSTATUS MemfsWrite(PDEVICE_OBJECT device, PIRP irp)
     if (IoGetCurrentIrpStackLocation(irp)->MinorFunction & IRP_MN_COMPLETE)
         return complete_mdl(irp);
     NTSTATUS status = start_write(irp, &write);
+    if (NT_SUCCESS(status) && !write.paging)
+        status = MemfsCheckOplock(write.scb, irp);
+    if (status == STATUS_PENDING)
+        return status;
     if (!NT_SUCCESS(status) || write.length == 0)
         return MemfsComplete(irp, status, 0);
     struct memfs_store *store = write.scb->volume->store;

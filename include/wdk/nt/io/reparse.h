@@ -51,6 +51,8 @@ typedef struct _REPARSE_GUID_DATA_BUFFER {
 #define REPARSE_GUID_DATA_BUFFER_HEADER_SIZE                                                       \
     FIELD_OFFSET(REPARSE_GUID_DATA_BUFFER, GenericReparseBuffer)
 
+#define REPARSE_DATA_EX_FLAG_GIVEN_TAG_OR_NONE 0x00000001
+
 typedef struct _REPARSE_DATA_BUFFER_EX {
     ULONG Flags;
     ULONG ExistingReparseTag;
