@@ -53,7 +53,9 @@ static void Track(PIRP_CTRL Op, FLTP_VOLUME_SHARD *Shard, UCHAR Slot, PFLT_INSTA
 {
     PFLTP_CALLBACK_TABLE table = __atomic_load_n(&Op->Volume->Callbacks, __ATOMIC_ACQUIRE);
     __atomic_store_n(&Op->Table, table, __ATOMIC_RELEASE);
-    Op->End = table->Slots[Slot].Nodes + table->Slots[Slot].Count;
+    Op->End = table->Slots[Slot].Nodes;
+    if (Op->End) /* nobody: not even an array */
+        Op->End += table->Slots[Slot].Count;
     Op->Next = FirstBelow(table->Slots[Slot].Nodes, Op->End, Below);
     Op->Initiator = Below;
     Op->Flags |= FLTP_OP_TRACKED;

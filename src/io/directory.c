@@ -22,6 +22,16 @@ static ULONG LeastLength(FILE_INFORMATION_CLASS kind)
         return sizeof(FILE_ID_EXTD_DIR_INFORMATION);
     case FileIdExtdBothDirectoryInformation:
         return sizeof(FILE_ID_EXTD_BOTH_DIR_INFORMATION);
+    case FileIdGlobalTxDirectoryInformation:
+        return sizeof(FILE_ID_GLOBAL_TX_DIR_INFORMATION);
+    case FileId64ExtdDirectoryInformation:
+        return sizeof(FILE_ID_64_EXTD_DIR_INFORMATION);
+    case FileId64ExtdBothDirectoryInformation:
+        return sizeof(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION);
+    case FileIdAllExtdDirectoryInformation:
+        return sizeof(FILE_ID_ALL_EXTD_DIR_INFORMATION);
+    case FileIdAllExtdBothDirectoryInformation:
+        return sizeof(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION);
     case FileObjectIdInformation:
         return sizeof(FILE_OBJECTID_INFORMATION);
     case FileReparsePointInformation:

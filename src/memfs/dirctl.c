@@ -30,6 +30,26 @@ static const struct layout layouts[] = {
      AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ShortNameLength), 0,
      AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, FileId),
      AT(FILE_ID_EXTD_BOTH_DIR_INFORMATION, ReparsePointTag)},
+    {FileIdGlobalTxDirectoryInformation, AT(FILE_ID_GLOBAL_TX_DIR_INFORMATION, FileName), 0, 0,
+     AT(FILE_ID_GLOBAL_TX_DIR_INFORMATION, FileId), 0, 0},
+    {FileId64ExtdDirectoryInformation, AT(FILE_ID_64_EXTD_DIR_INFORMATION, FileName),
+     AT(FILE_ID_64_EXTD_DIR_INFORMATION, EaSize), 0, AT(FILE_ID_64_EXTD_DIR_INFORMATION, FileId), 0,
+     AT(FILE_ID_64_EXTD_DIR_INFORMATION, ReparsePointTag)},
+    {FileId64ExtdBothDirectoryInformation, AT(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION, FileName),
+     AT(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION, EaSize),
+     AT(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION, ShortNameLength),
+     AT(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION, FileId), 0,
+     AT(FILE_ID_64_EXTD_BOTH_DIR_INFORMATION, ReparsePointTag)},
+    {FileIdAllExtdDirectoryInformation, AT(FILE_ID_ALL_EXTD_DIR_INFORMATION, FileName),
+     AT(FILE_ID_ALL_EXTD_DIR_INFORMATION, EaSize), 0, AT(FILE_ID_ALL_EXTD_DIR_INFORMATION, FileId),
+     AT(FILE_ID_ALL_EXTD_DIR_INFORMATION, FileId128),
+     AT(FILE_ID_ALL_EXTD_DIR_INFORMATION, ReparsePointTag)},
+    {FileIdAllExtdBothDirectoryInformation, AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, FileName),
+     AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, EaSize),
+     AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, ShortNameLength),
+     AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, FileId),
+     AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, FileId128),
+     AT(FILE_ID_ALL_EXTD_BOTH_DIR_INFORMATION, ReparsePointTag)},
     {FileNamesInformation, AT(FILE_NAMES_INFORMATION, FileName), 0, 0, 0, 0, 0},
 };
 
@@ -45,7 +65,7 @@ static const struct layout *layout_of(FILE_INFORMATION_CLASS kind, bool ntfs)
 {
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (layouts[i].kind == kind)
-            return layouts[i].wide_id && !ntfs ? NULL : &layouts[i];
+            return (layouts[i].tag || kind == FileIdGlobalTxDirectoryInformation) && !ntfs ? NULL : &layouts[i];
     return NULL;
 }
 
@@ -165,7 +185,7 @@ static NTSTATUS put(struct listing *listing, struct memfs_node *node, const stru
     const struct layout *layout = listing->layout;
     ULONG at = (listing->used + 7) & ~7u, left = at < listing->room ? listing->room - at : 0;
     bool first = listing->last == MAXULONG;
-    if (left < layout->name || (!first && left < layout->name + bytes))
+    if (left < layout->name || (!first && left - layout->name < bytes))
         return STATUS_BUFFER_TOO_SMALL;
     ULONG count = left - layout->name < bytes ? (left - layout->name) & ~1u : bytes;
     UCHAR *entry = listing->buffer + at;

@@ -40,6 +40,8 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     set_label(store, options->label);
     store->options.label = NULL;
     ExInitializeFastMutex(&store->ids_lock);
+    ExInitializeFastMutex(&store->quota_lock);
+    store->quota.DefaultQuotaThreshold.QuadPart = store->quota.DefaultQuotaLimit.QuadPart = -1;
     store->root = MemfsCreateNode(store, FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_HIDDEN |
                                              FILE_ATTRIBUTE_SYSTEM);
     struct memfs_link *link = sim_alloc(sizeof *link);
@@ -89,6 +91,7 @@ void MemfsReleaseStore(struct memfs_store *store)
     if (InterlockedDecrement(&store->references) > 0)
         return;
     delete_tree(store->root);
+    sim_free(store->quotas);
     sim_free(store);
 }
 

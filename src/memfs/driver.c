@@ -43,6 +43,8 @@ static void fill_dispatch(PDRIVER_OBJECT driver)
     table[IRP_MJ_CLEANUP] = MemfsCleanup;
     table[IRP_MJ_QUERY_SECURITY] = MemfsQuerySecurity;
     table[IRP_MJ_SET_SECURITY] = MemfsSetSecurity;
+    table[IRP_MJ_QUERY_QUOTA] = MemfsQueryQuota;
+    table[IRP_MJ_SET_QUOTA] = MemfsSetQuota;
     table[IRP_MJ_PNP] = MemfsPnp;
     driver->FastIoDispatch = &memfs->fast_io;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MOST_EAS = 65536 };
+
 static ULONG size_of(const FILE_FULL_EA_INFORMATION *ea)
 {
     return (ULONG)FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + ea->EaNameLength + 1u +
@@ -71,29 +73,52 @@ static bool is_legal(const FILE_FULL_EA_INFORMATION *ea)
     return true;
 }
 
-NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad)
+/* All of the list is looked at before any of it is done. */
+static NTSTATUS check_list(const VOID *list, ULONG length, ULONG *bad)
 {
     NTSTATUS status = IoCheckEaBufferValidity((PFILE_FULL_EA_INFORMATION)(PVOID)list, length, bad);
     if (!NT_SUCCESS(status))
         return status;
-    MemfsLockNode(node);
     for (ULONG at = 0;;) {
         const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
-        FILE_FULL_EA_INFORMATION *old = find(node, ea->EaName, ea->EaNameLength);
         if (!is_legal(ea)) {
             *bad = at;
-            status = STATUS_INVALID_EA_NAME;
-            break;
+            return STATUS_INVALID_EA_NAME;
         }
-        if (old)
-            remove_ea(node, old);
-        if (ea->EaValueLength)
-            append_ea(node, ea);
+        if (!ea->NextEntryOffset)
+            return STATUS_SUCCESS;
+        at += ea->NextEntryOffset;
+    }
+}
+
+static void store_one(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *ea)
+{
+    FILE_FULL_EA_INFORMATION *old = find(node, ea->EaName, ea->EaNameLength);
+    if (old)
+        remove_ea(node, old);
+    if (ea->EaValueLength)
+        append_ea(node, ea);
+}
+
+NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad)
+{
+    NTSTATUS status = check_list(list, length, bad);
+    if (!NT_SUCCESS(status))
+        return status;
+    MemfsLockNode(node);
+    if (node->reparse) /* the one excludes the other */
+        status = STATUS_EAS_NOT_SUPPORTED;
+    else if (node->ea_length + length > MOST_EAS)
+        status = STATUS_EA_TOO_LARGE;
+    for (ULONG at = 0; NT_SUCCESS(status);) {
+        const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
+        store_one(node, ea);
         if (!ea->NextEntryOffset)
             break;
         at += ea->NextEntryOffset;
     }
-    MemfsSetTime(&node->changed, MemfsNow());
+    if (NT_SUCCESS(status))
+        MemfsSetTime(&node->changed, MemfsNow());
     MemfsUnlockNode(node);
     return status;
 }
@@ -108,7 +133,7 @@ struct query {
 static NTSTATUS put(struct query *query, const FILE_FULL_EA_INFORMATION *ea, ULONG size)
 {
     ULONG at = round4(query->used);
-    if (at + size > query->room)
+    if (at > query->room || size > query->room - at)
         return query->last == MAXULONG ? STATUS_BUFFER_TOO_SMALL : STATUS_BUFFER_OVERFLOW;
     memcpy(query->buffer + at, ea, size);
     ((PFILE_FULL_EA_INFORMATION)(PVOID)(query->buffer + at))->NextEntryOffset = 0;
@@ -119,10 +144,28 @@ static NTSTATUS put(struct query *query, const FILE_FULL_EA_INFORMATION *ea, ULO
     return STATUS_SUCCESS;
 }
 
+static bool is_name_list(const FILE_GET_EA_INFORMATION *names, ULONG length)
+{
+    const ULONG head = FIELD_OFFSET(FILE_GET_EA_INFORMATION, EaName);
+    for (;;) {
+        if (length < head || names->EaNameLength + 1u > length - head || !names->EaNameLength)
+            return false;
+        ULONG next = names->NextEntryOffset;
+        if (!next)
+            return true;
+        if (next > length || next % sizeof(ULONG) || next < head + names->EaNameLength + 1u)
+            return false;
+        names = (const VOID *)((const UCHAR *)names + next);
+        length -= next;
+    }
+}
+
 /* Those asked for by name; one that is not there comes with an empty value. */
 static NTSTATUS query_named(struct memfs_node *node, struct query *query,
-                            const FILE_GET_EA_INFORMATION *names)
+                            const FILE_GET_EA_INFORMATION *names, ULONG length)
 {
+    if (!is_name_list(names, length))
+        return STATUS_EA_LIST_INCONSISTENT;
     NTSTATUS status = STATUS_SUCCESS;
     for (; NT_SUCCESS(status);
          names = (const VOID *)((const UCHAR *)names + names->NextEntryOffset)) {
@@ -180,14 +223,18 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     MemfsLockNode(scb->node);
     if (stack->Parameters.QueryEa.EaList) {
-        status = query_named(scb->node, &query, stack->Parameters.QueryEa.EaList);
+        status = query_named(scb->node, &query, stack->Parameters.QueryEa.EaList,
+                             stack->Parameters.QueryEa.EaListLength);
     } else {
         if (stack->Flags & SL_RESTART_SCAN)
             ccb->ea_index = 0;
         if (stack->Flags & SL_INDEX_SPECIFIED)
             ccb->ea_index =
                 stack->Parameters.QueryEa.EaIndex ? stack->Parameters.QueryEa.EaIndex - 1 : 0;
+        bool indexed = (stack->Flags & SL_INDEX_SPECIFIED) != 0;
         status = query_rest(scb->node, &query, ccb, (stack->Flags & SL_RETURN_SINGLE_ENTRY) != 0);
+        if (indexed && status == STATUS_NO_MORE_EAS)
+            status = STATUS_NONEXISTENT_EA_ENTRY;
     }
     MemfsUnlockNode(scb->node);
     ExReleaseResourceLite(&scb->main);
@@ -210,6 +257,8 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     if (MemfsIsReadOnly(scb->volume))
         return MemfsComplete(irp, STATUS_MEDIA_WRITE_PROTECTED, 0);
+    if (!list || !stack->Parameters.SetEa.Length)
+        return MemfsComplete(irp, stack->Parameters.SetEa.Length ? STATUS_INVALID_USER_BUFFER : STATUS_SUCCESS, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length, &bad);

@@ -1,15 +1,7 @@
 /* IRP_MJ_QUERY_INFORMATION. */
-#include "memfs/memfs.h"
+#include "memfs/query.h"
 
 #include <string.h>
-
-struct query {
-    PFILE_OBJECT file;
-    struct memfs_scb *scb;
-    struct memfs_ccb *ccb;
-    UCHAR *buffer;
-    ULONG room, used;
-};
 
 /* -- pieces ------------------------------------------------------------------------------------ */
 
@@ -76,7 +68,7 @@ void MemfsFillNetwork(struct memfs_scb *scb, PFILE_NETWORK_OPEN_INFORMATION info
 
 /* -- answers of a fixed size ------------------------------------------------------------------- */
 
-static PVOID take(struct query *query, ULONG size)
+static PVOID take(struct memfs_query *query, ULONG size)
 {
     if (query->room < size)
         return NULL;
@@ -85,7 +77,7 @@ static PVOID take(struct query *query, ULONG size)
     return query->buffer;
 }
 
-static NTSTATUS query_basic(struct query *query)
+static NTSTATUS query_basic(struct memfs_query *query)
 {
     PFILE_BASIC_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -95,7 +87,7 @@ static NTSTATUS query_basic(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_standard(struct query *query)
+static NTSTATUS query_standard(struct memfs_query *query)
 {
     PFILE_STANDARD_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -104,7 +96,7 @@ static NTSTATUS query_standard(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_internal(struct query *query)
+static NTSTATUS query_internal(struct memfs_query *query)
 {
     PFILE_INTERNAL_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -113,7 +105,7 @@ static NTSTATUS query_internal(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_ea_size(struct query *query)
+static NTSTATUS query_ea_size(struct memfs_query *query)
 {
     PFILE_EA_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -122,7 +114,7 @@ static NTSTATUS query_ea_size(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_position(struct query *query)
+static NTSTATUS query_position(struct memfs_query *query)
 {
     PFILE_POSITION_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -131,7 +123,7 @@ static NTSTATUS query_position(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_network(struct query *query)
+static NTSTATUS query_network(struct memfs_query *query)
 {
     PFILE_NETWORK_OPEN_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -140,7 +132,7 @@ static NTSTATUS query_network(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_tag(struct query *query)
+static NTSTATUS query_tag(struct memfs_query *query)
 {
     PFILE_ATTRIBUTE_TAG_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -150,7 +142,7 @@ static NTSTATUS query_tag(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_compression(struct query *query)
+static NTSTATUS query_compression(struct memfs_query *query)
 {
     PFILE_COMPRESSION_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -160,7 +152,7 @@ static NTSTATUS query_compression(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_id(struct query *query)
+static NTSTATUS query_id(struct memfs_query *query)
 {
     PFILE_ID_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -170,7 +162,7 @@ static NTSTATUS query_id(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_standard_link(struct query *query)
+static NTSTATUS query_standard_link(struct memfs_query *query)
 {
     PFILE_STANDARD_LINK_INFORMATION info = take(query, sizeof *info);
     if (!info)
@@ -181,12 +173,9 @@ static NTSTATUS query_standard_link(struct query *query)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_stat(struct query *query)
+static void fill_stat(struct memfs_query *query, PFILE_STAT_INFORMATION info)
 {
-    PFILE_STAT_INFORMATION info = take(query, sizeof *info);
     FILE_NETWORK_OPEN_INFORMATION network;
-    if (!info)
-        return STATUS_INFO_LENGTH_MISMATCH;
     MemfsFillNetwork(query->scb, &network);
     info->FileId.QuadPart = query->scb->node->id;
     info->CreationTime = network.CreationTime;
@@ -199,67 +188,51 @@ static NTSTATUS query_stat(struct query *query)
     info->ReparseTag = MemfsReparseTag(query->scb->node);
     info->NumberOfLinks = (ULONG)query->scb->node->link_count;
     info->EffectiveAccess = query->ccb->access;
+}
+
+static NTSTATUS query_stat(struct memfs_query *query)
+{
+    PFILE_STAT_INFORMATION info = take(query, sizeof *info);
+    if (!info)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    fill_stat(query, info);
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS query_case(struct query *query)
+/* No metadata of Linux is kept: its flags say so. */
+static NTSTATUS query_stat_lx(struct memfs_query *query)
+{
+    PFILE_STAT_LX_INFORMATION info = take(query, sizeof *info);
+    if (!info)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    fill_stat(query, (PFILE_STAT_INFORMATION)info);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS query_stat_basic(struct memfs_query *query)
+{
+    PFILE_STAT_BASIC_INFORMATION info = take(query, sizeof *info);
+    FILE_STAT_INFORMATION stat;
+    if (!info)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    fill_stat(query, &stat);
+    memcpy(info, &stat, FIELD_OFFSET(FILE_STAT_BASIC_INFORMATION, DeviceType));
+    info->DeviceType = FILE_DEVICE_DISK;
+    info->DeviceCharacteristics = query->scb->volume->disk->Characteristics | FILE_DEVICE_IS_MOUNTED;
+    info->VolumeSerialNumber.QuadPart = query->scb->volume->store->serial;
+    memcpy(&info->FileId128, &query->scb->node->id, sizeof query->scb->node->id);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS query_case(struct memfs_query *query)
 {
     PFILE_CASE_SENSITIVE_INFORMATION info = take(query, sizeof *info);
     return info ? STATUS_SUCCESS : STATUS_INFO_LENGTH_MISMATCH;
 }
 
-/* -- names ------------------------------------------------------------------------------------- */
+/* -- everything -------------------------------------------------------------------------------- */
 
-static NTSTATUS put_name(struct query *query, ULONG offset, const WCHAR *text, USHORT bytes)
-{
-    PFILE_NAME_INFORMATION info = (PVOID)(query->buffer + offset);
-    ULONG head = offset + (ULONG)FIELD_OFFSET(FILE_NAME_INFORMATION, FileName);
-    if (query->room < head)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    ULONG space = query->room - head, count = bytes < space ? bytes : space & ~1u;
-    info->FileNameLength = bytes;
-    memcpy(info->FileName, text, count);
-    query->used = head + count;
-    return count == bytes ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
-}
-
-static NTSTATUS query_path(struct query *query, ULONG offset, bool normalized)
-{
-    UNICODE_STRING path;
-    struct memfs_volume *volume = query->scb->volume;
-    bool last_short =
-        !normalized && query->ccb->flags & MEMFS_CCB_SHORT_NAME && query->ccb->link->short_length;
-    ExAcquireResourceSharedLite(&volume->tree, TRUE);
-    NTSTATUS status = MemfsPathOf(query->ccb->link, query->scb->stream, last_short, &path);
-    ExReleaseResourceLite(&volume->tree);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = put_name(query, offset, path.Buffer, path.Length);
-    ExFreePoolWithTag(path.Buffer, MEMFS_TAG);
-    return status;
-}
-
-static NTSTATUS put_alternate(struct query *query, const struct memfs_link *link)
-{
-    UNICODE_STRING name = {link->name_length, link->name_length, link->name};
-    if (link->short_length)
-        return put_name(query, 0, link->short_name, link->short_length);
-    if (name.Length && MemfsIs8Dot3(&name))
-        return put_name(query, 0, link->name, link->name_length);
-    return STATUS_OBJECT_NAME_NOT_FOUND;
-}
-
-static NTSTATUS query_alternate(struct query *query)
-{
-    if (query->scb->stream && query->scb->stream->name_length)
-        return STATUS_OBJECT_NAME_NOT_FOUND;
-    ExAcquireResourceSharedLite(&query->scb->volume->tree, TRUE);
-    NTSTATUS status = put_alternate(query, query->ccb->link);
-    ExReleaseResourceLite(&query->scb->volume->tree);
-    return status;
-}
-
-static NTSTATUS query_all(struct query *query)
+static NTSTATUS query_all(struct memfs_query *query)
 {
     PFILE_ALL_INFORMATION info = (PVOID)query->buffer;
     if (query->room < sizeof *info)
@@ -270,93 +243,12 @@ static NTSTATUS query_all(struct query *query)
     info->InternalInformation.IndexNumber.QuadPart = query->scb->node->id;
     info->EaInformation.EaSize = query->scb->node->ea_length;
     info->PositionInformation.CurrentByteOffset = query->file->CurrentByteOffset;
-    return query_path(query, (ULONG)FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation), false);
-}
-
-/* -- lists ------------------------------------------------------------------------------------- */
-
-/* Room for one more entry of `size` bytes at the next multiple of eight; links it to the last one.
- */
-static UCHAR *next_entry(struct query *query, ULONG *last, ULONG size)
-{
-    ULONG at = (query->used + 7) & ~7u;
-    if (at + size > query->room)
-        return NULL;
-    memset(query->buffer + query->used, 0, at + size - query->used);
-    if (*last != MAXULONG)
-        *(ULONG *)(query->buffer + *last) = at - *last;
-    *last = at;
-    query->used = at + size;
-    return query->buffer + at;
-}
-
-static NTSTATUS put_stream(struct query *query, struct memfs_stream *stream, ULONG *last)
-{
-    static const WCHAR suffix[] = {':', '$', 'D', 'A', 'T', 'A'};
-    ULONG bytes = (ULONG)(sizeof(WCHAR) + stream->name_length + sizeof suffix);
-    PFILE_STREAM_INFORMATION info = (PVOID)next_entry(
-        query, last, (ULONG)FIELD_OFFSET(FILE_STREAM_INFORMATION, StreamName) + bytes);
-    if (!info)
-        return STATUS_BUFFER_OVERFLOW;
-    info->StreamNameLength = bytes;
-    info->StreamSize.QuadPart =
-        stream->scb ? MemfsLoad(&stream->scb->header.FileSize) : stream->size;
-    info->StreamAllocationSize.QuadPart =
-        stream->scb ? MemfsLoad(&stream->scb->header.AllocationSize) : stream->allocated;
-    info->StreamName[0] = ':';
-    if (stream->name_length)
-        memcpy(info->StreamName + 1, stream->name, stream->name_length);
-    memcpy(info->StreamName + 1 + stream->name_length / sizeof(WCHAR), suffix, sizeof suffix);
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS query_streams(struct query *query)
-{
-    struct memfs_node *node = query->scb->node;
-    NTSTATUS status = STATUS_SUCCESS;
-    ULONG last = MAXULONG;
-    MemfsLockNode(node);
-    for (struct memfs_stream *stream = node->streams; stream && NT_SUCCESS(status);
-         stream = stream->next)
-        if (!MemfsIs(&stream->removed))
-            status = put_stream(query, stream, &last);
-    MemfsUnlockNode(node);
-    return status;
-}
-
-static NTSTATUS query_links(struct query *query)
-{
-    struct memfs_node *node = query->scb->node;
-    PFILE_LINKS_INFORMATION info = (PVOID)query->buffer;
-    ULONG head = (ULONG)FIELD_OFFSET(FILE_LINKS_INFORMATION, Entry), last = MAXULONG;
-    if (query->room < sizeof *info)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    memset(info, 0, head);
-    query->used = head;
-    info->BytesNeeded = head;
-    NTSTATUS status = STATUS_SUCCESS;
-    ExAcquireResourceSharedLite(&query->scb->volume->tree, TRUE);
-    for (struct memfs_link *link = node->links; link; link = link->next) {
-        ULONG size = (ULONG)FIELD_OFFSET(FILE_LINK_ENTRY_INFORMATION, FileName) + link->name_length;
-        info->BytesNeeded = ((info->BytesNeeded + 7) & ~7u) + size;
-        PFILE_LINK_ENTRY_INFORMATION entry =
-            NT_SUCCESS(status) ? (PVOID)next_entry(query, &last, size) : NULL;
-        if (!entry) {
-            status = STATUS_BUFFER_OVERFLOW;
-            continue;
-        }
-        entry->ParentFileId = link->parent ? link->parent->id : node->id;
-        entry->FileNameLength = link->name_length / sizeof(WCHAR);
-        memcpy(entry->FileName, link->name, link->name_length);
-        info->EntriesReturned++;
-    }
-    ExReleaseResourceLite(&query->scb->volume->tree);
-    return status;
+    return MemfsQueryPath(query, (ULONG)FIELD_OFFSET(FILE_ALL_INFORMATION, NameInformation), false);
 }
 
 /* -- the request ------------------------------------------------------------------------------- */
 
-static NTSTATUS query_ntfs_only(struct query *query, FILE_INFORMATION_CLASS kind)
+static NTSTATUS query_ntfs_only(struct memfs_query *query, FILE_INFORMATION_CLASS kind)
 {
     switch ((int)kind) {
     case FileAttributeTagInformation:
@@ -364,17 +256,23 @@ static NTSTATUS query_ntfs_only(struct query *query, FILE_INFORMATION_CLASS kind
     case FileCompressionInformation:
         return query_compression(query);
     case FileStreamInformation:
-        return query_streams(query);
+        return MemfsQueryStreams(query);
     case FileHardLinkInformation:
-        return query_links(query);
+        return MemfsQueryLinks(query);
     case FileIdInformation:
         return query_id(query);
     case FileNormalizedNameInformation:
-        return query_path(query, 0, true);
+        return MemfsQueryPath(query, 0, true);
     case FileStandardLinkInformation:
         return query_standard_link(query);
+    case FileHardLinkFullIdInformation:
+        return MemfsQueryLinksFullId(query);
     case FileStatInformation:
         return query_stat(query);
+    case FileStatLxInformation:
+        return query_stat_lx(query);
+    case FileStatBasicInformation:
+        return query_stat_basic(query);
     case FileCaseSensitiveInformation:
         return query_case(query);
     default:
@@ -382,7 +280,7 @@ static NTSTATUS query_ntfs_only(struct query *query, FILE_INFORMATION_CLASS kind
     }
 }
 
-static NTSTATUS query_class(struct query *query, FILE_INFORMATION_CLASS kind)
+static NTSTATUS query_class(struct memfs_query *query, FILE_INFORMATION_CLASS kind)
 {
     switch ((int)kind) {
     case FileBasicInformation:
@@ -396,11 +294,11 @@ static NTSTATUS query_class(struct query *query, FILE_INFORMATION_CLASS kind)
     case FilePositionInformation:
         return query_position(query);
     case FileNameInformation:
-        return query_path(query, 0, false);
+        return MemfsQueryPath(query, 0, false);
     case FileAllInformation:
         return query_all(query);
     case FileAlternateNameInformation:
-        return query_alternate(query);
+        return MemfsQueryAlternateName(query);
     case FileNetworkOpenInformation:
         return query_network(query);
     default:
@@ -413,7 +311,7 @@ NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     PFILE_OBJECT file = stack->FileObject;
-    struct query query = {.file = file,
+    struct memfs_query query = {.file = file,
                           .scb = file ? MemfsScbOf(file) : NULL,
                           .ccb = file ? MemfsCcbOf(file) : NULL,
                           .buffer = irp->AssociatedIrp.SystemBuffer,

@@ -120,6 +120,10 @@ struct memfs_store {
     struct memfs_completions
         *completions; /* disk.c: the thread that completes transfers, or NULL */
     PDEVICE_OBJECT disk;
+    FAST_MUTEX quota_lock; /* what follows */
+    FILE_FS_CONTROL_INFORMATION quota; /* defaults, and flags that are kept */
+    struct memfs_quota *quotas;
+    ULONG quota_count;
 };
 
 /* -- what is open ------------------------------------------------------------------------------ */
@@ -167,7 +171,7 @@ struct memfs_ccb {
     USHORT last_length;
     WCHAR *last_exact;
     ULONG last_sequence;
-    ULONG ea_index;
+    ULONG ea_index, quota_index;
 };
 
 struct memfs_volume { /* extension of the volume's device */
@@ -328,6 +332,8 @@ void MemfsReferenceNode(struct memfs_node *node);
 void MemfsReleaseNode(struct memfs_node *node);
 struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id); /* referenced, or NULL */
 struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id);
+/* NTFS: every file, each referenced, in an array (sim_free). How many. */
+ULONG MemfsAllNodes(struct memfs_store *store, struct memfs_node ***nodes);
 void MemfsReferenceLink(struct memfs_link *link);
 void MemfsReleaseLink(struct memfs_link *link);
 struct memfs_link *MemfsFirstLink(struct memfs_node *node); /* referenced, or NULL */
@@ -352,6 +358,8 @@ ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT
                       const WCHAR *exact);
 bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild);
 bool MemfsIs8Dot3(const UNICODE_STRING *name);
+/* directory->lock held; the short name in capitals. Not referenced. */
+struct memfs_link *MemfsFindShort(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes);
 
 /* -- data.c: the bytes of streams ---------------------------------------------------------------- */
 
@@ -446,7 +454,7 @@ DRIVER_DISPATCH MemfsDiskControl;
 DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInformation,
     MemfsSetInformation, MemfsQueryEa, MemfsSetEa, MemfsFlushBuffers, MemfsQueryVolumeInformation,
     MemfsSetVolumeInformation, MemfsDirectoryControl, MemfsFileSystemControl, MemfsDeviceControl,
-    MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity, MemfsSetSecurity, MemfsPnp;
+    MemfsQueryQuota, MemfsSetQuota, MemfsShutdown, MemfsLockControl, MemfsCleanup, MemfsQuerySecurity, MemfsSetSecurity, MemfsPnp;
 
 /* cleanup.c, close.c: what the requests do, for an open that is undone at once. */
 void MemfsCleanUpFile(PFILE_OBJECT file);
@@ -467,8 +475,11 @@ NTSTATUS MemfsSplitStream(const UNICODE_STRING *component, bool ntfs, struct mem
  * at once). */
 NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags);
 NTSTATUS MemfsRename(struct memfs_volume *volume, PFILE_OBJECT file, PIRP irp, bool link);
+NTSTATUS MemfsSetShortName(PFILE_OBJECT file, PIRP irp); /* shortname.c */
 NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file,
                                   FILE_INFORMATION_CLASS kind, PVOID buffer, BOOLEAN advance_only);
+/* security.c: the owner's SID; its length, 0: it does not fit. */
+ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room);
 /* ea.c */
 NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
 /* fastio.c */

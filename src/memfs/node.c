@@ -122,6 +122,22 @@ struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id)
     return found;
 }
 
+ULONG MemfsAllNodes(struct memfs_store *store, struct memfs_node ***nodes)
+{
+    ULONG count = 0, room = 0;
+    *nodes = NULL;
+    ExAcquireFastMutex(&store->ids_lock);
+    for (unsigned i = 0; i < MEMFS_ID_BUCKETS; i++)
+        for (struct memfs_node *node = store->ids[i]; node; node = node->next_id) {
+            if (count == room)
+                *nodes = sim_realloc(*nodes, (room = room ? room * 2 : 64) * sizeof **nodes);
+            MemfsReferenceNode(node);
+            (*nodes)[count++] = node;
+        }
+    ExReleaseFastMutex(&store->ids_lock);
+    return count;
+}
+
 /* -- names in a directory ---------------------------------------------------------------------- */
 
 void MemfsReferenceLink(struct memfs_link *link)
@@ -196,8 +212,7 @@ static void upcase(WCHAR *to, const UNICODE_STRING *name)
         to[i] = MemfsUpcase(name->Buffer[i]);
 }
 
-static struct memfs_link *find_short(struct memfs_node *directory, const WCHAR *upcased,
-                                     USHORT bytes)
+struct memfs_link *MemfsFindShort(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
 {
     for (ULONG i = 0; i < directory->child_count; i++) {
         struct memfs_link *link = directory->children[i];
@@ -226,7 +241,7 @@ struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRIN
             found = link;
     }
     if (!found && name->Length <= MEMFS_SHORT * sizeof(WCHAR)) {
-        found = find_short(directory, upcased, name->Length);
+        found = MemfsFindShort(directory, upcased, name->Length);
         *by_short = found != NULL;
     }
     return found;
@@ -287,7 +302,7 @@ static void make_short_name(struct memfs_node *directory, struct memfs_link *lin
             trial[length++] = '.';
         for (USHORT i = 0; i < extension_length; i++)
             trial[length++] = extension[i];
-        if (find_short(directory, trial, (USHORT)(length * sizeof(WCHAR))))
+        if (MemfsFindShort(directory, trial, (USHORT)(length * sizeof(WCHAR))))
             continue;
         memcpy(link->short_name, trial, length * sizeof(WCHAR));
         link->short_length = (USHORT)(length * sizeof(WCHAR));

@@ -106,6 +106,8 @@ static NTSTATUS check(struct memfs_scb *scb, PIO_STACK_LOCATION stack)
     if (extended && (stack->Parameters.FileSystemControl.InputBufferLength < sizeof(REQUEST_OPLOCK_INPUT_BUFFER) ||
                      stack->Parameters.FileSystemControl.OutputBufferLength < sizeof(REQUEST_OPLOCK_OUTPUT_BUFFER)))
         return STATUS_BUFFER_TOO_SMALL;
+    if (!extended && stack->Parameters.FileSystemControl.OutputBufferLength)
+        return STATUS_INVALID_PARAMETER; /* what an older request is told is a number, no bytes */
     return STATUS_SUCCESS;
 }
 

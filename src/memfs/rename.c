@@ -30,7 +30,9 @@ static NTSTATUS read_flags(struct rename *rename, PIRP irp, const FILE_RENAME_IN
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     int kind = stack->Parameters.SetFile.FileInformationClass;
-    bool extended = kind == FileRenameInformationEx || kind == FileLinkInformationEx;
+    bool extended = kind == FileRenameInformationEx || kind == FileLinkInformationEx ||
+                    kind == FileRenameInformationExBypassAccessCheck ||
+                    kind == FileLinkInformationExBypassAccessCheck;
     ULONG head = (ULONG)FIELD_OFFSET(FILE_RENAME_INFORMATION, FileName);
     if (stack->Parameters.SetFile.Length < head ||
         info->FileNameLength > stack->Parameters.SetFile.Length - head ||

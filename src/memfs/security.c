@@ -12,6 +12,23 @@ static const UCHAR default_descriptor[] = {
     1, 2, 0,    0,    0,  0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0, /* S-1-5-32-544 */
     1, 2, 0,    0,    0,  0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0};
 
+ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room)
+{
+    PSID owner = NULL;
+    BOOLEAN defaulted;
+    ULONG length = 0;
+    MemfsShareNode(node);
+    PSECURITY_DESCRIPTOR descriptor = node->security ? node->security : (PVOID)default_descriptor;
+    if (NT_SUCCESS(RtlGetOwnerSecurityDescriptor(descriptor, &owner, &defaulted)) && owner)
+        length = RtlLengthSid(owner);
+    if (length > room)
+        length = 0;
+    if (length)
+        memcpy(sid, owner, length);
+    MemfsUnshareNode(node);
+    return length;
+}
+
 static NTSTATUS check(PIRP irp, struct memfs_scb **scb)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;

@@ -209,6 +209,8 @@ static ULONG least_length(FILE_INFORMATION_CLASS kind)
         return sizeof(FILE_DISPOSITION_INFORMATION);
     case FileDispositionInformationEx:
         return sizeof(FILE_DISPOSITION_INFORMATION_EX);
+    case FileCaseSensitiveInformation:
+        return sizeof(FILE_CASE_SENSITIVE_INFORMATION);
     default:
         return sizeof(LONGLONG);
     }
@@ -240,13 +242,19 @@ static NTSTATUS set_locked(struct memfs_scb *scb, PFILE_OBJECT file, PIRP irp)
     case FileValidDataLengthInformation:
         return set_size(scb, file, kind, buffer, stack->Parameters.SetFile.AdvanceOnly);
     case FileRenameInformation:
+    case FileRenameInformationBypassAccessCheck:
         return MemfsRename(scb->volume, file, irp, false);
     case FileLinkInformation:
+    case FileLinkInformationBypassAccessCheck:
         return ntfs ? MemfsRename(scb->volume, file, irp, true) : STATUS_INVALID_DEVICE_REQUEST;
     case FileRenameInformationEx:
+    case FileRenameInformationExBypassAccessCheck:
+        return ntfs ? MemfsRename(scb->volume, file, irp, false) : STATUS_INVALID_PARAMETER;
     case FileLinkInformationEx:
-        return ntfs ? MemfsRename(scb->volume, file, irp, kind == FileLinkInformationEx)
-                    : STATUS_INVALID_PARAMETER;
+    case FileLinkInformationExBypassAccessCheck:
+        return ntfs ? MemfsRename(scb->volume, file, irp, true) : STATUS_INVALID_PARAMETER;
+    case FileShortNameInformation:
+        return ntfs ? MemfsSetShortName(file, irp) : STATUS_INVALID_PARAMETER;
     case FileCaseSensitiveInformation:
         return STATUS_NOT_SUPPORTED;
     default:

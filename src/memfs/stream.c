@@ -69,7 +69,8 @@ void MemfsDiscardStream(struct memfs_stream *stream)
     ExAcquireFastMutex(&stream->lock);
     MemfsFreeData(stream);
     InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
-    stream->charged = stream->allocated = stream->size = stream->valid = 0;
+    MemfsSetTime(&stream->charged, 0);
+    stream->allocated = stream->size = stream->valid = 0;
     ExReleaseFastMutex(&stream->lock);
 }
 
@@ -391,7 +392,7 @@ static NTSTATUS charge(struct memfs_stream *stream, LONGLONG delta)
         InterlockedExchangeAdd64(&store->used, -delta);
         return STATUS_DISK_FULL;
     }
-    stream->charged += delta;
+    MemfsSetTime(&stream->charged, stream->charged + delta); /* quotas look at it */
     return STATUS_SUCCESS;
 }
 

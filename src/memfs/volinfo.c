@@ -89,7 +89,8 @@ static NTSTATUS query_attributes(struct query *query)
         info->FileSystemAttributes |= FILE_CASE_SENSITIVE_SEARCH | FILE_PERSISTENT_ACLS |
                                       FILE_SUPPORTS_SPARSE_FILES | FILE_SUPPORTS_REPARSE_POINTS |
                                       FILE_SUPPORTS_OBJECT_IDS | FILE_NAMED_STREAMS |
-                                      FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES |
+                                      FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES | FILE_VOLUME_QUOTAS |
+                                      FILE_SUPPORTS_POSIX_UNLINK_RENAME |
                                       FILE_SUPPORTS_OPEN_BY_FILE_ID;
     if (MemfsIsReadOnly(query->volume))
         info->FileSystemAttributes |= FILE_READ_ONLY_VOLUME;
@@ -127,6 +128,34 @@ static NTSTATUS query_object_id(struct query *query)
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS query_full_size_ex(struct query *query)
+{
+    PFILE_FS_FULL_SIZE_INFORMATION_EX info = (PVOID)query->buffer;
+    const struct memfs_store *store = query->volume->store;
+    if (query->room < sizeof *info)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    memset(info, 0, sizeof *info);
+    info->ActualTotalAllocationUnits = info->CallerTotalAllocationUnits = (ULONGLONG)store->size / MEMFS_CLUSTER;
+    info->ActualAvailableAllocationUnits = info->CallerAvailableAllocationUnits = (ULONGLONG)free_clusters(store);
+    info->UsedAllocationUnits = info->ActualTotalAllocationUnits - info->ActualAvailableAllocationUnits;
+    info->SectorsPerAllocationUnit = MEMFS_CLUSTER / MEMFS_SECTOR;
+    info->BytesPerSector = MEMFS_SECTOR;
+    query->used = sizeof *info;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS query_quota(struct query *query)
+{
+    struct memfs_store *store = query->volume->store;
+    if (!store->ntfs)
+        return STATUS_INVALID_PARAMETER;
+    if (query->room < sizeof store->quota)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    memcpy(query->buffer, &store->quota, sizeof store->quota);
+    query->used = sizeof store->quota;
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS query_class(struct query *query, FS_INFORMATION_CLASS kind)
 {
     switch ((int)kind) {
@@ -144,6 +173,10 @@ static NTSTATUS query_class(struct query *query, FS_INFORMATION_CLASS kind)
         return query_sector(query);
     case FileFsObjectIdInformation:
         return query_object_id(query);
+    case FileFsControlInformation:
+        return query_quota(query);
+    case FileFsFullSizeInformationEx:
+        return query_full_size_ex(query);
     default:
         return STATUS_INVALID_PARAMETER;
     }
@@ -198,8 +231,24 @@ static NTSTATUS set_object_id(struct memfs_volume *volume, const FILE_FS_OBJECTI
 {
     if (!volume->store->ntfs || length < sizeof *info)
         return STATUS_INVALID_PARAMETER;
+    if (MemfsIsReadOnly(volume))
+        return STATUS_MEDIA_WRITE_PROTECTED;
     memcpy(&volume->store->object_id, info->ObjectId, sizeof info->ObjectId);
     volume->store->has_object_id = true;
+    return STATUS_SUCCESS;
+}
+
+/* What quotas are tracked is kept; how much each owner uses is always known. */
+static NTSTATUS set_quota(struct memfs_volume *volume, const FILE_FS_CONTROL_INFORMATION *info, ULONG length)
+{
+    struct memfs_store *store = volume->store;
+    if (!store->ntfs || length < sizeof *info)
+        return STATUS_INVALID_PARAMETER;
+    if (MemfsIsReadOnly(volume))
+        return STATUS_MEDIA_WRITE_PROTECTED;
+    ExAcquireFastMutex(&store->quota_lock);
+    store->quota = *info;
+    ExReleaseFastMutex(&store->quota_lock);
     return STATUS_SUCCESS;
 }
 
@@ -219,6 +268,9 @@ NTSTATUS MemfsSetVolumeInformation(PDEVICE_OBJECT device, PIRP irp)
         break;
     case FileFsObjectIdInformation:
         status = set_object_id(volume, irp->AssociatedIrp.SystemBuffer, length);
+        break;
+    case FileFsControlInformation:
+        status = set_quota(volume, irp->AssociatedIrp.SystemBuffer, length);
         break;
     default:
         status = STATUS_INVALID_PARAMETER;

@@ -110,6 +110,9 @@ static void nobody_acknowledges_what_nobody_broke(void **state)
     assert_int_equal(ask(handle, FSCTL_OPBATCH_ACK_CLOSE_PENDING), STATUS_INVALID_OPLOCK_PROTOCOL);
     assert_int_equal(ask(handle, FSCTL_OPLOCK_BREAK_NOTIFY), STATUS_SUCCESS);
     assert_int_equal(ask(handle, FSCTL_REQUEST_OPLOCK), STATUS_BUFFER_TOO_SMALL);
+    char out;
+    assert_int_equal(fltsim_fsctl(handle, FSCTL_REQUEST_OPLOCK_LEVEL_1, NULL, 0, &out, 1, NULL),
+                     STATUS_INVALID_PARAMETER);
     close_it(handle);
     handle = open_asynchronous("\\d", GENERIC_READ, 0, FILE_DIRECTORY_FILE);
     assert_int_equal(ask(handle, FSCTL_REQUEST_BATCH_OPLOCK), STATUS_INVALID_PARAMETER);
