@@ -165,6 +165,9 @@ static void report_fault(struct pool_special *special, uintptr_t address, bool w
                                  access, offset, (void *)special->body, special->block.size);
     describe(v, special);
     verify_routine(v, write ? "and now written by" : "and now read by", pc);
+    const char *culprit = verify_driver_of(pc);
+    if (*culprit && strcmp(culprit, "fltsim"))
+        verify_blame(v, culprit);
     verify_end_bugcheck(v, special->freed ? 0xCC : 0xCD, address, write, (uintptr_t)pc, 0);
 }
 

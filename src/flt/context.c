@@ -22,6 +22,7 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
                             PFLT_CONTEXT *ReturnedContext)
 {
     API_ENTER(FltAllocateContext, Filter, SCHED_ADD);
+    FltpCheckFilter(Filter, "FltAllocateContext", VERIFY_CALLER);
     *ReturnedContext = NULL;
     if (FltpContextTypeIndex(ContextType) < 0 || ContextSize == 0)
         return STATUS_INVALID_PARAMETER;

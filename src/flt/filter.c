@@ -2,6 +2,7 @@
 #include "flt/core.h"
 
 #include "fault/fault.h"
+#include "flt/context.h"
 #include "verify/api.h"
 
 /* ---- the list ---- */
@@ -116,19 +117,34 @@ static NTSTATUS RememberFilter(PFLT_FILTER Filter)
     return STATUS_SUCCESS;
 }
 
-/* A driver's own array may be on its stack. */
+/* A driver's own array may be on its stack. Without an end mark the first entry of no known type is the last: registering
+ * it fails. */
 static const FLT_CONTEXT_REGISTRATION *CopyContexts(const FLT_CONTEXT_REGISTRATION *Contexts)
 {
     SIZE_T count = 1;
 
     if (!Contexts)
         return NULL;
-    while (Contexts[count - 1].ContextType != FLT_CONTEXT_END)
+    while (FltpContextTypeIndex(Contexts[count - 1].ContextType) >= 0)
         count++;
     FLT_CONTEXT_REGISTRATION *copy = sim_alloc(count * sizeof *copy);
     RtlCopyMemory(copy, Contexts, (count - 1) * sizeof *copy);
-    copy[count - 1].ContextType = FLT_CONTEXT_END; /* all that a driver need write of the last */
+    copy[count - 1].ContextType = Contexts[count - 1].ContextType; /* all that a driver need write of the last */
     return copy;
+}
+
+static void CheckContexts(const FLT_CONTEXT_REGISTRATION *Contexts, const void *Caller)
+{
+    ULONG count = 0;
+    while (Contexts && FltpContextTypeIndex(Contexts[count].ContextType) >= 0)
+        count++;
+    if (!Contexts || Contexts[count].ContextType == FLT_CONTEXT_END)
+        return;
+    struct verify_violation *v = verify_begin(VERIFY_BAD_REGISTRATION, "Entry %u of the context registration has the type "
+                                              "0x%X: the array has no FLT_CONTEXT_END.", count,
+                                              (unsigned)Contexts[count].ContextType);
+    verify_site(v, "registered by", Caller);
+    verify_end(v);
 }
 
 static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration, const void *Site)
@@ -195,6 +211,7 @@ NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regist
         goto free;
     filter->DefaultAltitude = FltpCopyString(&filter->Definitions[filter->DefaultDefinition].Altitude);
     filter->Frame = FltpFrameFor(&filter->DefaultAltitude);
+    CheckContexts(filter->Registration.ContextRegistration, VERIFY_CALLER);
     status = FltpRegisterContexts(filter, Registration->ContextRegistration);
     if (!NT_SUCCESS(status))
         goto free;
@@ -220,6 +237,7 @@ NTSTATUS FltStartFiltering(PFLT_FILTER Filter)
 {
     API_ENTER(FltStartFiltering, Filter, SCHED_WRITE);
     PFLT_VOLUME *volumes;
+    FltpCheckFilter(Filter, "FltStartFiltering", VERIFY_CALLER);
 
     if (__atomic_fetch_or(&Filter->Flags, FLTP_FILTER_STARTED, __ATOMIC_ACQ_REL) & FLTP_FILTER_STARTED)
         return STATUS_INVALID_PARAMETER;
@@ -304,6 +322,7 @@ static void Unregister(PFLT_FILTER Filter)
 VOID FltUnregisterFilter(PFLT_FILTER Filter)
 {
     API_ENTER(FltUnregisterFilter, Filter, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltUnregisterFilter", VERIFY_CALLER);
 
     sched_lock(&Filter->Lock);
     bool first = !(Filter->Flags & FLTP_FILTER_UNREGISTERED);

@@ -51,6 +51,8 @@ typedef struct _FLT_OBJECT {
 void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type);
 /* The memory. The last dereference frees a filter, instance or volume. */
 void FltpReferencePointer(PFLT_OBJECT Object);
+/* bad-flt-object unless it is a filter: every routine that a driver calls with the filter it registered. */
+void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller);
 void FltpDereferencePointer(PFLT_OBJECT Object);
 /* The use: STATUS_FLT_DELETING_OBJECT once rundown began. `site` is what the ledger shows. */
 NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site);

@@ -90,6 +90,23 @@ void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type)
     RtlCopyMemory(&Object->UniqueIdentifier.Data4[4], &id, sizeof id);
 }
 
+static _Noreturn void ReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
+{
+    struct verify_violation *v =
+        Filter ? verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given %p, which is no filter.", Routine, (void *)Filter)
+               : verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a filter.", Routine);
+    verify_site(v, "called by", Caller);
+    verify_end_bugcheck(v, 0x50, (uintptr_t)Filter, 0, (uintptr_t)Caller, 0);
+}
+
+void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
+{
+    const ULONG types = FLT_OBFL_TYPE_FILTER | FLT_OBFL_TYPE_INSTANCE | FLT_OBFL_TYPE_VOLUME;
+
+    if (__builtin_expect(!Filter || (Filter->Base.Flags & types) != FLT_OBFL_TYPE_FILTER, 0))
+        ReportNoFilter(Filter, Routine, Caller);
+}
+
 void FltpReferencePointer(PFLT_OBJECT Object) { __atomic_add_fetch(&Object->PointerCount, 1, __ATOMIC_RELAXED); }
 
 void FltpDereferencePointer(PFLT_OBJECT Object)

@@ -137,6 +137,7 @@ NTSTATUS FltCreateCommunicationPort(PFLT_FILTER Filter, PFLT_PORT *ServerPort, P
                                     PFLT_MESSAGE_NOTIFY MessageNotifyCallback, LONG MaxConnections)
 {
     API_ENTER(FltCreateCommunicationPort, Filter, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltCreateCommunicationPort", VERIFY_CALLER);
     *ServerPort = NULL;
     if (!ConnectNotifyCallback || !DisconnectNotifyCallback || MaxConnections <= 0 || !ObjectAttributes ||
         !ObjectAttributes->ObjectName || !(ObjectAttributes->Attributes & OBJ_KERNEL_HANDLE))
@@ -212,6 +213,7 @@ VOID FltCloseCommunicationPort(PFLT_PORT ServerPort)
 VOID FltCloseClientPort(PFLT_FILTER Filter, PFLT_PORT *ClientPort)
 {
     API_ENTER(FltCloseClientPort, ClientPort, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltCloseClientPort", VERIFY_CALLER);
     sched_lock(&Filter->Lock);
     PFLT_PORT client = *ClientPort;
     *ClientPort = NULL;

@@ -82,6 +82,7 @@ NTSTATUS FltSendMessage(PFLT_FILTER Filter, PFLT_PORT *ClientPort, PVOID SenderB
                         PVOID ReplyBuffer, PULONG ReplyLength, PLARGE_INTEGER Timeout)
 {
     API_ENTER(FltSendMessage, ClientPort, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltSendMessage", VERIFY_CALLER);
     if (ReplyBuffer && !ReplyLength)
         return STATUS_INVALID_PARAMETER;
     if (fault_allocation())

@@ -5,6 +5,8 @@
 #include "trace/trace.h"
 #include "verify/verify.h"
 
+#include <string.h>
+
 bool (*KiResolveFault)(void *address, bool write);
 void (*KiExplainFault)(const void *address, bool write, const void *pc);
 
@@ -33,6 +35,21 @@ static NTSTATUS CodeOf(enum plat_fault_kind kind)
     }
 }
 
+static bool IsDriver(const void *site)
+{
+    const char *driver = verify_driver_of(site);
+    return *driver && strcmp(driver, "fltsim") != 0;
+}
+
+/* The driver's code nearest to the place, whoever's routine it had called; the place itself if there is none. */
+static const void *Culprit(const struct ki_seh *seh, const void *pc)
+{
+    for (unsigned i = 0; i < seh->site_count; i++)
+        if (IsDriver(seh->sites[i]))
+            return seh->sites[i];
+    return pc;
+}
+
 /* On the stack of the code that faulted, as if it had called us. */
 static void OnFault(const struct plat_fault *fault)
 {
@@ -42,11 +59,11 @@ static void OnFault(const struct plat_fault *fault)
 
     if (access && KiResolveFault && KiResolveFault(fault->address, fault->write))
         plat_fault_resume(fault);
-    if (access && KiExplainFault) /* special pool: ends the run even inside of a try */
-        KiExplainFault(fault->address, fault->write, fault->pc);
     thread->seh.fault = true;
     thread->seh.fault_address = fault->address;
     thread->seh.site_count = (unsigned)plat_backtrace_from(fault, thread->seh.sites, KI_SEH_SITES);
+    if (access && KiExplainFault) /* special pool: ends the run even inside of a try */
+        KiExplainFault(fault->address, fault->write, Culprit(&thread->seh, fault->pc));
     if (fault->kind == PLAT_FAULT_STACK)
         KiUnhandledFault(thread, STATUS_STACK_OVERFLOW, fault->pc);
     KiRaise(CodeOf(fault->kind), access ? 2 : 0, information, fault->pc);
@@ -78,14 +95,24 @@ static const char *NameOf(NTSTATUS code)
     }
 }
 
+/* From where it happened out to the routine that called the driver; how that came to be called is no news. */
 static void AddSites(struct verify_violation *v, const struct ki_seh *seh)
 {
-    for (unsigned i = 0; i < seh->site_count; i++) {
-        if (!i && !seh->sites[0])
-            verify_history(v, "in no code: a call through a null pointer");
+    unsigned count = seh->site_count;
+
+    for (unsigned i = 0; i < seh->site_count; i++)
+        if (IsDriver(seh->sites[i]))
+            count = i + 2 < seh->site_count ? i + 2 : seh->site_count;
+    for (unsigned i = 0; i < count; i++) {
+        if (!i && seh->fault && seh->sites[0] == seh->fault_address)
+            verify_history(v, seh->sites[0] ? "in no code: a call through the bad pointer %p"
+                                            : "in no code: a call through a null pointer",
+                           seh->sites[0]);
         else
             verify_site(v, i ? "called from" : "in", seh->sites[i]);
     }
+    if (seh->site_count)
+        verify_blame(v, verify_driver_of(Culprit(seh, seh->sites[0])));
 }
 
 static _Noreturn void UnhandledAccess(PKTHREAD thread)
@@ -97,10 +124,11 @@ static _Noreturn void UnhandledAccess(PKTHREAD thread)
     uint64_t pc = (uint64_t)(uintptr_t)record->ExceptionAddress;
 
     if (KiExplainFault)
-        KiExplainFault(seh->fault_address, write, record->ExceptionAddress);
+        KiExplainFault(seh->fault_address, write, Culprit(seh, record->ExceptionAddress));
+    const char *did = seh->fault_address == record->ExceptionAddress ? "called" : write ? "wrote to" : "read from";
     struct verify_violation *v =
         verify_begin_fatal(VERIFY_CRASH, "Thread \"%s\" %s address %p, which it may not touch, at IRQL %u.",
-                           thread->name, write ? "wrote to" : "read from", seh->fault_address, (unsigned)thread->irql);
+                           thread->name, did, seh->fault_address, (unsigned)thread->irql);
     AddSites(v, seh);
     if (thread->irql >= DISPATCH_LEVEL)
         verify_end_bugcheck(v, 0xD1, address, thread->irql, write, pc);

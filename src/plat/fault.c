@@ -192,6 +192,9 @@ static void describe(struct plat_fault *fault, int signal, const siginfo_t *info
         .pc = (void *)(uintptr_t)PC(context),
         .sp = (void *)sp,
         .fp = (void *)(uintptr_t)FP(context),
+#ifdef LR
+        .lr = (void *)(uintptr_t)LR(context),
+#endif
     };
     if (fault->kind != PLAT_FAULT_ACCESS)
         return;
@@ -309,6 +312,14 @@ size_t plat_backtrace(void **frames, size_t count)
     return kept;
 }
 
+/* Of a call through a bad pointer: nothing of the routine has run, the return address is where the call put it. */
+static void *caller_of(const struct plat_fault *fault)
+{
+    if (fault->lr)
+        return fault->lr;
+    return plat_pages_readable(fault->sp, sizeof(void *)) ? *(void **)fault->sp : NULL;
+}
+
 size_t plat_backtrace_from(const struct plat_fault *fault, void **frames, size_t count)
 {
     size_t found = 0;
@@ -316,6 +327,8 @@ size_t plat_backtrace_from(const struct plat_fault *fault, void **frames, size_t
 
     if (count)
         frames[found++] = fault->pc;
+    if (found && found < count && fault->kind == PLAT_FAULT_ACCESS && fault->pc == fault->address && caller_of(fault))
+        frames[found++] = caller_of(fault);
     while (found < count && fp >= low && fp % sizeof(void *) == 0 &&
            plat_pages_readable((const void *)fp, 2 * sizeof(void *))) {
         void **frame = (void **)fp;

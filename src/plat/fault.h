@@ -22,6 +22,7 @@ struct plat_fault {
     bool write;
     void *pc;      /* the instruction */
     void *sp, *fp;
+    void *lr;      /* where the processor keeps the return address in a register, else NULL */
 };
 
 /* mine: asked in the signal handler (async-signal-safe; looks at thread state only) whether this fault belongs to

@@ -318,7 +318,7 @@ void sched_kill(void)
 
 /* ---- leaf locks ---------------------------------------------------------------------------------------------------- */
 
-enum { SPINS = 200 };
+enum { SPINS = 200, ABANDONED = 100000 };
 
 bool sched_parallel;
 
@@ -329,6 +329,8 @@ void sched_lock_contended(struct sched_lock *lock)
         if (!__atomic_load_n(&lock->state, __ATOMIC_RELAXED) &&
             __atomic_compare_exchange_n(&lock->state, &unlocked, lock, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             return;
+        if (spins > ABANDONED && sched_is_dead())
+            return; /* a bug check took its holder away */
         if (spins < SPINS)
             plat_thread_relax();
         else
