@@ -44,7 +44,7 @@ static void __attribute__((noinline)) OddPostStatus(PIRP_CTRL Op, PCOMPLETION_NO
     }
     struct verify_violation *v = verify_begin(VERIFY_BAD_CALLBACK_STATUS, "A post-operation callback for %s returned %d, "
                                               "which is not allowed there.", trace_major(major), Status);
-    verify_site(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
+    verify_routine(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
     verify_end(v);
 }
 
@@ -57,7 +57,7 @@ static void __attribute__((noinline)) CheckFailedCreate(PIRP_CTRL Op, PCOMPLETIO
     struct verify_violation *v = verify_begin(VERIFY_FAILED_CREATE_LEFT_OPEN, "A post-create callback turned a successful "
                                               "create into %s without FltCancelFileOpen.",
                                               trace_status(Op->Data.IoStatus.Status));
-    verify_site(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
+    verify_routine(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
     verify_end(v);
 }
 

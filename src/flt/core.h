@@ -76,6 +76,7 @@ PFLT_FILTER FltpFindFilter(PCUNICODE_STRING Name); /* pointer referenced, or NUL
 
 void FltpFreeInstance(PFLT_INSTANCE Instance);
 /* One attachment: the instance, its setup callback, its place in the tables. *Instance, if wanted, is referenced. */
+void FltpForgetGoneFilters(void); /* filter.c */
 NTSTATUS FltpAttachInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude, PCUNICODE_STRING Name,
                             FLT_INSTANCE_SETUP_FLAGS Flags, PFLT_INSTANCE *Instance, const void *Site);
 /* Every instance that the registry gives this filter, on this volume. */

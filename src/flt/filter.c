@@ -177,6 +177,22 @@ static void Disown(PFLT_FILTER Filter)
     Filter->DriverObject = NULL;
 }
 
+/* Keeps the filters that went last, so that a driver that goes on using one is told so. */
+static void FreeLater(PFLT_FILTER Filter)
+{
+    sched_lock(&FltGlobals.Lock);
+    PFLT_FILTER *slot = &FltGlobals.Gone[FltGlobals.NextGone++ % ARRAYSIZE(FltGlobals.Gone)], oldest = *slot;
+    *slot = Filter;
+    sched_unlock(&FltGlobals.Lock);
+    sim_free(oldest);
+}
+
+void FltpForgetGoneFilters(void)
+{
+    for (ULONG i = 0; i < ARRAYSIZE(FltGlobals.Gone); i++)
+        sim_free(FltGlobals.Gone[i]);
+}
+
 void FltpForgetFilter(PFLT_FILTER Filter)
 {
     Disown(Filter);
@@ -192,7 +208,7 @@ void FltpLetFilterGo(PFLT_FILTER Filter)
     FltpFreeString(&Filter->DefaultAltitude);
     sim_free(Filter->Operations);
     sim_free((PVOID)Filter->Registration.ContextRegistration);
-    sim_free(Filter);
+    FreeLater(Filter);
 }
 
 NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration, PFLT_FILTER *RetFilter)
@@ -319,17 +335,26 @@ static void Unregister(PFLT_FILTER Filter)
                        Filter->GeneratedIo, Filter->GeneratedIo == 1 ? "" : "s", Filter->GeneratedIo == 1 ? "was" : "were");
 }
 
+static void ReportTwice(PFLT_FILTER Filter, const void *Caller)
+{
+    struct verify_violation *v = verify_begin(VERIFY_OBJECT_OVER_RELEASE,
+                                              "FltUnregisterFilter was called twice for filter %p.", (void *)Filter);
+    verify_site(v, "registered by", Filter->RegisteredAt);
+    verify_site(v, "and now unregistered again by", Caller);
+    verify_end(v);
+}
+
 VOID FltUnregisterFilter(PFLT_FILTER Filter)
 {
     API_ENTER(FltUnregisterFilter, Filter, SCHED_WRITE);
     FltpCheckFilter(Filter, "FltUnregisterFilter", VERIFY_CALLER);
 
     sched_lock(&Filter->Lock);
-    bool first = !(Filter->Flags & FLTP_FILTER_UNREGISTERED);
-    __atomic_or_fetch(&Filter->Flags, FLTP_FILTER_UNREGISTERED, __ATOMIC_ACQ_REL);
+    ULONG before = __atomic_fetch_or(&Filter->Flags, FLTP_FILTER_UNREGISTERED, __ATOMIC_ACQ_REL);
     sched_unlock(&Filter->Lock);
-    if (!first) {
-        verify_violate(VERIFY_OBJECT_OVER_RELEASE, "FltUnregisterFilter was called twice for one filter.");
+    if (before & FLTP_FILTER_UNREGISTERED) {
+        if (!(before & FLTP_FILTER_HELPED))
+            ReportTwice(Filter, VERIFY_CALLER);
         return;
     }
     Unregister(Filter);
@@ -358,9 +383,10 @@ static NTSTATUS CallUnload(PFLT_FILTER Filter, bool Mandatory)
     if (!unregistered) {
         struct verify_violation *v = verify_begin(VERIFY_FILTER_NOT_UNREGISTERED, "The unload callback returned %s without "
                                                   "having called FltUnregisterFilter.", trace_status(status));
-        verify_site(v, "unload callback", (const void *)(uintptr_t)Filter->Registration.FilterUnloadCallback);
+        verify_routine(v, "unload callback", (const void *)(uintptr_t)Filter->Registration.FilterUnloadCallback);
         verify_end(v);
         FltUnregisterFilter(Filter);
+        __atomic_or_fetch(&Filter->Flags, FLTP_FILTER_HELPED, __ATOMIC_ACQ_REL);
     }
     Disown(Filter);
     return STATUS_SUCCESS;

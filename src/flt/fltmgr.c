@@ -122,6 +122,7 @@ void FltpStop(void)
     FltpFreeFrames();
     FltpStopPorts();
     FltpStopNames();
+    FltpForgetGoneFilters();
     if (FltGlobals.ControlDevice)
         IoDeleteDevice(FltGlobals.ControlDevice);
     FltpRemoveDriver(FltGlobals.DriverObject);

@@ -131,6 +131,7 @@ enum {
     FLTP_FILTER_UNREGISTERED = 0x2,   /* FltUnregisterFilter began */
     FLTP_FILTER_MANDATORY = 0x4,      /* the unload under way is mandatory */
     FLTP_FILTER_UNLOADING = 0x8,      /* the unload callback runs, or ran */
+    FLTP_FILTER_HELPED = 0x10,        /* unregistered for a driver whose callback did not */
 };
 
 /* How often a filter's callbacks ran, per operation; kept when the machine's options ask for it. */
@@ -352,6 +353,8 @@ struct flt_state {
     LIST_ENTRY DeadVolumes;       /* FLT_VOLUME.Base.PrimaryLink: operations may still be under way in them */
     struct flt_port_state *Ports; /* port.c */
     struct flt_name_state *Names; /* name.c */
+    PFLT_FILTER Gone[16];         /* unregistered: what a driver may still call with them is told, not a crash */
+    ULONG NextGone;
 };
 extern struct flt_state FltGlobals;
 

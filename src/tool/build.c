@@ -81,11 +81,17 @@ static void name_driver(const struct selection *selection, const struct build_op
 
 static void print_missing(const struct build_result *result, bool trapped)
 {
+    bool strange = false;
+
     tool_error("the library lacks %zu routine%s that this driver needs:", result->missing_count,
                result->missing_count == 1 ? "" : "s");
     for (size_t i = 0; i < result->missing_count; i++)
         tool_error("    %-44s %-8s needed by %s", result->missing[i].name, api_state(result->missing[i].name),
                    result->missing[i].where);
+    for (size_t i = 0; i < result->missing_count; i++)
+        strange |= !strcmp(api_state(result->missing[i].name), "unknown");
+    if (strange)
+        tool_error("what is unknown may be the driver's own: look for a source or a library that is not in this folder");
     if (!trapped)
         tool_error("--trap-missing builds it all the same; the run ends where one of them is called");
 }
@@ -139,15 +145,22 @@ bool build_driver(const struct build_options *options, struct build_result *resu
     return good;
 }
 
-void build_finish(struct build_result *result)
+void build_forget_missing(struct build_result *result)
 {
-    if (result->work)
-        plat_folder_remove(result->work);
     for (size_t i = 0; i < result->missing_count; i++) {
         free(result->missing[i].name);
         free(result->missing[i].where);
     }
     free(result->missing);
+    result->missing = NULL;
+    result->missing_count = 0;
+}
+
+void build_finish(struct build_result *result)
+{
+    if (result->work)
+        plat_folder_remove(result->work);
+    build_forget_missing(result);
     free(result->work);
     free(result->module);
     free(result->inf);

@@ -35,6 +35,7 @@ struct build_result {
 /* False: the reason was printed. The result is valid either way and goes to build_finish. */
 bool build_driver(const struct build_options *options, struct build_result *result);
 void build_finish(struct build_result *result);
+void build_forget_missing(struct build_result *result);
 
 /* ---- the steps, each in its own file ---- */
 

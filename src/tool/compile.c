@@ -273,14 +273,21 @@ static bool compile_one(const struct build_options *options, const struct select
 
 /* ---- the module ---- */
 
+static bool is_missing(const struct build_result *result, const char *name)
+{
+    for (size_t i = 0; i < result->missing_count; i++)
+        if (!strcmp(result->missing[i].name, name))
+            return true;
+    return false;
+}
+
 static void add_missing(struct build_result *result, const char *name, size_t length, const char *where)
 {
     char *text = tool_format("%.*s", (int)length, name);
-    for (size_t i = 0; i < result->missing_count; i++)
-        if (!strcmp(result->missing[i].name, text)) {
-            free(text);
-            return;
-        }
+    if (is_missing(result, text)) {
+        free(text);
+        return;
+    }
     result->missing = realloc(result->missing, (result->missing_count + 1) * sizeof *result->missing);
     result->missing[result->missing_count++] = (struct build_missing){text, tool_strdup(where)};
 }
@@ -299,7 +306,8 @@ static void read_undefined(const char *output, struct build_result *result)
                 *--end = 0;
             char *where = strstr(copy, "': ") ? strstr(copy, "': ") + 3 : copy;
             char *ld = strstr(where, "ld: ");
-            add_missing(result, name, strcspn(name, "'("), ld ? ld + 4 : where);
+            bool is_operator = !strncmp(name, "operator ", 9);
+            add_missing(result, name, strcspn(name, is_operator ? "'" : "'("), ld ? ld + 4 : where);
         } else if ((at = strstr(copy, apple)) != NULL) {
             const char *name = strchr(copy, '"') + 1;
             name += *name == '_';
@@ -331,16 +339,12 @@ static void add_link_flags(struct tool_list *command, const struct build_options
 #endif
 }
 
-static bool link_module(const struct build_options *options, const struct selection *selection, const char *mirror,
-                        const struct tool_list *objects, struct build_result *result)
+static bool link_module(const struct build_options *options, const char *mirror, const struct tool_list *objects, struct build_result *result)
 {
     struct tool_list command = {0};
-    bool cpp = false;
     char *output, *library = library_folder();
 
-    for (size_t i = 0; i < selection->count; i++)
-        cpp |= selection->sources[i]->is_cpp;
-    tool_list_take(&command, cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
+    tool_list_add(&command, compiler(options, false)); /* C's: no C++ library, as in the kernel */
     tool_list_add(&command, "-shared");
     if (options->sanitize)
         tool_list_add(&command, "-fsanitize=address");
@@ -365,22 +369,14 @@ static bool link_module(const struct build_options *options, const struct select
     return good;
 }
 
-/* Stand-ins for what the library lacks. */
-static bool compile_traps(const struct build_options *options, const char *mirror, struct tool_list *objects,
-                          const struct build_result *result)
+static bool compile_extra(const struct build_options *options, const char *mirror, struct tool_list *objects,
+                          const struct build_result *result, const char *name, const char *text)
 {
     struct tool_list command = {0};
-    char *source = tool_join(result->work, "traps.c"), *object = tool_join(result->work, "traps.o"), *output = NULL;
-    char *text = tool_strdup("_Noreturn void fltsim_missing_routine(const char *name, const void *caller);\n");
-
-    for (size_t i = 0; i < result->missing_count; i++) {
-        const char *name = result->missing[i].name;
-        char *more = tool_format("%svoid %s(void) { fltsim_missing_routine(\"%s\", __builtin_return_address(0)); }\n", text,
-                                 name, name);
-        free(text);
-        text = more;
-    }
+    char *source = tool_format("%s/%s.c", result->work, name), *object = tool_format("%s/%s.o", result->work, name);
+    char *output = NULL;
     const char *const words[] = {compiler(options, false), "-w", "-fno-builtin", "-fPIC", "-c", source, "-o", object};
+
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         tool_list_add(&command, words[i]);
     bool good = plat_file_write(source, text, strlen(text)) && run(&command, mirror, options->verbose, true, &output);
@@ -388,10 +384,64 @@ static bool compile_traps(const struct build_options *options, const char *mirro
         fputs(output ? output : "", stderr);
     tool_list_add(objects, object);
     free(output);
-    free(text);
     free(object);
     free(source);
     tool_list_free(&command);
+    return good;
+}
+
+/* Which form of delete is called, with or without the size, is the compiler's choice: where the driver has only the one
+ * that MSVC calls, it serves for the other. */
+static const struct {
+    const char *name, *other, *text;
+} language[] = {
+    {"operator delete(void*)", "operator delete(void*, unsigned long)",
+     "void _ZdlPvm(void *, unsigned long); void _ZdlPv(void *p) { _ZdlPvm(p, 0); }\n"},
+    {"operator delete(void*, unsigned long)", "operator delete(void*)",
+     "void _ZdlPv(void *); void _ZdlPvm(void *p, unsigned long n) { _ZdlPv(p); }\n"},
+    {"operator delete[](void*)", "operator delete[](void*, unsigned long)",
+     "void _ZdaPvm(void *, unsigned long); void _ZdaPv(void *p) { _ZdaPvm(p, 0); }\n"},
+    {"operator delete[](void*, unsigned long)", "operator delete[](void*)",
+     "void _ZdaPv(void *); void _ZdaPvm(void *p, unsigned long n) { _ZdaPv(p); }\n"},
+    {"__cxa_pure_virtual", "", "void __cxa_pure_virtual(void) { __builtin_trap(); }\n"},
+};
+
+/* Adds what the C++ language needs besides; false: there is nothing of that kind, or it does not compile. */
+static bool add_language(const struct build_options *options, const char *mirror, struct tool_list *objects,
+                         struct build_result *result)
+{
+    char *text = tool_strdup("");
+    for (size_t i = 0; i < sizeof language / sizeof *language; i++) {
+        if (!is_missing(result, language[i].name) || is_missing(result, language[i].other))
+            continue;
+        char *more = tool_format("%s%s", text, language[i].text);
+        free(text);
+        text = more;
+    }
+    bool good = *text && compile_extra(options, mirror, objects, result, "language", text);
+    free(text);
+    if (good)
+        build_forget_missing(result);
+    return good;
+}
+
+/* Stand-ins for what the library lacks. */
+static bool compile_traps(const struct build_options *options, const char *mirror, struct tool_list *objects,
+                          const struct build_result *result)
+{
+    char *text = tool_strdup("_Noreturn void fltsim_missing_routine(const char *name, const void *caller);\n");
+
+    for (size_t i = 0; i < result->missing_count; i++) {
+        const char *name = result->missing[i].name;
+        if (strpbrk(name, ":( "))
+            continue; /* C++: of the driver's own */
+        char *more = tool_format("%svoid %s(void) { fltsim_missing_routine(\"%s\", __builtin_return_address(0)); }\n", text,
+                                 name, name);
+        free(text);
+        text = more;
+    }
+    bool good = compile_extra(options, mirror, objects, result, "traps", text);
+    free(text);
     return good;
 }
 
@@ -419,10 +469,11 @@ bool compile_all(const struct build_options *options, const struct selection *se
         tool_error("the rest was not tried; name the driver's sources if these are not");
     bool good = !bad;
     if (good)
-        good = link_module(options, selection, mirror, &objects, result);
+        good = link_module(options, mirror, &objects, result) ||
+               (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result));
     if (!good && !bad && result->missing_count && options->trap_missing)
         good = compile_traps(options, mirror, &objects, result) &&
-               link_module(options, selection, mirror, &objects, result);
+               link_module(options, mirror, &objects, result);
     tool_list_free(&objects);
     return good;
 }

@@ -189,6 +189,18 @@ def what_msvc_takes_and_this_compiler_does_not_is_tried_with_others():
 
 
 @test
+def a_cpp_driver_has_the_operators_that_it_defines_and_no_others():
+    own = ('void *__cdecl operator new(size_t n) { return ExAllocatePoolWithTag(NonPagedPool, n, \'wen \'); }\n'
+           'void __cdecl operator delete[](void *p, size_t) { ExFreePool(p); }\n'
+           'void *__cdecl operator new[](size_t n) { return ExAllocatePoolWithTag(NonPagedPool, n, \'wen \'); }\n')
+    source = driver(globals=own, pre='delete[] (new char[3]);').replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')
+    code, rules, result = rules_of({'main.cpp': source})
+    assert code == 0, result.stdout + result.stderr
+    result = check({'main.cpp': source.replace('delete[] (new char[3]);', 'delete new int;')})
+    assert result.returncode == 2 and 'operator delete(void*' in result.stderr, result.stdout + result.stderr
+
+
+@test
 def what_only_clang_takes_is_compiled_with_clang():
     if not shutil.which('clang'):
         return
