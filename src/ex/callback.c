@@ -89,7 +89,7 @@ VOID ExUnregisterCallback(PVOID CallbackRegistration)
 {
     struct registration *registration = CallbackRegistration;
     struct callback *callback = registration->callback;
-    static const struct ki_wait_hint hint = {"a callback routine to return", NULL, NULL};
+    static const struct ki_wait_hint hint = {"a callback routine to return", NULL, NULL, 0};
     KEVENT idle;
 
     API_ENTER(ExUnregisterCallback, callback, SCHED_WRITE);

@@ -1,4 +1,5 @@
 #include "ex/expriv.h"
+#include "ex/lock.h"
 
 /* Count: 1 free, 0 held, below: as many wait. Who releases passes it on through the event. */
 
@@ -25,12 +26,13 @@ static void initialize(PFAST_MUTEX mutex)
     mutex->Contention = 0;
     mutex->OldIrql = 0;
     KeInitializeEvent(&mutex->Event, SynchronizationEvent, FALSE);
+    ExpTellMade(mutex);
 }
 
 static void acquire(PFAST_MUTEX mutex, const char *kind, const void *site)
 {
     struct _KTHREAD *thread = KiCurrentThread();
-    struct ki_wait_hint hint = {kind, mutex, name_owner};
+    struct ki_wait_hint hint = {kind, mutex, name_owner, 0};
 
     if (__atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED) == thread)
         misuse(mutex, kind, "was acquired again by the thread that holds it: it would wait for itself for ever", site);

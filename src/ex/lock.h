@@ -5,6 +5,7 @@
 #include <ntifs.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Enters a critical region and acquires; releases and leaves it. site: whom a report names. */
 void ExpAcquirePushLock(PEX_PUSH_LOCK lock, bool exclusive, const void *site);
@@ -15,6 +16,23 @@ enum exp_resource_mode { EXP_SHARED, EXP_SHARED_STARVE, EXP_SHARED_WAIT, EXP_EXC
 bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool wait, const void *site);
 /* owner: a thread, or what ExSetResourceOwnerPointer was given. */
 void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site);
+
+/* For who must know when a lock goes (NULL: nobody): it is deleted, or a block of `size` bytes that holds it is freed;
+ * and when one is made. Both may be called at DISPATCH_LEVEL. */
+extern void (*ExpLockGone)(const void *lock, size_t size, const char *kind, const char *routine, const void *site);
+extern void (*ExpLockMade)(const void *lock);
+/* Private to ex: the block is about to be freed. */
+void ExpLookForLocks(const void *block, size_t size, const char *routine, const void *site);
+static inline void ExpTellFree(const void *block, size_t size, const char *routine, const void *site)
+{
+    if (__builtin_expect(ExpLockGone != NULL, 0))
+        ExpLookForLocks(block, size, routine, site);
+}
+static inline void ExpTellMade(const void *lock)
+{
+    if (__builtin_expect(ExpLockMade != NULL, 0))
+        ExpLockMade(lock);
+}
 
 /* ExAcquireRundownProtection without a scheduling point: may be called with an internal lock held. */
 bool ExpAcquireRundown(PEX_RUNDOWN_REF ref);

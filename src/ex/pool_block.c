@@ -1,3 +1,4 @@
+#include "ex/lock.h"
 #include "ex/state.h"
 
 #include "ke/thread.h"
@@ -253,6 +254,7 @@ void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
         ExpReportWrongTag(block, tag, routine, site);
     if (!is_intact(block))
         ExpReportOverrun(block, routine, site);
+    ExpTellFree(body, block->size, routine, site);
     block->free_site = site;
     set_state(block, POOL_FREED);
     fill(body, block->size, POOL_FREED_BYTE);
@@ -309,6 +311,7 @@ void ExpSpoil(void *body, size_t size, const char *routine, const void *site)
     }
     if (!is_intact(block))
         ExpReportOverrun(block, routine, site);
+    ExpTellFree(body, size, routine, site);
     fill(body, size, POOL_FREED_BYTE);
 }
 

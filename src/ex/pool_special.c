@@ -1,3 +1,4 @@
+#include "ex/lock.h"
 #include "ex/state.h"
 
 #include "plat/pages.h"
@@ -141,6 +142,7 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
         verify_end_bugcheck(v, 0xC2, 0x7, 0, special->block.tag, (uintptr_t)body);
     }
     check(special, tag, routine, site);
+    ExpTellFree(body, special->block.size, routine, site);
     plat_pages_protect(special->pages, special->total, PLAT_NO_ACCESS);
     sched_lock(&ExpPool()->lock);
     special->block.free_site = site;

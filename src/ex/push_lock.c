@@ -79,7 +79,7 @@ static void acquire_slowly(PEX_PUSH_LOCK lock, bool exclusive, const void *site)
 {
     struct bucket *bucket = bucket_of(lock);
     struct waiter waiter = {.lock = lock, .thread = me(), .exclusive = exclusive};
-    struct ki_wait_hint hint = {"push lock", lock, name_owner};
+    struct ki_wait_hint hint = {"push lock", lock, name_owner, 0};
 
     if ((__atomic_load_n(lock, __ATOMIC_RELAXED) & ~(ULONG_PTR)WAITING) == (me() | EXCLUSIVE))
         misuse(lock, "was acquired again by the thread that holds it: it would wait for itself for ever", site);

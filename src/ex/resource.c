@@ -136,7 +136,7 @@ static void append(PVOID *list, struct waiter *waiter)
 static void wait_for_grant(PERESOURCE resource, bool exclusive, const void *site)
 {
     struct waiter waiter = {.thread = me()};
-    struct ki_wait_hint hint = {"ERESOURCE", resource, name_owners};
+    struct ki_wait_hint hint = {"ERESOURCE", resource, name_owners, 0};
 
     KeInitializeEvent(&waiter.granted, SynchronizationEvent, FALSE);
     append(exclusive ? &resource->ExclusiveWaiters : &resource->SharedWaiters, &waiter);
@@ -271,6 +271,7 @@ NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
     memset(Resource, 0, sizeof *Resource);
     Resource->Reserved2 = RESOURCE_LIVE;
     ExpTrack(EXP_RESOURCE, Resource, VERIFY_CALLER);
+    ExpTellMade(Resource);
     return STATUS_SUCCESS;
 }
 
@@ -295,6 +296,8 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
     if (Resource->OwnerTable)
         ExpFree(Resource->OwnerTable, 0, "ERESOURCE", VERIFY_CALLER);
     ExpUntrack(Resource);
+    if (ExpLockGone)
+        ExpLockGone(Resource, sizeof *Resource, "resource", "ExDeleteResourceLite", VERIFY_CALLER);
     Resource->OwnerTable = NULL;
     Resource->Reserved2 = NULL;
     return STATUS_SUCCESS;

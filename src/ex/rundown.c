@@ -11,7 +11,7 @@ struct rundown_wait {
     KEVENT done;
 };
 
-static const struct ki_wait_hint hint = {"rundown protection to be released", NULL, NULL};
+static const struct ki_wait_hint hint = {"rundown protection to be released", NULL, NULL, 0};
 
 static void misuse(PEX_RUNDOWN_REF ref, const char *what, const void *site)
 {

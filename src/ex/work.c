@@ -194,7 +194,7 @@ void ExpQueueWork(void (*body)(void *argument), void *argument)
 void ExpDrainWork(void)
 {
     struct work_state *work = state();
-    static const struct ki_wait_hint hint = {"all work items to have run", NULL, NULL};
+    static const struct ki_wait_hint hint = {"all work items to have run", NULL, NULL, 0};
     KEVENT drained;
 
     KeInitializeEvent(&drained, NotificationEvent, FALSE);

@@ -1,5 +1,6 @@
 /* Contexts: allocation, reference counts, and what happens at zero. */
 #include "context.h"
+#include "core.h"
 
 #include "trace/trace.h"
 
@@ -55,9 +56,14 @@ static void EndContext(PFLTP_CONTEXT context)
 {
     PFLT_FILTER filter = context->Filter;
     PFLT_CONTEXT_CLEANUP_CALLBACK cleanup = context->Registration->ContextCleanupCallback;
+    struct flt_running running;
     TRACE("flt", "%s context %p ends", FltpContextTypeName(context->Type), FltpDriverPart(context));
+    FltpEnter(&running, FLTP_RUNS_CLEANUP, &filter->Base, (const void *)(uintptr_t)cleanup);
     if (cleanup)
         cleanup(FltpDriverPart(context), context->Type);
+    FltpLeave(&running);
+    if (context->Suspect)
+        FltpForgetSuspect(context);
     FltpGiveBlock(context);
     FltpReleaseRundown(&filter->Base.RundownRef.Count);
 }

@@ -35,7 +35,7 @@ typedef struct _FLTP_CONTEXT {
     const void *Site;   /* who allocated it */
     struct verify_ledger Ledger;
     struct _FLTP_CONTEXT *NextFree; /* work item's list */
-    PVOID Padding;      /* so that Count stands where it does */
+    ULONG_PTR Suspect;  /* context_lock.c: a lock of it is gone */
     LONG State;         /* FLTP_CONTEXT_ */
     USHORT Type;
     UCHAR Shard;        /* of Live */
@@ -70,7 +70,7 @@ static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Contex
 NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block);
 void FltpLinkLive(PFLTP_CONTEXT Context);
 void FltpGiveBlock(PFLTP_CONTEXT Context);           /* no longer live; kept for a while, so that a use of it is seen */
-PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* NULL: none */
+PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* somebody holds it; NULL: none */
 void FltpFreeBlocks(PFLT_FILTER Filter);             /* what was kept, and the registration */
 
 /* context.c */
@@ -111,6 +111,17 @@ static inline void FltpCheckVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, co
 /* After STATUS_NOT_SUPPORTED. */
 void FltpCheckPreCreate(PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type, const void *Site);
 
+/* context_lock.c */
+void FltpWatchLocks(bool Watch);
+void FltpPushLockGone(PEX_PUSH_LOCK PushLock, const void *Site);
+void FltpFoundAgain(PFLTP_CONTEXT Context, const void *Site);
+static inline void FltpNoteFound(PFLTP_CONTEXT Context, const void *Site)
+{
+    if (__builtin_expect(__atomic_load_n(&Context->Suspect, __ATOMIC_ACQUIRE), 0))
+        FltpFoundAgain(Context, Site);
+}
+void FltpForgetSuspect(PFLTP_CONTEXT Context);
+
 /* context_dead.c: only with special pool. Takes over the ledger. */
 void FltpRememberDeadContext(PFLTP_CONTEXT Context);
 /* A new context has that address, or the filter goes; either may be NULL. */
@@ -130,6 +141,8 @@ NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE
 /* File contexts: the file's, or where the file system has none the stream's. */
 NTSTATUS FltpFileNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node);
 NTSTATUS FltpFileObjectNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node);
+/* Visits every linked context with its node locked: Visit takes no other lock but a leaf of its own. */
+void FltpEachLinkedContext(void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument);
 /* Every node of the registry gives up its contexts of that key. */
 void FltpUnlinkEverywhere(PVOID Key, const char *Event);
 /* The node that a linked context is on, referenced; NULL: it is not linked. */

@@ -74,10 +74,12 @@ NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key
         __atomic_store_n(&fresh->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE);
     if (old && OldContext && NT_SUCCESS(status))
         FltpHandOver(old, "unlinked: replaced by", Site);
-    if (old && OldContext)
+    if (old && OldContext) {
+        FltpNoteFound(old, Site);
         *OldContext = FltpDriverPart(old);
-    else if (old && NT_SUCCESS(status))
+    } else if (old && NT_SUCCESS(status)) {
         FltpDropReference(old, "unlinked: replaced by", Site);
+    }
     return status;
 }
 
@@ -94,6 +96,7 @@ NTSTATUS FltpGetFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID K
     sched_unlock(&Node->Lock);
     if (!found)
         return STATUS_NOT_FOUND;
+    FltpNoteFound(found, Site);
     *Context = FltpDriverPart(found);
     return STATUS_SUCCESS;
 }

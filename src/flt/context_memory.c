@@ -99,10 +99,12 @@ NTSTATUS FltpRegisterContexts(PFLT_FILTER Filter, const FLT_CONTEXT_REGISTRATION
         InitializeListHead(&all->Shards[i].Live);
         all->Shards[i].Lookaside = sim_alloc((all->EntryCount + 1) * sizeof *all->Shards[i].Lookaside);
     }
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
         Filter->Contexts = all;
-    else
+        FltpWatchLocks(true);
+    } else {
         FreeAll(all);
+    }
     return status;
 }
 
@@ -282,8 +284,9 @@ PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter)
         CONTEXT_SHARD *shard = &all->Shards[i];
         PFLTP_CONTEXT context = NULL;
         sched_lock(&shard->Lock);
-        if (!IsListEmpty(&shard->Live))
-            context = CONTAINING_RECORD(shard->Live.Flink, FLTP_CONTEXT, Live);
+        for (PLIST_ENTRY link = shard->Live.Flink; link != &shard->Live && !context; link = link->Flink)
+            if (__atomic_load_n(&CONTAINING_RECORD(link, FLTP_CONTEXT, Live)->Count, __ATOMIC_RELAXED) > 0)
+                context = CONTAINING_RECORD(link, FLTP_CONTEXT, Live);
         sched_unlock(&shard->Lock);
         if (context)
             return context;

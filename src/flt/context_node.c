@@ -15,6 +15,7 @@ static FAST_MUTEX CreationLocks[CREATION_LOCKS];
 void FltpStartContexts(void)
 {
     FltpForgetDeferredContexts();
+    FltpWatchLocks(false);
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
         InitializeListHead(&Shards[i].Nodes);
     for (unsigned i = 0; i < CREATION_LOCKS; i++)
@@ -142,6 +143,25 @@ void FltpUnlinkEverywhere(PVOID Key, const char *Event)
         sched_unlock(&shard->Lock);
     }
     DropAll(&gone, Event);
+}
+
+static void VisitNode(PFLTP_CONTEXT_NODE node, void (*visit)(PFLTP_CONTEXT, void *), void *argument)
+{
+    sched_lock(&node->Lock);
+    for (PLIST_ENTRY link = node->Contexts.Flink; link != &node->Contexts; link = link->Flink)
+        visit(ContextAt(link), argument);
+    sched_unlock(&node->Lock);
+}
+
+void FltpEachLinkedContext(void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument)
+{
+    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
+        struct node_shard *shard = &Shards[i];
+        sched_lock(&shard->Lock);
+        for (PLIST_ENTRY link = shard->Nodes.Flink; link && link != &shard->Nodes; link = link->Flink)
+            VisitNode(CONTAINING_RECORD(link, FLTP_CONTEXT_NODE, Registry), Visit, Argument);
+        sched_unlock(&shard->Lock);
+    }
 }
 
 PFLTP_CONTEXT_NODE FltpObjectNode(PFLTP_CONTEXT_NODE *Place, PVOID Object, bool Create)

@@ -5,6 +5,7 @@
 
 #include "flt/fltp.h"
 
+#include "ke/thread.h"
 #include "trace/trace.h"
 
 #include <uchar.h>
@@ -31,6 +32,27 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object);
 const char *FltpObjectKind(PFLT_OBJECT Object);
 /* "filter nullFilter", "instance X of filter Y on \Device\HarddiskVolume1". Returns text. */
 const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size);
+
+/* ---- running.c: driver code that the Filter Manager called, other than for operations; by thread, innermost first ---- */
+
+enum flt_runs { FLTP_RUNS_CLEANUP, FLTP_RUNS_WORK_ITEM, FLTP_RUNS_SETUP, FLTP_RUNS_TEARDOWN, FLTP_RUNS_UNLOAD };
+struct flt_running {
+    struct flt_running *Outer; /* _KTHREAD.flt_running */
+    enum flt_runs What;
+    PFLT_OBJECT Object;        /* whose end waits for the return: cleanup: the filter; else what it was called for */
+    const void *Routine;
+    LONG Held;                 /* unload: references that the thread took on the filter and its instances since */
+};
+void FltpEnter(struct flt_running *Running, enum flt_runs What, PFLT_OBJECT Object, const void *Routine);
+void FltpLeave(struct flt_running *Running);
+bool FltpRunsNow(enum flt_runs What);
+void FltpCountHeld(PFLT_OBJECT Object, LONG Change);
+/* The threads whose return the object's end waits for; Add may be NULL. Only when nothing goes on. */
+bool FltpIsRunBy(PFLT_OBJECT Object, void (*Add)(PKTHREAD Thread, void *Context), void *Context);
+/* unload-deadlock, when what is waited for is held by the unload callback that waits. */
+void FltpCheckOwnReferences(PFLT_OBJECT Object);
+/* Threads in a callback of the instance for an operation. Only when nothing goes on. */
+void FltpEachCallbackThread(PFLT_INSTANCE Instance, void (*Add)(PKTHREAD Thread, void *Context), void *Context);
 
 /* Shards stand on cache lines of their own: in a block 64 bytes larger. */
 static inline void *FltpAlign(void *Memory) { return (void *)(((uintptr_t)Memory + 63) & ~(uintptr_t)63); }
@@ -82,7 +104,7 @@ NTSTATUS FltpAttachInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_ST
 /* Every instance that the registry gives this filter, on this volume. */
 void FltpAttachAutomatically(PFLT_FILTER Filter, PFLT_VOLUME Volume, FLT_INSTANCE_SETUP_FLAGS Flags);
 /* Tears an instance down and waits for the end. False: somebody else does (their end was waited for). */
-bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason);
+bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason, const void *Site);
 /* The end of one that was torn down: waits for who still references it. */
 void FltpBuryInstance(PFLT_INSTANCE Instance);
 /* Somebody gave back the last reference that its rundown waits for. */

@@ -294,7 +294,7 @@ static void TeardownInstances(PFLT_FILTER Filter)
     PFLT_INSTANCE instance;
 
     while ((instance = FirstInstance(Filter, &Filter->Instances))) {
-        FltpTeardownInstance(instance, reason);
+        FltpTeardownInstance(instance, reason, Filter->UnregisteredBy);
         FltpDereferencePointer(&instance->Base);
     }
     while ((instance = FirstInstance(Filter, &Filter->Zombies))) {
@@ -328,7 +328,7 @@ static void Unregister(PFLT_FILTER Filter)
     TeardownInstances(Filter);
     DeleteVolumeContexts(Filter);
     FltpReleaseRundown(&Filter->Base.RundownRef.Count);
-    FltpRundownObject(&Filter->Base, FilterStuck);
+    FltpRundownObject(&Filter->Base, FilterStuck, Filter->UnregisteredBy);
     FltpUnregisterContexts(Filter);
     if (Filter->GeneratedIo)
         verify_violate(VERIFY_CALLBACK_DATA_LEAK, "%d callback data structure%s from FltAllocateCallbackData %s never freed.",
@@ -357,6 +357,7 @@ VOID FltUnregisterFilter(PFLT_FILTER Filter)
             ReportTwice(Filter, VERIFY_CALLER);
         return;
     }
+    Filter->UnregisteredBy = VERIFY_CALLER;
     Unregister(Filter);
     if (Filter->DriverObject && !(Filter->Flags & FLTP_FILTER_UNLOADING)) {
         if (Filter->DriverObject->DriverUnload == UnloadDriver)
@@ -374,7 +375,11 @@ static NTSTATUS CallUnload(PFLT_FILTER Filter, bool Mandatory)
 
     if (__atomic_fetch_or(&Filter->Flags, flags, __ATOMIC_ACQ_REL) & FLTP_FILTER_UNLOADING)
         return STATUS_FLT_DELETING_OBJECT;
-    NTSTATUS status = Filter->Registration.FilterUnloadCallback(Mandatory ? FLTFL_FILTER_UNLOAD_MANDATORY : 0);
+    PFLT_FILTER_UNLOAD_CALLBACK unload = Filter->Registration.FilterUnloadCallback;
+    struct flt_running running;
+    FltpEnter(&running, FLTP_RUNS_UNLOAD, &Filter->Base, (const void *)(uintptr_t)unload);
+    NTSTATUS status = unload(Mandatory ? FLTFL_FILTER_UNLOAD_MANDATORY : 0);
+    FltpLeave(&running);
     bool unregistered = Filter->Flags & FLTP_FILTER_UNREGISTERED;
     if (!NT_SUCCESS(status) && !Mandatory && !unregistered) {
         __atomic_and_fetch(&Filter->Flags, ~flags, __ATOMIC_ACQ_REL);

@@ -46,6 +46,8 @@ typedef struct _FLT_OBJECT {
     LIST_ENTRY PrimaryLink;    /* filter: frame.Filters; volume: frame.Volumes; instance: volume.Instances */
     GUID UniqueIdentifier;
     struct verify_ledger Ledger; /* FltObjectReference and what gives references out */
+    volatile LONG BuiltOn;       /* of PointerCount: a volume's instances, and who prints; debuggers show none of them */
+    volatile LONG64 Forgiven;    /* references that were reported as leaks and dropped; they may come back */
 } FLT_OBJECT, *PFLT_OBJECT;
 
 void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type);
@@ -59,7 +61,7 @@ NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *
 void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site);
 /* Begins the rundown and waits for its end. When nothing can end it, calls Stuck (which reports), and goes on
  * waiting when that answers false. */
-void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT Object));
+void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT Object), const void *Site);
 
 /* ---- rundown in shards ------------------------------------------------------------------------------------------- */
 
@@ -160,6 +162,7 @@ struct _FLT_FILTER {
     LIST_ENTRY Connections;         /* port.c */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
     const void *RegisteredAt;       /* call site of FltRegisterFilter */
+    const void *UnregisteredBy;     /* call site of FltUnregisterFilter */
     volatile LONG Holds;            /* the memory: FltpHoldFilter */
     FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
 };

@@ -24,11 +24,18 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
     PFLT_VOLUME volume = Instance->Volume;
     PFLT_FILTER filter = Instance->Filter;
     FltpFreeInstanceMemory(volume, Instance);
+    __atomic_sub_fetch(&volume->Base.BuiltOn, 1, __ATOMIC_RELAXED);
     FltpDereferencePointer(&volume->Base);
     FltpLetFilterGo(filter);
 }
 
 /* ---- attaching ---- */
+
+static void BuildOn(PFLT_OBJECT Object)
+{
+    FltpReferencePointer(Object);
+    __atomic_add_fetch(&Object->BuiltOn, 1, __ATOMIC_RELAXED);
+}
 
 static PFLT_INSTANCE NewInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude,
                                  PCUNICODE_STRING Name, const void *Site)
@@ -40,7 +47,7 @@ static PFLT_INSTANCE NewInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICO
     instance->Filter = Filter;
     instance->Volume = Volume;
     FltpHoldFilter(Filter);
-    FltpReferencePointer(&Volume->Base);
+    BuildOn(&Volume->Base);
     instance->Altitude = FltpCopyString(Altitude);
     instance->Name = FltpCopyString(Name);
     instance->Flags = FLTP_INSTANCE_ATTACHING;
@@ -114,12 +121,16 @@ static void UnlinkInstance(PFLT_INSTANCE Instance)
 static NTSTATUS CallSetup(PFLT_INSTANCE Instance, FLT_INSTANCE_SETUP_FLAGS Flags)
 {
     FLT_RELATED_OBJECTS objects;
+    struct flt_running running;
     PFLT_INSTANCE_SETUP_CALLBACK setup = Instance->Filter->Registration.InstanceSetupCallback;
 
     if (!setup)
         return STATUS_SUCCESS;
     FltpFillObjects(&objects, Instance);
-    return setup(&objects, Flags, Instance->Volume->DeviceObject->DeviceType, Instance->Volume->FileSystemType);
+    FltpEnter(&running, FLTP_RUNS_SETUP, &Instance->Base, (const void *)(uintptr_t)setup);
+    NTSTATUS status = setup(&objects, Flags, Instance->Volume->DeviceObject->DeviceType, Instance->Volume->FileSystemType);
+    FltpLeave(&running);
+    return status;
 }
 
 /* The last reference of one that is not in the volume's list any more: its contexts go, and then itself. */
@@ -140,7 +151,8 @@ static void Bury(PFLT_INSTANCE Instance)
 /* Waits for who still references an instance that was torn down. */
 void FltpBuryInstance(PFLT_INSTANCE Instance)
 {
-    FltpEndRundown(Instance->Rundown, "instance", FltpReportLeakedReferences, &Instance->Base, VERIFY_CALLER);
+    FltpEndRundown(Instance->Rundown, "the references on an instance", FltpReportLeakedReferences, &Instance->Base,
+                   Instance->Filter->UnregisteredBy);
     Bury(Instance);
 }
 
@@ -243,22 +255,33 @@ static void CallTeardown(PFLT_INSTANCE Instance, PFLT_INSTANCE_TEARDOWN_CALLBACK
                          FLT_INSTANCE_TEARDOWN_FLAGS Reason)
 {
     FLT_RELATED_OBJECTS objects;
+    struct flt_running running;
+
     FltpFillObjects(&objects, Instance);
-    if (Callback)
-        Callback(&objects, Reason);
+    if (!Callback)
+        return;
+    FltpEnter(&running, FLTP_RUNS_TEARDOWN, &Instance->Base, (const void *)(uintptr_t)Callback);
+    Callback(&objects, Reason);
+    FltpLeave(&running);
 }
 
-bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason)
+static void NameCallbacks(const void *Object, void (*Add)(PKTHREAD Owner, void *Context), void *Context)
+{
+    FltpIsRunBy((PFLT_OBJECT)(uintptr_t)Object, Add, Context);
+}
+
+bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Reason, const void *Site)
 {
     const FLT_REGISTRATION *registration = &Instance->Filter->Registration;
-    const struct ki_wait_hint torn = {.what = "the teardown of an instance", .object = Instance};
+    const struct ki_wait_hint ready = {"an instance's setup", Instance, NameCallbacks, VERIFY_UNLOAD_DEADLOCK};
+    const struct ki_wait_hint torn = {"an instance's teardown", Instance, NameCallbacks, VERIFY_UNLOAD_DEADLOCK};
     struct flt_rundown_wait wait;
 
     if (__atomic_fetch_or(&Instance->Flags, FLTP_INSTANCE_DETACHING, __ATOMIC_ACQ_REL) & FLTP_INSTANCE_DETACHING) {
-        KiWaitFor(&Instance->Torn, NULL, &torn, __builtin_return_address(0));
+        KiWaitFor(&Instance->Torn, NULL, &torn, Site);
         return false;
     }
-    KiWaitFor(&Instance->Ready, NULL, &torn, __builtin_return_address(0));
+    KiWaitFor(&Instance->Ready, NULL, &ready, Site);
     Instance->TeardownReason = Reason;
     TRACE("flt", "teardown of instance %p", (void *)Instance);
     bool active = Instance->Flags & FLTP_INSTANCE_ACTIVE;
@@ -268,7 +291,7 @@ bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Re
     if (active)
         CallTeardown(Instance, registration->InstanceTeardownStartCallback, Reason);
     FltpDrainInstance(Instance);
-    FltpEndRundown(&wait, "operations of an instance", InstanceStuck, &Instance->Base, __builtin_return_address(0));
+    FltpEndRundown(&wait, "operations of an instance", InstanceStuck, &Instance->Base, Site);
     if (active)
         CallTeardown(Instance, registration->InstanceTeardownCompleteCallback, Reason);
     RetireInstance(Instance, !(Reason & FLTFL_INSTANCE_TEARDOWN_MANUAL));
@@ -401,7 +424,7 @@ static NTSTATUS QueryTeardown(PFLT_INSTANCE Instance)
     return query(&objects, 0);
 }
 
-static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Name)
+static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Name, const void *Site)
 {
     PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, Name && Name->Length ? Name : NULL);
     if (!instance)
@@ -409,7 +432,7 @@ static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING 
     bool going = __atomic_load_n(&instance->Flags, __ATOMIC_ACQUIRE) & FLTP_INSTANCE_DETACHING;
     NTSTATUS status = going ? STATUS_FLT_DELETING_OBJECT : QueryTeardown(instance);
     if (NT_SUCCESS(status))
-        status = FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_MANUAL) ? STATUS_SUCCESS : STATUS_FLT_DELETING_OBJECT;
+        status = FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_MANUAL, Site) ? STATUS_SUCCESS : STATUS_FLT_DELETING_OBJECT;
     FltpDereferencePointer(&instance->Base);
     return status;
 }
@@ -417,7 +440,7 @@ static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING 
 NTSTATUS FltDetachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName)
 {
     API_ENTER(FltDetachVolume, Volume, SCHED_WRITE);
-    return Detach(Filter, Volume, InstanceName);
+    return Detach(Filter, Volume, InstanceName, VERIFY_CALLER);
 }
 
 /* The user names a volume; the filter's own frame has its device there. */
@@ -445,5 +468,5 @@ NTSTATUS FltpManualAttach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRI
 
 NTSTATUS FltpManualDetach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName)
 {
-    return Detach(Filter, InFrame(Filter, Volume), InstanceName);
+    return Detach(Filter, InFrame(Filter, Volume), InstanceName, VERIFY_CALLER);
 }

@@ -52,10 +52,19 @@ static bool WaitQuietly(PKEVENT Event, const struct ki_wait_hint *Hint, const vo
     return KiWaitFor(Event, &hour, Hint, Site) == STATUS_SUCCESS;
 }
 
+/* Who has to return before the rundown of the object, or of its operations, can end. */
+static void NameOwners(const void *Object, void (*Add)(PKTHREAD Owner, void *Context), void *Context)
+{
+    PFLT_OBJECT object = (PFLT_OBJECT)(uintptr_t)Object;
+    FltpIsRunBy(object, Add, Context);
+    if (object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        FltpEachCallbackThread(CONTAINING_RECORD(object, struct _FLT_INSTANCE, Base), Add, Context);
+}
+
 void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object,
                     const void *Site)
 {
-    const struct ki_wait_hint hint = {.what = What, .object = Object};
+    const struct ki_wait_hint hint = {What, Object, NameOwners, VERIFY_UNLOAD_DEADLOCK};
 
     while (__atomic_load_n(&Wait->Left, __ATOMIC_ACQUIRE) > 0 && !WaitQuietly(&Wait->Event, &hint, Site)) {
         if (Stuck && Stuck(Object))
@@ -127,12 +136,18 @@ NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *
     if (!FltpAcquireRundown(&Object->RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
     verify_ledger_add(&Object->Ledger, Event, (long long)(Object->RundownRef.Count >> 1), Site);
+    if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
+        FltpCountHeld(Object, 1);
     return STATUS_SUCCESS;
 }
 
 void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
 {
     ULONG_PTR value = Object->RundownRef.Count;
+    if (value == 1 && __atomic_load_n(&Object->Forgiven, __ATOMIC_ACQUIRE) > 0) {
+        __atomic_sub_fetch(&Object->Forgiven, 1, __ATOMIC_ACQ_REL);
+        return; /* late, and reported */
+    }
     if (value == 0 || value == 1) {
         struct verify_violation *v = verify_begin(VERIFY_OBJECT_OVER_RELEASE, "%s of %s %p, which nobody references any more.",
                                                   Event, FltpObjectKind(Object), (void *)Object);
@@ -142,6 +157,8 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
         return;
     }
     verify_ledger_drop(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
+    if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
+        FltpCountHeld(Object, -1);
     if (!(Object->Flags & FLT_OBFL_TYPE_INSTANCE)) {
         FltpReleaseRundown(&Object->RundownRef.Count); /* whoever waits frees it */
         return;
@@ -152,12 +169,19 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
     FltpDereferencePointer(Object);
 }
 
-void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT))
+static const char *ReferencesOn(PFLT_OBJECT Object)
+{
+    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+        return "the references on an instance";
+    return Object->Flags & FLT_OBFL_TYPE_FILTER ? "the references on the filter" : "the references on a volume";
+}
+
+void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT), const void *Site)
 {
     struct flt_rundown_wait wait;
     __atomic_or_fetch(&Object->Flags, FLT_OBFL_DRAINING, __ATOMIC_ACQ_REL);
     FltpBeginRundown(&wait, &Object->RundownRef.Count, 1, 0);
-    FltpEndRundown(&wait, FltpObjectKind(Object), Stuck, Object, VERIFY_CALLER);
+    FltpEndRundown(&wait, ReferencesOn(Object), Stuck, Object, Site);
     __atomic_or_fetch(&Object->Flags, FLT_OBFL_ZOMBIED, __ATOMIC_ACQ_REL);
 }
 
@@ -181,14 +205,16 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
     char text[160];
     LONG64 left = FltpRundownLeft(Object);
 
-    if (left <= 0)
-        return false;
+    if (left <= 0 || FltpIsRunBy(Object, NULL, NULL))
+        return false; /* the deadlock's report says who */
+    FltpCheckOwnReferences(Object);
     struct verify_violation *v = verify_begin(LeakRule(Object), "%lld reference%s on %s %s never given back.",
                                               (long long)left, left == 1 ? "" : "s",
                                               FltpDescribe(Object, text, sizeof text), left == 1 ? "was" : "were");
     verify_ledger_print(v, &Object->Ledger);
     verify_end(v);
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);
+    __atomic_add_fetch(&Object->Forgiven, left, __ATOMIC_ACQ_REL);
     if (__atomic_sub_fetch(&wait->Left, left, __ATOMIC_ACQ_REL) == 0)
         KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
     return true;

@@ -228,6 +228,21 @@ static bool Concerns(PIRP_CTRL Op, PFLT_INSTANCE Instance, const char **What)
     return *What != NULL;
 }
 
+static bool IsRunning(PIRP_CTRL Op, PFLT_INSTANCE Instance)
+{
+    return Op->Current == Instance && Op->PendState != FLTP_PEND_RETURNED;
+}
+
+void FltpEachCallbackThread(PFLT_INSTANCE Instance, void (*Add)(PKTHREAD Thread, void *Context), void *Context)
+{
+    for (ULONG i = 0; i < FLTP_SHARDS; i++) {
+        FLTP_VOLUME_SHARD *shard = &Instance->Volume->Shards[i];
+        for (PLIST_ENTRY link = shard->Owed.Flink; link != &shard->Owed; link = link->Flink)
+            if (IsRunning(CONTAINING_RECORD(link, IRP_CTRL, OwedLink), Instance))
+                Add(CONTAINING_RECORD(link, IRP_CTRL, OwedLink)->Thread, Context);
+    }
+}
+
 void FltpReportOperations(PFLT_INSTANCE Instance)
 {
     char text[200];
@@ -235,11 +250,10 @@ void FltpReportOperations(PFLT_INSTANCE Instance)
 
     for (ULONG i = 0; i < FLTP_SHARDS; i++) {
         FLTP_VOLUME_SHARD *shard = &Instance->Volume->Shards[i];
-        /* Every thread waits: nobody changes the list. */
+        /* Every thread waits: nobody changes the list. Of callbacks that run or pended, the deadlock's report tells. */
         for (PLIST_ENTRY link = shard->Owed.Flink; link != &shard->Owed; link = link->Flink) {
             PIRP_CTRL op = CONTAINING_RECORD(link, IRP_CTRL, OwedLink);
-            bool pended = op->Current == Instance && op->PendState == FLTP_PEND_RETURNED; /* the deadlock's report says so */
-            if (!pended && Concerns(op, Instance, &what))
+            if (op->Current != Instance && Concerns(op, Instance, &what))
                 verify_violate(VERIFY_PENDED_NOT_COMPLETED, "%s cannot go: %s is not complete; %s.",
                                FltpDescribe(&Instance->Base, text, sizeof text), trace_major(op->Iopb.MajorFunction), what);
         }

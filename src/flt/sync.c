@@ -1,3 +1,5 @@
+#include "flt/context.h"
+
 #include "ex/lock.h"
 #include "ke/thread.h"
 #include "verify/api.h"
@@ -11,11 +13,13 @@ VOID FltInitializePushLock(PEX_PUSH_LOCK PushLock)
 {
     API_IRQL(FltInitializePushLock);
     *PushLock = 0;
+    ExpTellMade(PushLock);
 }
 
 VOID FltDeletePushLock(PEX_PUSH_LOCK PushLock)
 {
     API_ENTER(FltDeletePushLock, PushLock, SCHED_WRITE);
+    FltpPushLockGone(PushLock, VERIFY_CALLER);
     if (!ExpPushLockIsHeld(PushLock))
         return;
     struct verify_violation *v =

@@ -271,14 +271,14 @@ void FltpTeardownVolume(PFLT_VOLUME Volume)
     if (!first)
         return;
     while ((instance = TopInstance(Volume))) {
-        FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_VOLUME_DISMOUNT);
+        FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_VOLUME_DISMOUNT, VERIFY_CALLER);
         FltpDereferencePointer(&instance->Base);
     }
     FltpDeleteVolumeContexts(Volume, NULL);
     FltpForgetVolumeNames(Volume);
     IoDetachDevice(Volume->AttachedToDevice);
     IoDeleteDevice(Volume->DeviceObject);
-    FltpRundownObject(&Volume->Base, FltpReportLeakedReferences);
+    FltpRundownObject(&Volume->Base, FltpReportLeakedReferences, VERIFY_CALLER);
     sched_lock(&FltGlobals.Lock);
     RemoveEntryList(&Volume->Base.PrimaryLink);
     InsertTailList(&FltGlobals.DeadVolumes, &Volume->Base.PrimaryLink);

@@ -58,7 +58,10 @@ static void RunGeneric(PVOID Parameter)
     PFLT_OBJECT object = item->Object;
 
     __atomic_store_n(&item->Queued, 0, __ATOMIC_RELEASE);
+    struct flt_running running;
+    FltpEnter(&running, FLTP_RUNS_WORK_ITEM, object, (const void *)(uintptr_t)item->Routine);
     item->Routine(item, object, item->Context);
+    FltpLeave(&running);
     FltpDereferenceObject(object, "end of a generic work item", NULL);
 }
 

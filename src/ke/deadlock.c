@@ -154,18 +154,54 @@ static void DescribeThread(struct sched_thread *sched, bool parked, bool daemon,
                     (const char *)(uintptr_t)thread->start_routine + 1); /* as a return address in it */
 }
 
+/* A wait whose kind has a rule of its own, for a thread that is there. */
+struct special {
+    unsigned rule;
+    const char *waiter, *what;
+    PKTHREAD owner;
+};
+
+static void LookForSpecial(struct sched_thread *sched, bool parked, bool daemon, void *context)
+{
+    struct special *special = context;
+    PKTHREAD thread = sched_owner(sched), owner = NULL;
+    const struct ki_wait_hint *hint = thread ? thread->wait.hint : NULL;
+
+    if (special->owner || !hint || !hint->rule)
+        return;
+    EachOwner(thread, TakeFirst, &owner);
+    if (owner)
+        *special = (struct special){hint->rule, thread->name, hint->what, owner};
+}
+
+static struct verify_violation *BeginSpecial(const struct special *special, const struct ring *ring, const char *text)
+{
+    enum verify_rule rule = (enum verify_rule)special->rule;
+    bool own = !strcmp(special->waiter, special->owner->name);
+    if (ring->count && !own)
+        return verify_begin_fatal(rule, "The threads wait for each other: %s\"%s\"; \"%s\" for the end of %s.", text,
+                                  ring->threads[0]->name, special->waiter, special->what);
+    return verify_begin_fatal(rule, "Thread \"%s\" waits for the end of %s, which %s%s%s.", special->waiter, special->what,
+                              own ? "cannot come before its own caller has returned" : "thread \"",
+                              own ? "" : special->owner->name, own ? "" : "\" keeps, and nothing can wake that");
+}
+
 static struct verify_violation *Begin(void)
 {
     struct ring ring = {.count = 0};
-    char text[512];
+    struct special special = {.owner = NULL};
+    char text[512] = "";
     size_t length = 0;
 
     sched_each_thread(FollowFrom, &ring);
+    sched_each_thread(LookForSpecial, &special);
+    for (unsigned i = 0; i < ring.count && length < sizeof text; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\"%s\" waits for ", ring.threads[i]->name);
+    if (special.owner)
+        return BeginSpecial(&special, &ring, text);
     if (!ring.count)
         return verify_begin_fatal(VERIFY_DEADLOCK,
                                   "Every thread waits, no timer is armed, and nothing can wake them.");
-    for (unsigned i = 0; i < ring.count && length < sizeof text; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, "\"%s\" waits for ", ring.threads[i]->name);
     return verify_begin_fatal(VERIFY_DEADLOCK, "The threads wait for each other: %s\"%s\".", text,
                               ring.threads[0]->name);
 }

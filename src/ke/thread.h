@@ -34,6 +34,7 @@ struct ki_wait_hint {
     const char *what; /* "ERESOURCE" */
     const void *object;
     void (*owners)(const void *object, void (*add)(struct _KTHREAD *owner, void *context), void *context);
+    unsigned rule; /* VERIFY_: what a deadlock is called when this waits for an owner that cannot go on; 0: deadlock */
 };
 
 struct ki_spin;
@@ -96,7 +97,7 @@ struct _KTHREAD {
     char name[48];
 
     /* Of other rooms, each its own; NULL in a new thread. */
-    PVOID io, se, mm, cc, ex, fsrtl, flt, memfs, sim;
+    PVOID io, se, mm, cc, ex, fsrtl, flt, flt_running, memfs, sim;
     LIST_ENTRY irps;            /* io: IRP.ThreadListEntry */
     struct sched_lock irp_lock;
 };

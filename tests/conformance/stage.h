@@ -36,6 +36,7 @@ static struct stage {
     LONG cleanups; /* of contexts */
     void (*cleaned)(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type);
     bool notStarted;
+    const FLT_CONTEXT_REGISTRATION *contexts; /* instead of the usual ones */
 } stage;
 
 static NTSTATUS stage_same(NTSTATUS got, NTSTATUS wanted, const char *call, const char *file, int line)
@@ -179,7 +180,7 @@ static FLT_REGISTRATION stage_registration(void)
 {
     return (FLT_REGISTRATION){.Size = sizeof(FLT_REGISTRATION),
                               .Version = FLT_REGISTRATION_VERSION,
-                              .ContextRegistration = stage_contexts,
+                              .ContextRegistration = stage.contexts ? stage.contexts : stage_contexts,
                               .OperationRegistration = stage_operations,
                               .FilterUnloadCallback = stage_unload,
                               .InstanceSetupCallback = stage_setup,

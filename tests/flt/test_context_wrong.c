@@ -246,6 +246,104 @@ static void ask_early(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
 static void set_in_pre_create(void) { in_pre_create(set_too_early); }
 static void get_in_pre_create(void) { in_pre_create(ask_early); }
 
+/* ---- locks ----
+ * A stream context with a lock that goes with the last cleanup, as if the stream went with it; and one whose lock goes
+ * in the context's cleanup callback. */
+
+struct shared {
+    LONG opens;
+    ERESOURCE resource; /* in it */
+    PERESOURCE pointed; /* or allocated */
+    PFAST_MUTEX mutex;
+    EX_PUSH_LOCK push;
+};
+
+static enum lock_kind { IN_CONTEXT, POINTED, MUTEX, PUSH } lock_kind;
+static bool lock_early;
+
+static void make_lock(struct shared *shared)
+{
+    memset(shared, 0, sizeof *shared);
+    FltInitializePushLock(&shared->push);
+    if (lock_kind == IN_CONTEXT)
+        ExInitializeResourceLite(&shared->resource);
+    if (lock_kind == POINTED)
+        ExInitializeResourceLite(shared->pointed = ExAllocatePoolWithTag(NonPagedPool, sizeof(ERESOURCE), STAGE_TAG));
+    if (lock_kind == MUTEX)
+        ExInitializeFastMutex(shared->mutex = ExAllocatePoolWithTag(NonPagedPool, sizeof(FAST_MUTEX), STAGE_TAG));
+}
+
+static void end_lock(struct shared *shared)
+{
+    if (lock_kind == IN_CONTEXT)
+        ExDeleteResourceLite(&shared->resource);
+    if (lock_kind == POINTED) {
+        ExDeleteResourceLite(shared->pointed);
+        ExFreePoolWithTag(shared->pointed, STAGE_TAG);
+    }
+    if (lock_kind == MUTEX)
+        ExFreePoolWithTag(shared->mutex, STAGE_TAG);
+    if (lock_kind == PUSH)
+        FltDeletePushLock(&shared->push);
+}
+
+static VOID FLTAPI cleanup_shared(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type)
+{
+    if (!lock_early)
+        end_lock(context);
+}
+
+static void count_open(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    struct shared *shared, *winner;
+    if (!NT_SUCCESS(FltGetStreamContext(objects->Instance, objects->FileObject, (PFLT_CONTEXT *)&shared))) {
+        succeeds(FltAllocateContext(stage.filter, FLT_STREAM_CONTEXT, sizeof *shared, NonPagedPool, (PFLT_CONTEXT *)&shared));
+        make_lock(shared);
+        succeeds(FltSetStreamContext(objects->Instance, objects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, shared,
+                                     (PFLT_CONTEXT *)&winner));
+    }
+    shared->opens++;
+    FltReleaseContext(shared);
+}
+
+static void count_cleanup(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    struct shared *shared;
+    succeeds(FltGetStreamContext(objects->Instance, objects->FileObject, (PFLT_CONTEXT *)&shared));
+    if (--shared->opens == 0 && lock_early)
+        end_lock(shared);
+    FltReleaseContext(shared);
+}
+
+static void reopen(enum lock_kind kind, bool early)
+{
+    static const FLT_CONTEXT_REGISTRATION contexts[] = {
+        {FLT_STREAM_CONTEXT, 0, cleanup_shared, sizeof(struct shared), STAGE_TAG, NULL, NULL, NULL},
+        {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL},
+    };
+    lock_kind = kind;
+    lock_early = early;
+    stage_mount(FLTSIM_NTFS);
+    stage.contexts = contexts;
+    stage_load();
+    stage_watch(IRP_MJ_CREATE, NULL, count_open);
+    HANDLE handle = stage_open("C:\\file");
+    stage_watch(IRP_MJ_CLEANUP, count_cleanup, NULL);
+    fltsim_close(handle);
+    stage_watch(IRP_MJ_CREATE, NULL, count_open);
+    handle = stage_open("C:\\file");
+    stage_saw();
+    fltsim_close(handle);
+}
+
+#define LOCK_TWINS(name, kind)                                                                                         \
+    static void name##_early(void) { reopen(kind, true); }                                                             \
+    static void name##_late(void) { reopen(kind, false); }
+LOCK_TWINS(inside, IN_CONTEXT)
+LOCK_TWINS(pointed, POINTED)
+LOCK_TWINS(mutex, MUTEX)
+LOCK_TWINS(push, PUSH)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +371,16 @@ int main(void)
                    .driver = "other or stage"),
         twins_test(a_paged_context_at_dispatch_level, "context-paged-at-dispatch", paged_at_dispatch, nonpaged_at_dispatch,
                    .says = {"is in paged pool, and FltReleaseContext was called at DISPATCH_LEVEL", "release_at_dispatch"}),
+        twins_test(a_resource_in_a_context, "context-lock-freed-early", inside_early, inside_late,
+                   .says = {"was found again, and the resource that lies in it at offset 8 is gone",
+                            "the resource was given to ExDeleteResourceLite, while the context was linked, by end_lock",
+                            "and the context was found by count_open"}),
+        twins_test(a_resource_that_a_context_points_to, "context-lock-freed-early", pointed_early, pointed_late,
+                   .says = {"the resource that it points to at offset", "by end_lock"}),
+        twins_test(a_fast_mutex_that_a_context_points_to, "context-lock-freed-early", mutex_early, mutex_late,
+                   .says = {"the fast mutex that it points to at offset", "ExFreePoolWithTag, while the context was linked"}),
+        twins_test(a_push_lock_in_a_context, "context-lock-freed-early", push_early, push_late,
+                   .says = {"the push lock that lies in it at offset"}),
         twins_test(a_context_set_before_the_file_is_open, "context-in-pre-create", set_in_pre_create, get_in_pre_create,
                    .says = {"FltSetStreamHandleContext was called before the file was opened", "set_too_early"}),
     };

@@ -1,0 +1,143 @@
+/* Locks that go before their context does. A lock that lies in a linked context, or that one points to, was deleted or
+ * freed; whether that was a mistake shows when the context is found again as it was left: then it is reported. */
+#include "context.h"
+#include "core.h"
+
+#include "ex/lock.h"
+
+#if defined(__clang__) || __GNUC__ >= 8
+#define READS_WHAT_OTHERS_WRITE __attribute__((no_sanitize("thread")))
+#else
+#define READS_WHAT_OTHERS_WRITE
+#endif
+
+enum { SUSPECTS = 64 };
+
+struct lost {
+    PFLTP_CONTEXT Context; /* NULL: free */
+    SIZE_T Offset;         /* in the driver's part */
+    bool Inside;           /* the lock lies there; else a pointer to it */
+    const char *Lock;
+    SIZE_T Size;
+    const char *Kind, *Routine;
+    const void *Site;
+};
+
+static struct {
+    struct sched_lock Lock;
+    struct lost Ring[SUSPECTS];
+    unsigned Next;
+} Suspects;
+
+static bool Within(const void *Pointer, const struct lost *Lost)
+{
+    return (const char *)Pointer >= Lost->Lock && (const char *)Pointer < Lost->Lock + Lost->Size;
+}
+
+static READS_WHAT_OTHERS_WRITE PVOID WordAt(PFLTP_CONTEXT Context, SIZE_T Offset)
+{
+    return *(PVOID *)((char *)FltpDriverPart(Context) + Offset);
+}
+
+/* Where in the context the lock is, or is pointed to. */
+static bool Find(PFLTP_CONTEXT Context, struct lost *Lost)
+{
+    const char *start = FltpDriverPart(Context);
+
+    Lost->Inside = Lost->Lock >= start && Lost->Lock < start + Context->Size;
+    Lost->Offset = Lost->Inside ? (SIZE_T)(Lost->Lock - start) : 0;
+    while (!Lost->Inside && Lost->Offset + sizeof(PVOID) <= Context->Size && !Within(WordAt(Context, Lost->Offset), Lost))
+        Lost->Offset += sizeof(PVOID);
+    return Lost->Inside || Lost->Offset + sizeof(PVOID) <= Context->Size;
+}
+
+/* Other threads may make such a lock again, or forget it. */
+static VOID LockMade(const void *Lock)
+{
+    sched_lock(&Suspects.Lock);
+    for (unsigned i = 0; i < SUSPECTS; i++)
+        if (Suspects.Ring[i].Context && Within(Lock, &Suspects.Ring[i]))
+            Suspects.Ring[i].Context = NULL;
+    sched_unlock(&Suspects.Lock);
+}
+
+static void Look(PFLTP_CONTEXT Context, void *Argument)
+{
+    struct lost lost = *(struct lost *)Argument;
+
+    if (!Find(Context, &lost))
+        return;
+    lost.Context = Context;
+    sched_lock(&Suspects.Lock);
+    Suspects.Ring[Suspects.Next++ % SUSPECTS] = lost;
+    sched_unlock(&Suspects.Lock);
+    __atomic_store_n(&Context->Suspect, true, __ATOMIC_RELEASE);
+    ExpLockMade = LockMade;
+}
+
+/* The right place is the context's cleanup callback: the context is linked no more there. */
+static VOID LockGone(const void *Lock, size_t Size, const char *Kind, const char *Routine, const void *Site)
+{
+    struct lost lost = {.Lock = Lock, .Size = Size, .Kind = Kind, .Routine = Routine, .Site = Site};
+    if (!FltpRunsNow(FLTP_RUNS_CLEANUP))
+        FltpEachLinkedContext(Look, &lost);
+}
+
+void FltpWatchLocks(bool Watch)
+{
+    ExpLockGone = Watch ? LockGone : NULL;
+    ExpLockMade = NULL;
+    if (!Watch)
+        memset(&Suspects, 0, sizeof Suspects);
+}
+
+void FltpPushLockGone(PEX_PUSH_LOCK PushLock, const void *Site)
+{
+    if (ExpLockGone)
+        LockGone(PushLock, sizeof *PushLock, "push lock", "FltDeletePushLock", Site);
+}
+
+static bool Take(PFLTP_CONTEXT Context, struct lost *Lost)
+{
+    bool found = false;
+    sched_lock(&Suspects.Lock);
+    for (unsigned i = 0; i < SUSPECTS && !found; i++) {
+        found = Suspects.Ring[i].Context == Context;
+        if (found) {
+            *Lost = Suspects.Ring[i];
+            Suspects.Ring[i].Context = NULL;
+        }
+    }
+    sched_unlock(&Suspects.Lock);
+    return found;
+}
+
+static void Report(const struct lost *Lost, const void *Site)
+{
+    char label[96];
+    struct verify_violation *v =
+        FltpBeginContextReport(VERIFY_CONTEXT_LOCK_FREED_EARLY, Lost->Context, "was found again, and the %s that %s at "
+                               "offset %zu is gone", Lost->Kind, Lost->Inside ? "lies in it" : "it points to",
+                               (size_t)Lost->Offset);
+    verify_ledger_print(v, &Lost->Context->Ledger);
+    snprintf(label, sizeof label, "the %s was given to %s, while the context was linked, by", Lost->Kind, Lost->Routine);
+    verify_site(v, label, Lost->Site);
+    verify_site(v, "and the context was found by", Site);
+    verify_end(v);
+}
+
+void FltpFoundAgain(PFLTP_CONTEXT Context, const void *Site)
+{
+    struct lost lost;
+    __atomic_store_n(&Context->Suspect, false, __ATOMIC_RELEASE);
+    while (Take(Context, &lost))
+        if (lost.Inside || Within(WordAt(Context, lost.Offset), &lost))
+            Report(&lost, Site);
+}
+
+void FltpForgetSuspect(PFLTP_CONTEXT Context)
+{
+    struct lost lost;
+    while (Take(Context, &lost))
+        ;
+}
