@@ -71,6 +71,8 @@ NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Siz
 void FltpLinkLive(PFLTP_CONTEXT Context);
 void FltpGiveBlock(PFLTP_CONTEXT Context);           /* no longer live; kept for a while, so that a use of it is seen */
 PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* somebody holds it; NULL: none */
+/* Visits those of a filter with a shard locked; also those whose end is under way. */
+void FltpEachLiveContext(PFLT_FILTER Filter, void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument);
 void FltpFreeBlocks(PFLT_FILTER Filter);             /* what was kept, and the registration */
 
 /* context.c */
@@ -124,6 +126,7 @@ void FltpForgetSuspect(PFLTP_CONTEXT Context);
 
 /* context_dead.c: only with special pool. Takes over the ledger. */
 void FltpRememberDeadContext(PFLTP_CONTEXT Context);
+void FltpExplainContextFaults(void); /* a machine starts */
 /* A new context has that address, or the filter goes; either may be NULL. */
 void FltpForgetDeadContexts(PFLT_CONTEXT Pointer, PFLT_FILTER Filter);
 const FLTP_CONTEXT *FltpFindDeadContext(PFLT_CONTEXT Pointer); /* NULL: not among the last ones that were freed */

@@ -294,6 +294,17 @@ PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter)
     return NULL;
 }
 
+void FltpEachLiveContext(PFLT_FILTER Filter, void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument)
+{
+    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
+    for (unsigned i = 0; all && i < FLTP_SHARDS; i++) {
+        sched_lock(&all->Shards[i].Lock);
+        for (PLIST_ENTRY link = all->Shards[i].Live.Flink; link != &all->Shards[i].Live; link = link->Flink)
+            Visit(CONTAINING_RECORD(link, FLTP_CONTEXT, Live), Argument);
+        sched_unlock(&all->Shards[i].Lock);
+    }
+}
+
 static void Empty(CONTEXT_SHARD *shard, ULONG entries)
 {
     for (ULONG i = 0; i < QUARANTINE; i++)

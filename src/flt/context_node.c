@@ -16,6 +16,7 @@ void FltpStartContexts(void)
 {
     FltpForgetDeferredContexts();
     FltpWatchLocks(false);
+    FltpExplainContextFaults();
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
         InitializeListHead(&Shards[i].Nodes);
     for (unsigned i = 0; i < CREATION_LOCKS; i++)

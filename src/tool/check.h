@@ -32,6 +32,7 @@ struct check_run {
     unsigned line_count;
     const char *lines[CHECK_LINES]; /* what the driver registered */
     const char *choices;            /* the schedule */
+    const char *dump;               /* --dump: the objects before the unload, or when the run broke off */
     atomic_size_t used;
     size_t size;
     char text[];
@@ -68,6 +69,8 @@ void check_step(const struct check *check, struct check_run *run, const char *fo
     __attribute__((format(printf, 3, 4)));
 bool check_start(const struct check *check, struct check_run *run);
 void check_describe(struct check_run *run, struct fltsim_driver *driver);
+/* Keeps the dump of every object that the Filter Manager has, once, if the options want it. */
+void check_dump(const struct check *check, struct check_run *run);
 NTSTATUS check_load(const struct check *check, struct check_run *run, struct fltsim_driver **driver);
 
 /* print.c. Both give the exit status. */

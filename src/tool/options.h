@@ -15,7 +15,7 @@ struct tool_options {
     const char *backend; /* "coop", "native"; NULL: coop */
     uint64_t seed;
     const char *choices; /* replay */
-    bool trace, json, help;
+    bool trace, dump, json, help;
     unsigned timeout; /* seconds of processor time without progress */
 };
 

@@ -142,6 +142,16 @@ static void print_replay(const struct check *check)
             printf("schedule of run %zu: --choices %s\n", r + 1, check->runs[r]->choices);
 }
 
+static void print_dumps(const struct check *check)
+{
+    for (size_t r = 0; r < check->run_count; r++) {
+        if (!check->runs[r]->dump)
+            continue;
+        printf("objects of run %zu, before the unload or where it broke off:\n", r + 1);
+        print_indented(check->runs[r]->dump, "    ");
+    }
+}
+
 int check_print(const struct check *check)
 {
     size_t count;
@@ -150,6 +160,7 @@ int check_print(const struct check *check)
     print_what_ran(check);
     print_operations(check);
     print_notes(check);
+    print_dumps(check);
     for (size_t i = 0; i < count; i++)
         print_finding(check, &list[i], i + 1, count);
     if (count) {
@@ -216,7 +227,12 @@ static void json_runs(const struct check *check)
             printf("%s", i ? ", " : "");
             json_text(run->notes[i]);
         }
-        printf("]}");
+        printf("]");
+        if (run->dump) {
+            printf(", \"dump\": ");
+            json_lines(run->dump);
+        }
+        printf("}");
     }
     printf("\n  ],\n  \"operations\": {");
     for (unsigned i = 0; i < check->runs[0]->operation_count; i++) {

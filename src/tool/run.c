@@ -1,6 +1,8 @@
 #include "tool/check.h"
 #include "tool/workload.h"
 
+#include <fltsim/dump.h>
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,22 @@ static void keep_operation(const char *name, unsigned long pre, unsigned long po
     snprintf(run->seen[i].name, sizeof run->seen[i].name, "%s", name);
     run->seen[i].pre = pre;
     run->seen[i].post = post;
+}
+
+void check_dump(const struct check *check, struct check_run *run)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out;
+
+    if (!check->options->dump || run->dump || !(out = open_memstream(&text, &size)))
+        return;
+    FILE *before = fltsim_dump_to(out);
+    fltsim_dump_all();
+    fltsim_dump_to(before);
+    fclose(out);
+    run->dump = check_text(run, text);
+    free(text);
 }
 
 NTSTATUS check_load(const struct check *check, struct check_run *run, struct fltsim_driver **driver)
@@ -236,6 +254,7 @@ static void run_body(void *argument)
     workload_close(&late, open);
 
     check_describe(run, driver);
+    check_dump(check, run);
     check_step(check, run, "unloading");
     if (run->in_flight)
         unload_in_flight(driver, w, 2);
@@ -255,7 +274,8 @@ void check_run_body(const struct check *check, struct check_run *run)
 
     if (!check_start(check, run))
         return;
-    fltsim_try(run_body, &body);
+    if (!fltsim_try(run_body, &body))
+        check_dump(check, run);
     check_step(check, run, "stopping");
     if (check->options->trace)
         fltsim_trace_print(stdout);

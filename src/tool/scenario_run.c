@@ -134,6 +134,7 @@ static NTSTATUS run_unload(struct scenario_state *state, const struct scenario_l
     if (!stage->driver)
         return STATUS_FLT_FILTER_NOT_FOUND;
     check_describe(stage->run, stage->driver);
+    check_dump(stage->check, stage->run);
     NTSTATUS status = has(line, 1, "mandatory") ? fltsim_unload_mandatory(stage->driver) : fltsim_unload(stage->driver);
     if (NT_SUCCESS(status))
         stage->driver = NULL;
@@ -494,6 +495,7 @@ static void run_stage(void *argument)
     close_files(state);
     if (state->stage->driver)
         check_describe(state->stage->run, state->stage->driver);
+    check_dump(state->stage->check, state->stage->run);
 }
 
 void scenario_run(const struct check *check, struct check_run *run, const struct scenario *scenario)
@@ -503,7 +505,8 @@ void scenario_run(const struct check *check, struct check_run *run, const struct
 
     if (!check_start(check, run))
         return;
-    fltsim_try(run_stage, &state);
+    if (!fltsim_try(run_stage, &state))
+        check_dump(check, run);
     check_step(check, run, "stopping");
     if (check->options->trace)
         fltsim_trace_print(stdout);

@@ -151,6 +151,7 @@ static void every_step_moves_the_count_as_documented(void)
         assert_int_equal(stage_count(two), 1);
         FltReleaseContext(old);
         old = two;
+        fltsim_expect("context-double-set");
         answers(STATUS_FLT_CONTEXT_ALREADY_LINKED, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, one, &old));
         assert_null(old);
         assert_int_equal(stage_count(one), 2);

@@ -319,6 +319,8 @@ static void before_its_create_a_file_has_no_contexts(void)
     stage_set();
     stage_watch(IRP_MJ_CREATE, has_none, NULL);
     stage.answer = FLT_PREOP_SUCCESS_NO_CALLBACK;
+    for (int i = 0; i < 3; i++)
+        fltsim_expect("context-in-pre-create");
     HANDLE handle = stage_open("C:\\file");
     stage_saw();
     succeeds(fltsim_close(handle));

@@ -93,6 +93,16 @@ WRONG = [
     ('context-leak', dict(pre=ONCE + "{ PFLT_CONTEXT c; FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c); }")),
     ('context-over-release', dict(pre=ONCE + "{ PFLT_CONTEXT c; if (NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT,"
                                       "64, NonPagedPool, &c))) { FltReleaseContext(c); FltReleaseContext(c); } }")),
+    ('context-use-after-free', dict(pre=ONCE + "{ PULONG c; if (NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT,"
+                                        "64, NonPagedPool, (PFLT_CONTEXT *)&c))) { FltReleaseContext(c); *c = 1; } }")),
+    ('context-in-pre-create', dict(pre=ONCE + "{ PFLT_CONTEXT c; if (NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT,"
+                                       "64, NonPagedPool, &c))) { FltSetStreamContext(FltObjects->Instance,"
+                                       "FltObjects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, c, NULL);"
+                                       "FltReleaseContext(c); } }")),
+    ('filter-reference-leak', dict(pre=ONCE + 'FltObjectReference(Filter);')),
+    ('instance-reference-leak', dict(pre=ONCE + 'FltObjectReference(FltObjects->Instance);')),
+    ('volume-reference-leak', dict(pre=ONCE + 'FltObjectReference(FltObjects->Volume);')),
+    ('unload-deadlock', dict(pre=ONCE + 'FltUnregisterFilter(Filter);')),
     ('name-info-leak', dict(pre=ONCE + "{ PFLT_FILE_NAME_INFORMATION n; FltGetFileNameInformation(Data,"
                                 "FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &n); }")),
     ('handle-leak', dict(entry="{ HANDLE h; OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, RegistryPath,"
@@ -144,6 +154,16 @@ def a_driver_that_breaks_nothing_is_clean():
 def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
     result = check({'right.c': driver()})
     assert result.returncode == 0 and 'altitude 370000 by default' in result.stdout, result.stdout
+
+
+@test
+def dump_shows_the_objects_before_the_unload():
+    result = check({'right.c': driver()}, '--dump')
+    assert result.returncode == 0, result.stdout + result.stderr
+    for text in ('objects of run 1,', 'FLT_FILTER: ', '[02000000] Filter', '(1)', 'PointerCount             : 0x00000001',
+                 'FLT_VOLUME: ', 'FLT_FSTYPE_NTFS', 'FLT_INSTANCE: ', 'FilterUnload', 'Unload (right.c:'):
+        assert text in result.stdout, (text, result.stdout)
+    assert 'FLT_FILTER' not in check({'right.c': driver()}).stdout
 
 
 @test
