@@ -26,7 +26,7 @@ env = dict(os.environ)
 env.setdefault('ASAN_OPTIONS', 'detect_stack_use_after_return=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:'
                'handle_sigill=0:allow_user_segv_handler=1')
 env.setdefault('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1')
-env.setdefault('TSAN_OPTIONS', 'halt_on_error=1:second_deadlock_stack=1:handle_segv=0')
+env.setdefault('TSAN_OPTIONS', 'halt_on_error=1:second_deadlock_stack=1:handle_segv=0:atexit_sleep_ms=50')
 code = subprocess.run(command, env=env).returncode
 
 log = os.path.join(build, 'meson-logs', 'testlog.json')
