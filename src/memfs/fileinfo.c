@@ -307,6 +307,13 @@ static NTSTATUS query_class(struct memfs_query *query, FILE_INFORMATION_CLASS ki
     }
 }
 
+/* The last handle went and took the file along; only pointers to the file object are left to ask by. */
+static bool is_gone(const struct memfs_scb *scb)
+{
+    return MemfsCount(&scb->handles) == 0 && (MemfsCount(&scb->node->link_count) == 0 ||
+                                              (scb->stream && MemfsIs(&scb->stream->removed)));
+}
+
 NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
@@ -322,7 +329,9 @@ NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&query.scb->main, TRUE);
-    NTSTATUS status = query_class(&query, stack->Parameters.QueryFile.FileInformationClass);
+    NTSTATUS status = is_gone(query.scb)
+                          ? STATUS_FILE_DELETED
+                          : query_class(&query, stack->Parameters.QueryFile.FileInformationClass);
     ExReleaseResourceLite(&query.scb->main);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);

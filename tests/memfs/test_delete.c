@@ -35,6 +35,31 @@ static void a_file_goes_with_its_last_handle(void **state)
     goes_with_the_last_handle(FLTSIM_FAT);
 }
 
+static NTSTATUS ask_after_the_end(HANDLE handle)
+{
+    FILE_STANDARD_INFORMATION info;
+    PFILE_OBJECT file;
+    ULONG length;
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, (PVOID *)&file, NULL), STATUS_SUCCESS);
+    close_it(handle);
+    NTSTATUS status = IoQueryFileInformation(file, FileStandardInformation, sizeof info, &info, &length);
+    ObDereferenceObject(file);
+    return status;
+}
+
+static void who_asks_a_deleted_file_is_told_so(void **state)
+{
+    for (int kind = FLTSIM_NTFS; kind <= FLTSIM_FAT; kind++) {
+        unit_start(kind);
+        make_file("\\f", "x");
+        assert_int_equal(ask_after_the_end(open_for("\\f", GENERIC_READ, FILE_OPEN, 0)), STATUS_SUCCESS);
+        HANDLE handle = open_for("\\f", DELETE, FILE_OPEN, 0);
+        assert_int_equal(fltsim_set_delete(handle, true), STATUS_SUCCESS);
+        assert_int_equal(ask_after_the_end(handle), STATUS_FILE_DELETED);
+        unit_stop();
+    }
+}
+
 static void a_disposition_can_be_taken_back(void **state)
 {
     unit_start(FLTSIM_NTFS);
@@ -151,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_goes_with_its_last_handle),
+        cmocka_unit_test(who_asks_a_deleted_file_is_told_so),
         cmocka_unit_test(a_disposition_can_be_taken_back),
         cmocka_unit_test(delete_on_close_waits_for_its_handle),
         cmocka_unit_test(posix_deletion_takes_the_name_at_once),
