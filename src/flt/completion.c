@@ -71,6 +71,7 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     Op->Objects.Instance = instance;
     Op->Objects.Filter = instance->Filter;
     Op->Objects.FileObject = Op->Iopb.TargetFileObject;
+    Op->Objects.Transaction = FltpTransactionOf(Op->Objects.FileObject);
     TRACE("flt", "post %s, instance %p: %s", trace_major(Op->Iopb.MajorFunction), (void *)instance, trace_status(before));
     FltpCountCall(&Node->Instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Post);
     PKTHREAD thread = KiCurrentThread();

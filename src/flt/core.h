@@ -255,4 +255,11 @@ NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 extern FAST_IO_DISPATCH FltpFastIo;
 void FltpRegisterFsFilter(PDRIVER_OBJECT DriverObject);
 
+/* FLT_RELATED_OBJECTS.Transaction: what the file was opened in. */
+static inline PKTRANSACTION FltpTransactionOf(PFILE_OBJECT File)
+{
+    PTXN_PARAMETER_BLOCK block = File ? IoGetTransactionParameterBlock(File) : NULL;
+    return __builtin_expect(block != NULL, 0) ? (PKTRANSACTION)block->TransactionObject : NULL;
+}
+
 #endif

@@ -19,6 +19,7 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     Op->Objects.Instance = instance;
     Op->Objects.Filter = instance->Filter;
     Op->Objects.FileObject = Op->Iopb.TargetFileObject;
+    Op->Objects.Transaction = FltpTransactionOf(Op->Objects.FileObject);
     PCOMPLETION_NODE owed = FltpNextNode(Op);
     owed->Saved = Op->Iopb; /* before the store below: a copy right after it would wait for it */
     owed->Saved.TargetInstance = instance;

@@ -34,8 +34,7 @@ static NTSTATUS QueryByName(POBJECT_ATTRIBUTES attributes, PFILE_NETWORK_OPEN_IN
         return status;
     if (!open.answered)
         status = QueryOpened(file, info);
-    /* There never was a handle: the last pointer brings IRP_MJ_CLEANUP and IRP_MJ_CLOSE. */
-    ObpDereference(file);
+    IopEndQueriedFile(file);
     return status;
 }
 
@@ -97,7 +96,7 @@ static NTSTATUS Delete(POBJECT_ATTRIBUTES attributes, KPROCESSOR_MODE mode, cons
     };
     NTSTATUS status = IopOpenForQuery(&open, attributes, &file);
     if (NT_SUCCESS(status))
-        ObpDereference(file);
+        IopEndQueriedFile(file);
     return status;
 }
 

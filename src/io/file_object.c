@@ -102,13 +102,22 @@ void IopAbandonFile(PFILE_OBJECT file)
     file->Vpb = NULL;
 }
 
+void IopEndQueriedFile(PFILE_OBJECT file)
+{
+    if (file->DeviceObject && !(file->Flags & FO_HANDLE_CREATED)) {
+        IopCloseFile(PsGetCurrentProcess(), file, 0, 1, 1);
+        IopFile(file)->cleaned_up = true;
+    }
+    ObpDereference(file);
+}
+
 /* The last pointer went (object manager). */
 void IopDeleteFile(PVOID object)
 {
     PFILE_OBJECT file = object;
     PDEVICE_OBJECT device = file->DeviceObject;
     if (device) {
-        if (!(file->Flags & FO_HANDLE_CREATED))
+        if (!(file->Flags & FO_HANDLE_CREATED) && !IopFile(file)->cleaned_up)
             IopCloseFile(PsGetCurrentProcess(), file, 0, 1, 1);
         TRACE("io", "close file %p", (void *)file);
         SendClose(file, IRP_MJ_CLOSE, 0);
@@ -120,6 +129,8 @@ void IopDeleteFile(PVOID object)
         file->RelatedFileObject = NULL;
     if (device)
         DropDevice(file);
+    if (IopFile(file)->txn)
+        ObpDereference(IopFile(file)->txn->TransactionObject);
     sim_free(IopFile(file)->txn);
     file->Type = 0;
 }

@@ -113,6 +113,7 @@ struct iop_file {
     PDEVICE_OBJECT hint;             /* IO_DRIVER_CREATE_CONTEXT.DeviceObjectHint of its create */
     PTXN_PARAMETER_BLOCK txn;
     PVOID cleanup_context;
+    bool cleaned_up;
     KPROCESSOR_MODE mode;
     bool ignore_sharing;
     bool remote;
@@ -126,6 +127,9 @@ static inline struct iop_file *IopFile(PFILE_OBJECT file) { return CONTAINING_RE
 
 NTSTATUS IopCreateFileObject(PDEVICE_OBJECT device, PFILE_OBJECT *file);
 void IopDeleteFile(PVOID object);
+/* The end of a file that was opened to be asked about, without a handle: IRP_MJ_CLEANUP while the caller's reference
+ * still holds it, so that filters may reference it then, and IRP_MJ_CLOSE. */
+void IopEndQueriedFile(PFILE_OBJECT file);
 void IopCloseFile(PEPROCESS process, PVOID object, ACCESS_MASK access, ULONG process_handles, ULONG system_handles);
 NTSTATUS IopQueryFileName(PVOID object, POBJECT_NAME_INFORMATION info, ULONG length, PULONG return_length);
 /* Gives a file object that never got opened back: no IRP_MJ_CLOSE. */

@@ -111,6 +111,7 @@ static NTSTATUS MakeFile(struct iop_open *open, PDEVICE_OBJECT device, PVPB vpb,
     if (open->txn) {
         own->txn = sim_alloc(sizeof *own->txn);
         *own->txn = *open->txn;
+        ObpReference(own->txn->TransactionObject);
     }
     status = NameFile(file, &parse->remaining);
     if (!NT_SUCCESS(status)) {

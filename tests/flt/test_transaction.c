@@ -82,6 +82,15 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
     return STATUS_SUCCESS;
 }
 
+static PKTRANSACTION seen;
+
+static FLT_PREOP_CALLBACK_STATUS FLTAPI PreWrite(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects,
+                                                 PVOID *CompletionContext)
+{
+    seen = FltObjects->Transaction;
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
 static NTSTATUS FLTAPI MayGo(PCFLT_RELATED_OBJECTS FltObjects, FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags)
 {
     return STATUS_SUCCESS;
@@ -93,9 +102,12 @@ static NTSTATUS Entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
         {FLT_TRANSACTION_CONTEXT, 0, Cleanup, 16, 'tnrT', NULL, NULL, NULL},
         {FLT_SECTION_CONTEXT, 0, Cleanup, 16, 'tceS', NULL, NULL, NULL},
         {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL}};
+    static const FLT_OPERATION_REGISTRATION operations[] = {{IRP_MJ_WRITE, 0, PreWrite, NULL, NULL},
+                                                            {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL}};
     FLT_REGISTRATION registration = {.Size = sizeof registration,
                                      .Version = FLT_REGISTRATION_VERSION,
                                      .ContextRegistration = contexts,
+                                     .OperationRegistration = operations,
                                      .FilterUnloadCallback = Unload,
                                      .InstanceSetupCallback = Setup,
                                      .InstanceQueryTeardownCallback = MayGo,
@@ -183,6 +195,34 @@ static void a_commit_is_told_phase_by_phase(void)
         ObDereferenceObject(transaction);
         ZwClose(handle);
     }
+}
+
+static void an_operation_names_the_transaction_of_its_file(void)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(u"\\??\\C:\\file");
+    TXN_PARAMETER_BLOCK parameters = {.Length = sizeof parameters, .TxFsContext = TXF_MINIVERSION_DEFAULT_VIEW};
+    OBJECT_ATTRIBUTES attributes;
+    IO_DRIVER_CREATE_CONTEXT context;
+    IO_STATUS_BLOCK iosb;
+    HANDLE file;
+    load();
+    HANDLE handle = begin();
+    IoInitializeDriverCreateContext(&context);
+    parameters.TransactionObject = transaction;
+    context.TxnParameters = &parameters;
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
+    assert_int_equal(IoCreateFileEx(&file, GENERIC_WRITE | SYNCHRONIZE, &attributes, &iosb, NULL, 0, 0, FILE_OPEN_IF,
+                                    FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0, CreateFileTypeNone, NULL, 0, &context),
+                     STATUS_SUCCESS);
+    ZwClose(handle);
+    ObDereferenceObject(transaction); /* the file keeps it */
+    assert_int_equal(ZwWriteFile(file, NULL, NULL, NULL, &iosb, "x", 1, NULL, NULL), STATUS_SUCCESS);
+    assert_ptr_equal(seen, transaction);
+    ZwClose(file);
+    assert_int_equal(fltsim_open("C:\\file", &(struct fltsim_open){.access = GENERIC_WRITE}, &file), STATUS_SUCCESS);
+    assert_int_equal(fltsim_write(file, "x", 1, 0, NULL), STATUS_SUCCESS);
+    assert_null(seen);
+    fltsim_close(file);
 }
 
 static void a_rollback_is_told(void)
@@ -352,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(a_commit_is_told_phase_by_phase),
+        fltsim_unit_test(an_operation_names_the_transaction_of_its_file),
         fltsim_unit_test(a_rollback_is_told),
         fltsim_unit_test(an_enlistment_rolls_back),
         fltsim_unit_test(wrong_enlistments_are_refused),

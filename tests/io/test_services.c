@@ -213,6 +213,30 @@ static void CancelsAnOpen(void **state)
     stub.opens = 0;
 }
 
+/* As a filter that scans files when they are cleaned up. */
+static bool ReferenceAtCleanup(PDEVICE_OBJECT device, PIRP irp, NTSTATUS *status)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    if (stack->MajorFunction == IRP_MJ_CLEANUP) {
+        ObReferenceObject(stack->FileObject);
+        ObDereferenceObject(stack->FileObject);
+        ObReferenceObject(stack->FileObject);
+        ObDereferenceObject(stack->FileObject);
+    }
+    return false;
+}
+
+static void MayReferenceAFileAskedAboutAtCleanup(void **state)
+{
+    FILE_NETWORK_OPEN_INFORMATION info;
+    stub.hook = ReferenceAtCleanup;
+    stub_name(&attributes, U(u"\\??\\S:\\file"));
+    assert_int_equal(ZwQueryFullAttributesFile(&attributes, &info), STATUS_SUCCESS);
+    assert_int_equal(stub.count[IRP_MJ_CLEANUP], 1);
+    assert_int_equal(stub.count[IRP_MJ_CLOSE], 1);
+    stub.hook = NULL;
+}
+
 static void CancelTooLate(void *file) { IoCancelFileOpen(stub.volume, file); }
 
 static void CancelsAnOpenTooLate(void **state)
@@ -423,6 +447,7 @@ int main(void)
         CASE(LocksByIrp),
         CASE(QueriesByFile),
         CASE(ShareAccess),
+        CASE(MayReferenceAFileAskedAboutAtCleanup),
         CASE(CancelsAnOpen),
         DIES(CancelsAnOpenTooLate),
         CASE(PagingIo),
