@@ -20,6 +20,9 @@ FLTSIM_WDK_BEGIN
 void fltsim_fail_allocation(unsigned n);
 /* Has the failure that was asked for last happened? */
 bool fltsim_allocation_failed(void);
+/* From here on one in `one_in` of these allocations fails, again and again, as with Driver Verifier's low resources
+ * simulation; `seed` says which. 0: none. This and fltsim_fail_allocation replace each other. */
+void fltsim_fail_some_allocations(unsigned one_in, uint64_t seed);
 
 FLTSIM_WDK_END
 

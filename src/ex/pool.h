@@ -93,6 +93,7 @@ struct pool_state {
     struct sched_lock lock; // making shards, special pool
     struct pool_special *special;
     struct pool_special **special_last;
+    struct pool_special **special_buckets; // by the page of the body; NULL: no special block was made
     size_t special_freed;
 };
 
@@ -105,7 +106,7 @@ void ExpReportOverrun(struct pool_block *block, const char *routine, const void 
 void ExpReportWrittenAfterFree(struct pool_block *block, size_t offset);
 /* `body` is what was given to free. */
 void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *site);
-void ExpReportWrongTag(struct pool_block *block, ULONG tag, const char *routine, const void *site);
+void ExpReportWrongTag(struct pool_block *block, void *body, ULONG tag, const char *routine, const void *site);
 void ExpReportDoubleFree(struct pool_block *block, const char *routine, const void *site);
 
 /* pool_special.c */

@@ -251,7 +251,7 @@ void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
         return;
     }
     if (tag && tag != block->tag)
-        ExpReportWrongTag(block, tag, routine, site);
+        ExpReportWrongTag(block, body, tag, routine, site);
     if (!is_intact(block))
         ExpReportOverrun(block, routine, site);
     ExpTellFree(body, block->size, routine, site);

@@ -78,15 +78,15 @@ void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *si
     stop_or_go_on(v, VERIFY_POOL_BAD_FREE, 0xC2, 0x46, (uintptr_t)body, tag, 0);
 }
 
-void ExpReportWrongTag(struct pool_block *block, ULONG tag, const char *routine, const void *site)
+void ExpReportWrongTag(struct pool_block *block, void *body, ULONG tag, const char *routine, const void *site)
 {
     char is[8], given[8];
     struct verify_violation *v =
         verify_begin(VERIFY_POOL_WRONG_TAG, "%s was given the tag '%s' for the block %p, which is tagged '%s'.", routine,
-                     verify_tag(tag, given), pool_body(block), verify_tag(block->tag, is));
+                     verify_tag(tag, given), body, verify_tag(block->tag, is));
     describe(v, block);
     verify_site(v, "and now freed by", site);
-    stop_or_go_on(v, VERIFY_POOL_WRONG_TAG, 0xC2, 0xA, (uintptr_t)pool_body(block), block->tag, tag);
+    stop_or_go_on(v, VERIFY_POOL_WRONG_TAG, 0xC2, 0xA, (uintptr_t)body, block->tag, tag);
 }
 
 void ExpReportDoubleFree(struct pool_block *block, const char *routine, const void *site)

@@ -11,6 +11,7 @@
  * stands elsewhere, so that a freed block can lose every access. */
 struct pool_special {
     struct pool_special *next; // pool_state.special
+    struct pool_special *next_in_bucket;
     char *pages;
     size_t readable, total;    // bytes: of pages with the block, of all
     char *body;
@@ -18,7 +19,23 @@ struct pool_special {
     struct pool_block block;
 };
 
-enum { KEEP_FREED = 2048 };
+enum { KEEP_FREED = 2048, BUCKETS = 1024 };
+
+static struct pool_special **bucket_of(const void *body)
+{
+    return &ExpPool()->special_buckets[((uintptr_t)body >> 12 ^ (uintptr_t)body >> 22) % BUCKETS];
+}
+
+static struct pool_special *find_body(const void *body)
+{
+    struct pool_special *special;
+    sched_lock(&ExpPool()->lock);
+    special = ExpPool()->special_buckets ? *bucket_of(body) : NULL;
+    while (special && special->body != body)
+        special = special->next_in_bucket;
+    sched_unlock(&ExpPool()->lock);
+    return special;
+}
 
 static struct pool_special *find(uintptr_t address)
 {
@@ -39,6 +56,9 @@ static void unlink_special(struct pool_special *special)
     *link = special->next;
     if (ExpPool()->special_last == &special->next)
         ExpPool()->special_last = link;
+    for (link = bucket_of(special->body); *link != special;)
+        link = &(*link)->next_in_bucket;
+    *link = special->next_in_bucket;
 }
 
 void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site)
@@ -61,8 +81,13 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
     special->block.flags = (uint8_t)((flags & (EXP_PAGED | EXP_EXECUTE)) | POOL_SPECIAL);
     memset(special->body, flags & EXP_ZERO ? 0 : POOL_FRESH_BYTE, size);
     sched_lock(&ExpPool()->lock);
+    if (!ExpPool()->special_buckets)
+        ExpPool()->special_buckets = sim_alloc(BUCKETS * sizeof *ExpPool()->special_buckets);
     *ExpPool()->special_last = special;
     ExpPool()->special_last = &special->next;
+    struct pool_special **bucket = bucket_of(special->body);
+    special->next_in_bucket = *bucket;
+    *bucket = special;
     sched_unlock(&ExpPool()->lock);
     return special->body;
 }
@@ -89,15 +114,8 @@ static bool is_intact(const struct pool_special *special)
 
 static void check(struct pool_special *special, ULONG tag, const char *routine, const void *site)
 {
-    char is[8], given[8];
-    if (tag && tag != special->block.tag) {
-        struct verify_violation *v = verify_begin_fatal(
-            VERIFY_POOL_WRONG_TAG, "%s was given the tag '%s' for the block %p, which is tagged '%s'.", routine,
-            verify_tag(tag, given), (void *)special->body, verify_tag(special->block.tag, is));
-        describe(v, special);
-        verify_site(v, "and now freed by", site);
-        verify_end_bugcheck(v, 0xC2, 0xA, (uintptr_t)special->body, special->block.tag, tag);
-    }
+    if (tag && tag != special->block.tag)
+        ExpReportWrongTag(&special->block, special->body, tag, routine, site);
     if (!is_intact(special)) {
         struct verify_violation *v =
             verify_begin_fatal(VERIFY_POOL_CORRUPTION, "Something wrote next to the pool block %p (%zu bytes).",
@@ -128,9 +146,9 @@ static void drop_oldest(void)
 
 bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site)
 {
-    struct pool_special *special = find((uintptr_t)body);
+    struct pool_special *special = find_body(body);
 
-    if (!special || special->body != body) {
+    if (!special) {
         ExpReportBadFree(body, tag, routine, site);
         return true;
     }
@@ -194,8 +212,8 @@ void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void
 
 bool ExpFindSpecial(const void *body, struct pool_block **block)
 {
-    struct pool_special *special = find((uintptr_t)body);
-    if (!special || special->freed || special->body != body)
+    struct pool_special *special = find_body(body);
+    if (!special || special->freed)
         return false;
     *block = &special->block;
     return true;
@@ -209,4 +227,6 @@ void ExpStopSpecial(void)
         plat_pages_free(special->pages, special->total);
         sim_free(special);
     }
+    sim_free(ExpPool()->special_buckets);
+    ExpPool()->special_buckets = NULL;
 }

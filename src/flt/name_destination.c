@@ -59,13 +59,22 @@ static NTSTATUS FullPath(PFLTP_NAME_REQUEST request, PCUNICODE_STRING name, PFLT
     return STATUS_SUCCESS;
 }
 
+/* As the instance sees it: name providers have their say in it. */
+static NTSTATUS OpenedName(PFLTP_NAME_REQUEST request, PFILE_OBJECT file, PFLTP_TEXT path)
+{
+    FLTP_NAME_REQUEST opened = *request;
+    opened.File = file;
+    opened.Format = FLT_FILE_NAME_OPENED;
+    return FltpBuildName(&opened, path);
+}
+
 static NTSTATUS BelowDirectory(PFLTP_NAME_REQUEST request, HANDLE root, PCUNICODE_STRING name, PFLTP_TEXT path)
 {
     PFILE_OBJECT directory;
     NTSTATUS status = ObReferenceObjectByHandle(root, 0, *IoFileObjectType, KernelMode, (PVOID *)&directory, NULL);
     if (!NT_SUCCESS(status))
         return status;
-    status = FltpQueryOpenedName(request, directory, path);
+    status = OpenedName(request, directory, path);
     ObDereferenceObject(directory);
     if (NT_SUCCESS(status)) {
         if (path->Count && path->Units[path->Count - 1] != u'\\')
@@ -78,7 +87,7 @@ static NTSTATUS BelowDirectory(PFLTP_NAME_REQUEST request, HANDLE root, PCUNICOD
 /* A name alone: in the file's own directory, or (":name") a stream of the file. */
 static NTSTATUS BesideFile(PFLTP_NAME_REQUEST request, PCUNICODE_STRING name, PFLTP_TEXT path)
 {
-    NTSTATUS status = FltpQueryOpenedName(request, request->File, path);
+    NTSTATUS status = OpenedName(request, request->File, path);
     if (!NT_SUCCESS(status))
         return status;
     size_t final = path->Count, cut;

@@ -161,7 +161,11 @@ PIRP FltpGeneratedIrp(PIRP_CTRL Op)
 {
     if (Op->Irp)
         return Op->Irp;
-    PIRP irp = IoAllocateIrp((CCHAR)(Op->Volume->AttachedToDevice->StackSize + 1), FALSE);
+    bool must = Op->Iopb.MajorFunction == IRP_MJ_CLEANUP || Op->Iopb.MajorFunction == IRP_MJ_CLOSE;
+    PIRP irp;
+    do
+        irp = IoAllocateIrp((CCHAR)(Op->Volume->AttachedToDevice->StackSize + 1), FALSE);
+    while (!irp && must);
     if (!irp)
         return NULL;
     IoSetNextIrpStackLocation(irp); /* this one stands for the Filter Manager's device */

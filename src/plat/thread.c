@@ -264,7 +264,7 @@ unsigned plat_thread_processors(void)
     return count > 0 ? (unsigned)count : 1;
 }
 
-bool plat_thread_stack(char **low, char **high)
+static bool ask_stack(char **low, char **high)
 {
 #if defined(__APPLE__)
     *high = pthread_get_stackaddr_np(pthread_self());
@@ -284,4 +284,15 @@ bool plat_thread_stack(char **low, char **high)
 #else
     return false;
 #endif
+}
+
+/* Asked once a thread: for a first thread the C library reads the list of all mappings. */
+bool plat_thread_stack(char **low, char **high)
+{
+    static _Thread_local char *from, *to;
+    if (!to && !ask_stack(&from, &to))
+        return false;
+    *low = from;
+    *high = to;
+    return true;
 }

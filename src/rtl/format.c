@@ -300,10 +300,24 @@ static void PutCharacter(struct rtlp_output *out, const struct directive *d, str
         PutText(out, &whole, &narrow, NULL, 1);
 }
 
+/* Where MSVC hands over a structure by value, it passes a pointer to a copy, and drivers that forget the `&` work. Here
+ * both words of the structure stand among the arguments; the first one, two lengths, is no address. */
+static const void *NextString(struct arguments *arguments, UNICODE_STRING *copy)
+{
+    uintptr_t word = va_arg(arguments->list, uintptr_t);
+    USHORT length = (USHORT)word, room = (USHORT)(word >> 16);
+
+    if (word == 0 || word > UINT32_MAX || sizeof word == 4 || length > room)
+        return (const void *)word;
+    *copy = (UNICODE_STRING){.Length = length, .MaximumLength = room, .Buffer = va_arg(arguments->list, PWCH)};
+    return copy;
+}
+
 /* %Z is an ANSI_STRING, %wZ a UNICODE_STRING. */
 static void PutCounted(struct rtlp_output *out, const struct directive *d, struct arguments *arguments)
 {
-    const void *string = va_arg(arguments->list, const void *);
+    UNICODE_STRING copy;
+    const void *string = NextString(arguments, &copy);
     PCUNICODE_STRING wide = string;
     const STRING *narrow = string;
 

@@ -119,7 +119,7 @@ const char *verify_rule_name(enum verify_rule rule);
 /* The index-th rule of the table, NULL behind the last. */
 const char *verify_rule_text(size_t index, const char **why, const char **windows);
 void verify_expect(enum verify_rule rule);
-enum verify_policy { VERIFY_FAIL, VERIFY_WARN, VERIFY_OFF };
+enum verify_policy { VERIFY_FAIL, VERIFY_WARN, VERIFY_OFF, VERIFY_GO_ON };
 void verify_set_policy(enum verify_rule rule, enum verify_policy policy);
 enum verify_policy verify_get_policy(enum verify_rule rule);
 /* Reports expectations that never came, and hands over all violations: the caller frees them (verify_report_free). */

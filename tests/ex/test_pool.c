@@ -3,6 +3,8 @@
 
 #include "ex/pool.h"
 
+#include <fltsim/fault.h>
+
 #define TAG ((ULONG)'tseT')
 
 static bool is_filled(const void *body, size_t size, unsigned char byte)
@@ -117,10 +119,29 @@ static int start_special(void **state)
     return 0;
 }
 
+static void test_some_allocations_fail(void **state)
+{
+    unsigned failed = 0;
+    fltsim_fail_some_allocations(4, 1);
+    for (int i = 0; i < 400; i++) {
+        PVOID body = ExAllocatePoolWithTag(NonPagedPool, 8, TAG);
+        failed += !body;
+        if (body)
+            ExFreePoolWithTag(body, TAG);
+    }
+    assert_true(fltsim_allocation_failed());
+    assert_in_range(failed, 60, 140);
+    fltsim_fail_some_allocations(0, 0);
+    PVOID body = ExAllocatePoolWithTag(NonPagedPool, 8, TAG);
+    assert_non_null(body);
+    ExFreePoolWithTag(body, TAG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_sizes),
+        TEST(test_some_allocations_fail),
         TEST(test_each_routine),
         TEST(test_invalid_requests),
         TEST(test_raising),

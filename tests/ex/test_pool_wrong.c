@@ -80,6 +80,13 @@ static void test_wrong_tag_as_warning(void **state)
     assert_int_equal(fltsim_stop(NULL), 0);
 }
 
+static void test_wrong_tag_goes_on(void **state)
+{
+    fltsim_set_policy("pool-wrong-tag", FLTSIM_GO_ON);
+    free_with_other_tag(NULL);
+    expect_report("pool-wrong-tag", "was given the tag 'Oher' for the block", "and now freed by free_with_other_tag");
+}
+
 static void free_stack(void *unused)
 {
     _Alignas(16) char memory[256] = {0};
@@ -247,6 +254,7 @@ int main(void)
         WRONG(test_double_free_of_pages),
         WRONG(test_wrong_tag),
         WRONG(test_wrong_tag_as_warning),
+        WRONG(test_wrong_tag_goes_on),
         WRONG(test_free_of_what_is_no_pool),
         WRONG(test_overrun),
         WRONG(test_overrun_found_at_the_end),

@@ -61,6 +61,12 @@ static void counted_strings_are_printed_by_their_length(void **state)
     assert_string_equal(print("%wZ|%Z|%5wZ|%-5wZ|", &wide, &ansi, &wide, &wide), "abc|xy|  abc|abc  |");
 }
 
+static void a_counted_string_by_value_is_printed_too(void **state)
+{
+    UNICODE_STRING wide = {6, 8, (PWCH)u"abc"};
+    assert_string_equal(print("%wZ|%d", wide, 7), "abc|7");
+}
+
 static void null_pointers_are_printed_as_null(void **state)
 {
     UNICODE_STRING empty = {0, 0, NULL};
@@ -219,6 +225,7 @@ int main(void)
         TEST(wide_text_in_narrow_formats),
         TEST(narrow_text_in_wide_formats),
         TEST(counted_strings_are_printed_by_their_length),
+        TEST(a_counted_string_by_value_is_printed_too),
         TEST(null_pointers_are_printed_as_null),
         TEST(floating_point_is_printed),
         TEST(what_does_not_fit_is_cut_and_terminated),
