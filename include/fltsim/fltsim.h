@@ -203,6 +203,9 @@ struct fltsim_thread *fltsim_thread_create(struct fltsim_process *process, int (
 int fltsim_thread_join(struct fltsim_thread *thread);
 /* The calling thread acts for another process from here on; returns the one before (NULL: test.exe). */
 struct fltsim_process *fltsim_impersonate(struct fltsim_process *process);
+/* The mode that NtXxx services called by this thread find as the previous one, for those that have no fltsim_ call of
+ * their own: UserMode as from a program. KernelMode in a new thread. Returns the one before. */
+KPROCESSOR_MODE fltsim_previous_mode(KPROCESSOR_MODE mode);
 void fltsim_yield(void);
 
 /* ---- programs: files ---------------------------------------------------------------------------------------------- */
@@ -288,6 +291,9 @@ NTSTATUS fltsim_unmap(struct fltsim_view *view);
 
 /* ---- programs: communication ports (what fltlib.dll gives) -------------------------------------------------------- */
 
+#define FLTSIM_PORT_NAME 128
+/* The name of the index-th port that the driver has open to programs; false behind the last one. */
+bool fltsim_port_name(struct fltsim_driver *driver, unsigned index, char name[FLTSIM_PORT_NAME]);
 NTSTATUS fltsim_connect(const char *port, const void *context, size_t context_length, HANDLE *handle);
 NTSTATUS fltsim_send(HANDLE port, const void *in, size_t in_length, void *out, size_t out_length, size_t *done);
 /* message: FILTER_MESSAGE_HEADER and what follows. timeout in milliseconds of virtual time; -1: none. */

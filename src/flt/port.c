@@ -55,7 +55,6 @@ static void EndConnection(PFLT_PORT client)
             client->Disconnect(client->ConnectionCookie);
         ExReleaseRundownProtection(&client->Callbacks);
     }
-    UnlistPort(client);
 }
 
 static void CloseClientHandle(PEPROCESS process, PVOID object, ACCESS_MASK granted, ULONG processHandles,
@@ -172,14 +171,31 @@ NTSTATUS FltCreateCommunicationPort(PFLT_FILTER Filter, PFLT_PORT *ServerPort, P
     return STATUS_SUCCESS;
 }
 
-static const char *PortName(PFLT_PORT server, char name[128])
+static const char *PortName(PFLT_PORT server, char name[FLTP_PORT_NAME])
 {
-    return trace_utf8((const uint16_t *)server->Name.Buffer, server->Name.Length, name, 128);
+    return trace_utf8((const uint16_t *)server->Name.Buffer, server->Name.Length, name, FLTP_PORT_NAME);
+}
+
+bool FltpServerPortName(PFLT_FILTER Filter, ULONG Index, char Name[FLTP_PORT_NAME])
+{
+    PFLT_PORT found = NULL;
+    sched_lock(&Filter->Lock);
+    for (PLIST_ENTRY at = Filter->Ports.Flink; at != &Filter->Ports && !found; at = at->Flink)
+        if (Index-- == 0)
+            found = CONTAINING_RECORD(at, FLT_PORT, FilterLink);
+    if (found)
+        ObpReference(found);
+    sched_unlock(&Filter->Lock);
+    if (!found)
+        return false;
+    PortName(found, Name);
+    ObpDereference(found);
+    return true;
 }
 
 static void ReportClosed(PFLT_PORT server, const void *site)
 {
-    char name[128];
+    char name[FLTP_PORT_NAME];
     struct verify_violation *v =
         verify_begin(VERIFY_PORT_CLOSED, "Communication port \"%s\" (%p) was closed %s.", PortName(server, name),
                      (void *)server, server->CloseSite ? "twice" : "after its filter had unregistered");
@@ -235,6 +251,17 @@ static void ReportOpenPort(PFLT_PORT server)
     verify_end(v);
 }
 
+static void ReportOpenConnection(PFLT_PORT client)
+{
+    char name[FLTP_PORT_NAME];
+    struct verify_violation *v =
+        verify_begin(VERIFY_CLIENT_PORT_LEFT, "Client port %p of communication port \"%s\" was never closed by its filter.",
+                     (void *)client, PortName(client->ServerPort, name));
+    verify_site(v, "given to the connect callback", (const char *)(uintptr_t)client->ServerPort->Connect + 1);
+    verify_site(v, "disconnect callback", (const char *)(uintptr_t)client->Disconnect + 1);
+    verify_end(v);
+}
+
 void FltpCloseFilterPorts(PFLT_FILTER Filter)
 {
     PFLT_PORT port;
@@ -247,8 +274,10 @@ void FltpCloseFilterPorts(PFLT_FILTER Filter)
         EndConnection(port);
         UnlistPort(port);
         ExWaitForRundownProtectionRelease(&port->Callbacks);
-        if (!__atomic_exchange_n(&port->Closed, 1, __ATOMIC_ACQ_REL))
-            ObpDereference(port); /* the filter's, which it never gave back */
+        if (!__atomic_exchange_n(&port->Closed, 1, __ATOMIC_ACQ_REL)) {
+            ReportOpenConnection(port);
+            ObpDereference(port);
+        }
         ObpDereference(port);
     }
 }

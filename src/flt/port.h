@@ -4,6 +4,10 @@
 
 #include "fltp.h"
 
+enum { FLTP_PORT_NAME = 128 };
+
+/* The name of the filter's Index-th open server port, in UTF-8; false behind the last one. */
+bool FltpServerPortName(PFLT_FILTER Filter, ULONG Index, char Name[FLTP_PORT_NAME]);
 /* FilterConnectCommunicationPort: the port of that name; a handle of the current process. STATUS_OBJECT_NAME_NOT_FOUND,
  * STATUS_CONNECTION_COUNT_LIMIT, or what the connect callback answered. */
 NTSTATUS FltpConnectPort(PCUNICODE_STRING Name, const void *Context, ULONG ContextLength, PHANDLE Handle);

@@ -4,6 +4,13 @@
 #include "flt/port.h"
 #include "sim/service.h"
 
+bool fltsim_port_name(struct fltsim_driver *driver, unsigned index, char name[FLTSIM_PORT_NAME])
+{
+    PDRIVER_OBJECT object = fltsim_driver_object(driver);
+    PFLT_FILTER filter = object ? FltpFilterFromDriver(object) : NULL;
+    return filter && FltpServerPortName(filter, index, name);
+}
+
 NTSTATUS fltsim_connect(const char *port, const void *context, size_t context_length, HANDLE *handle)
 {
     UNICODE_STRING name = sim_unicode(port);

@@ -21,6 +21,13 @@ static NTSTATUS leave(KPROCESSOR_MODE previous, NTSTATUS status)
     return status;
 }
 
+KPROCESSOR_MODE fltsim_previous_mode(KPROCESSOR_MODE mode)
+{
+    KPROCESSOR_MODE before = KiCurrentThread()->previous_mode;
+    KiCurrentThread()->previous_mode = mode;
+    return before;
+}
+
 #define AS_USER(call)                                                                                                  \
     KPROCESSOR_MODE previous = enter();                                                                                \
     return leave(previous, call)

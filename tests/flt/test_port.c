@@ -315,6 +315,35 @@ static void a_port_left_open_is_reported(void)
     assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
 }
 
+static void a_client_port_that_its_filter_keeps_is_reported(void)
+{
+    load();
+    keep_client = true;
+    fltsim_close(connect_port());
+    assert_int_equal(disconnects, 1);
+    fltsim_expect("client-port-left");
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    assert_string_equal(fltsim_last_rule(), "client-port-left");
+}
+
+static void a_client_port_may_be_closed_late(void)
+{
+    load();
+    keep_client = true;
+    fltsim_close(connect_port());
+    FltCloseClientPort(filter, &client);
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+}
+
+static void ports_are_listed_by_name(void)
+{
+    char name[FLTSIM_PORT_NAME];
+    load();
+    assert_true(fltsim_port_name(driver, 0, name));
+    assert_string_equal(name, "\\TestPort");
+    assert_false(fltsim_port_name(driver, 1, name));
+}
+
 static void a_port_is_closed_once(void)
 {
     load();
@@ -369,6 +398,9 @@ int main(void)
         fltsim_unit_test(the_end_of_the_program_wakes_the_sender),
         fltsim_unit_test(unloading_disconnects),
         fltsim_unit_test(a_port_left_open_is_reported),
+        fltsim_unit_test(a_client_port_that_its_filter_keeps_is_reported),
+        fltsim_unit_test(a_client_port_may_be_closed_late),
+        fltsim_unit_test(ports_are_listed_by_name),
         fltsim_unit_test(a_port_is_closed_once),
         fltsim_unit_test(memory_can_run_out),
         fltsim_unit_test(no_port_after_unregistering),
