@@ -113,7 +113,7 @@ static bool run_in_process(const struct check *check, struct check_run *run, con
     return true;
 }
 
-static struct check_run *new_run(struct check *check, const char *label, bool in_flight)
+static struct check_run *new_run(struct check *check, const char *label, enum check_kind kind)
 {
     struct check_run *run = plat_shared_alloc(RUN_MEMORY);
     if (!run) {
@@ -122,7 +122,7 @@ static struct check_run *new_run(struct check *check, const char *label, bool in
     }
     run->size = RUN_MEMORY - sizeof *run;
     run->label = label;
-    run->in_flight = in_flight;
+    run->kind = kind;
     check->runs[check->run_count++] = run;
     return run;
 }
@@ -130,9 +130,10 @@ static struct check_run *new_run(struct check *check, const char *label, bool in
 static bool run_all(struct check *check, const struct scenario *scenario)
 {
     if (scenario)
-        return run_in_process(check, new_run(check, check->options->scenario, false), scenario);
-    return run_in_process(check, new_run(check, "idle unload", false), NULL) &&
-           run_in_process(check, new_run(check, "unload with requests in flight", true), NULL);
+        return run_in_process(check, new_run(check, check->options->scenario, CHECK_IDLE), scenario);
+    return run_in_process(check, new_run(check, "idle unload", CHECK_IDLE), NULL) &&
+           run_in_process(check, new_run(check, "unload with requests in flight", CHECK_IN_FLIGHT), NULL) &&
+           run_in_process(check, new_run(check, "failing allocations", CHECK_SHORT), NULL);
 }
 
 /* ---- the command ---- */

@@ -15,11 +15,14 @@ enum { CHECK_VIOLATIONS = 200, CHECK_NOTES = 40, CHECK_OPERATIONS = 64, CHECK_LI
 /* What one run found. It stands in memory that the run's process shares with the command's, texts included, so that
  * whatever ends the run, what it found stays. */
 struct check_run {
-    const char *label;      /* "idle unload", "unload with requests in flight" */
-    bool in_flight;
+    const char *label;      /* "idle unload" */
+    enum check_kind {
+        CHECK_IDLE,      /* nobody uses the volumes when the driver unloads */
+        CHECK_IN_FLIGHT, /* threads have requests in flight, and its ports are connected */
+        CHECK_SHORT,     /* allocations fail */
+    } kind;
     bool finished;
     char step[80];          /* what it was doing */
-    NTSTATUS load_status;
     atomic_uint violation_count, note_count;
     struct fltsim_violation violations[CHECK_VIOLATIONS];
     const char *notes[CHECK_NOTES];

@@ -2,7 +2,8 @@
 #include "tool/workload.h"
 
 #include <fltsim/dump.h>
-
+#include <fltsim/fault.h>
+#include <fltsim/verify.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,14 +81,14 @@ void check_dump(const struct check *check, struct check_run *run)
 
 NTSTATUS check_load(const struct check *check, struct check_run *run, struct fltsim_driver **driver)
 {
-    run->load_status = fltsim_load(&(struct fltsim_driver_options){.module = check->build->module,
+    NTSTATUS status = fltsim_load(&(struct fltsim_driver_options){.module = check->build->module,
                                                                    .inf = check->inf,
                                                                    .name = check->name,
                                                                    .altitude = check->inf ? NULL : check->altitude},
                                    driver);
-    if (!NT_SUCCESS(run->load_status))
-        fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(run->load_status));
-    return run->load_status;
+    if (run && !NT_SUCCESS(status))
+        fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(status));
+    return status;
 }
 
 /* An INF may leave attaching to the administrator (Flags 1); then the check does what he would. */
@@ -170,111 +171,232 @@ static void unload_in_flight(struct fltsim_driver *driver, struct workload *w, s
 struct body {
     const struct check *check;
     struct check_run *run;
+    struct workload w[2];
+    struct fltsim_volume *volumes[2];
+    struct fltsim_driver *driver;
+    struct known known;
 };
 
-static struct fltsim_volume *mount(struct workload *w, char letter, bool is_ntfs, bool in_flight, char *root)
+static struct fltsim_volume *mount(struct workload *w, char letter, bool is_ntfs, const struct check_run *run)
 {
+    static const char *const roots[] = {"C:", "D:", "E:"};
     struct fltsim_volume *volume = NULL;
     fltsim_mount(&(struct fltsim_volume_options){.kind = is_ntfs ? FLTSIM_NTFS : FLTSIM_FAT,
                                                  .letter = letter,
                                                  .label = is_ntfs ? "System" : "Stick",
                                                  .removable = !is_ntfs,
-                                                 .completion = !in_flight ? FLTSIM_COMPLETE_INLINE
-                                                               : is_ntfs  ? FLTSIM_COMPLETE_DISPATCH
-                                                                          : FLTSIM_COMPLETE_LATER},
+                                                 .completion = run->kind == CHECK_IDLE ? FLTSIM_COMPLETE_INLINE
+                                                               : is_ntfs               ? FLTSIM_COMPLETE_DISPATCH
+                                                                                       : FLTSIM_COMPLETE_LATER},
                  &volume);
-    snprintf(root, 3, "%c:", letter);
-    w->root = root;
+    w->root = roots[letter - 'C'];
     w->is_ntfs = is_ntfs;
+    w->volume = volume;
     return volume;
 }
 
-static void run_steps(const struct check *check, struct check_run *run, struct workload *w)
+static void mount_both(struct body *body)
+{
+    check_step(body->check, body->run, "mounting");
+    for (int i = 0; i < 2; i++) {
+        struct workload *w = &body->w[i];
+        body->volumes[i] = mount(w, "CD"[i], i == 0, body->run);
+        w->note = check_note;
+        w->context = body->run;
+        workload_populate(w);
+        w->operations = 0;
+        w->known = &body->known;
+    }
+    known_read_module(&body->known, body->check->build->module);
+}
+
+static void run_steps(struct body *body, struct workload *w)
 {
     for (const struct workload_step *step = workload_steps; step->name; step++) {
-        check_step(check, run, "%s on %s", step->name, w->root);
+        check_step(body->check, body->run, "%s on %s", step->name, w->root);
         step->run(w);
     }
 }
 
-static void detach_and_reattach(const struct check *check, struct check_run *run, struct fltsim_driver *driver,
-                                struct fltsim_volume *volume, struct workload *w)
+static void detach_and_reattach(struct body *body, int i)
 {
+    struct workload *w = &body->w[i];
     HANDLE open = workload_open(w, "open across detach", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
                                 STATUS_SUCCESS);
-    check_step(check, run, "detaching from %s", w->root);
-    NTSTATUS status = fltsim_detach(driver, volume, NULL);
+    check_step(body->check, body->run, "detaching from %s", w->root);
+    NTSTATUS status = fltsim_detach(body->driver, body->volumes[i], NULL);
     if (NT_SUCCESS(status)) {
         workload_cached(w);
-        check_step(check, run, "attaching to %s", w->root);
-        fltsim_attach(driver, volume, NULL, NULL);
+        check_step(body->check, body->run, "attaching to %s", w->root);
+        fltsim_attach(body->driver, body->volumes[i], NULL, NULL);
         workload_cached(w);
     }
     workload_close(w, open);
 }
 
-static void run_body(void *argument)
+static void come_and_go(struct body *body)
 {
-    const struct check *check = ((struct body *)argument)->check;
-    struct check_run *run = ((struct body *)argument)->run;
-    struct workload w[2] = {0};
-    struct fltsim_volume *volumes[3];
-    struct fltsim_driver *driver;
-    char roots[3][4];
+    struct workload late = body->w[1];
 
-    check_step(check, run, "mounting");
-    for (int i = 0; i < 2; i++) {
-        volumes[i] = mount(&w[i], "CD"[i], i == 0, run->in_flight, roots[i]);
-        w[i].note = check_note;
-        w[i].context = run;
-        workload_populate(&w[i]);
-        w[i].operations = 0;
-    }
-
-    check_step(check, run, "loading");
-    if (!NT_SUCCESS(check_load(check, run, &driver)))
+    check_step(body->check, body->run, "a volume that comes and goes");
+    struct fltsim_volume *volume = mount(&late, 'E', false, body->run);
+    if (!volume)
         return;
-    w[0].other = w[1].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
-    for (int i = 0; i < 2; i++)
-        attach_by_hand(run, driver, volumes[i]);
-    fltsim_describe(driver, check_keep_line, run);
-    for (int i = 0; i < 2; i++) {
-        run_steps(check, run, &w[i]);
-        detach_and_reattach(check, run, driver, volumes[i], &w[i]);
-    }
-
-    check_step(check, run, "a volume that comes and goes");
-    struct workload late = w[1];
-    volumes[2] = mount(&late, 'E', false, run->in_flight, roots[2]);
     fltsim_make_directory("E:\\work");
     workload_cached(&late);
     HANDLE open = workload_open(&late, "open across dismount", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
                                 STATUS_SUCCESS);
-    fltsim_dismount(volumes[2]);
+    fltsim_dismount(volume);
     workload_close(&late, open);
+}
 
-    check_describe(run, driver);
-    check_dump(check, run);
-    check_step(check, run, "unloading");
-    if (run->in_flight)
-        unload_in_flight(driver, w, 2);
-    else if (fltsim_unload(driver) == STATUS_FLT_DO_NOT_DETACH)
-        fltsim_unload_mandatory(driver);
+static void know(struct body *body)
+{
+    check_step(body->check, body->run, "attaching");
+    known_read_registry(&body->known, fltsim_driver_name(body->driver));
     for (int i = 0; i < 2; i++) {
-        workload_cached(&w[i]);
-        run->operations += w[i].operations;
-        run->unexpected += w[i].unexpected;
+        body->w[i].driver = body->driver;
+        workload_make_known_folders(&body->w[i], false);
+        if (!fltsim_instances(body->driver, body->volumes[i]))
+            fltsim_attach(body->driver, body->volumes[i], NULL, NULL);
+        workload_make_known_folders(&body->w[i], true);
+        attach_by_hand(body->run, body->driver, body->volumes[i]);
     }
-    fltsim_process_exit(w[0].other);
+}
+
+/* Its own programs run beside all others, and are told nothing of what those are answered: they have a say in it. */
+static struct workload_clients *connect_clients(struct body *body)
+{
+    check_step(body->check, body->run, "connecting to its ports");
+    struct workload_clients *clients = workload_connect(&body->w[0]);
+    if (workload_has_clients(clients))
+        body->w[0].note = body->w[1].note = NULL;
+    return clients;
+}
+
+static void use_ports(struct body *body)
+{
+    struct workload_clients *clients = connect_clients(body);
+
+    for (int i = 0; i < 2 && workload_has_clients(clients); i++) {
+        check_step(body->check, body->run, "its programs' commands, %s", body->w[i].root);
+        workload_commands(&body->w[i], clients);
+        workload_cached(&body->w[i]);
+        workload_known(&body->w[i]);
+        workload_deletes(&body->w[i]);
+    }
+    check_step(body->check, body->run, "disconnecting from its ports");
+    workload_disconnect(clients);
+}
+
+static void unload(struct body *body)
+{
+    check_dump(body->check, body->run);
+    check_step(body->check, body->run, "unloading");
+    if (body->run->kind == CHECK_IN_FLIGHT)
+        unload_in_flight(body->driver, body->w, 2);
+    else if (fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
+        fltsim_unload_mandatory(body->driver);
+}
+
+static void run_all_steps(struct body *body)
+{
+    for (int i = 0; i < 2; i++) {
+        run_steps(body, &body->w[i]);
+        detach_and_reattach(body, i);
+    }
+}
+
+static void run_normally(struct body *body)
+{
+    struct workload_clients *clients = NULL;
+
+    fltsim_describe(body->driver, check_keep_line, body->run);
+    if (body->run->kind == CHECK_IN_FLIGHT)
+        clients = connect_clients(body);
+    run_all_steps(body);
+    come_and_go(body);
+    if (!clients)
+        use_ports(body);
+    check_describe(body->run, body->driver);
+    unload(body);
+    if (clients)
+        workload_disconnect(clients);
+}
+
+/* ---- failing allocations ---- */
+
+enum { LOADS = 100, ONE_IN = 16, PASSES = 3 };
+
+/* Each allocation of the load fails once, until it gets by without. */
+static bool load_short_of_memory(struct body *body)
+{
+    for (unsigned n = 1;; n++) {
+        check_step(body->check, body->run, "loading while allocation %u fails", n);
+        fltsim_fail_allocation(n <= LOADS ? n : 0);
+        NTSTATUS status = check_load(body->check, NULL, &body->driver);
+        if (NT_SUCCESS(status) && !fltsim_allocation_failed())
+            return true;
+        if (!NT_SUCCESS(status) && !fltsim_allocation_failed())
+            return false;
+        if (NT_SUCCESS(status) && fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
+            fltsim_unload_mandatory(body->driver);
+    }
+}
+
+static void run_short_of_memory(struct body *body)
+{
+    for (int i = 0; i < 2; i++) {
+        body->w[i].note = NULL;
+        body->w[i].scarce = true;
+    }
+    for (unsigned pass = 1; pass <= PASSES; pass++) {
+        fltsim_fail_some_allocations(ONE_IN, pass);
+        run_all_steps(body);
+        use_ports(body);
+    }
+    fltsim_fail_allocation(0);
+    unload(body);
+}
+
+static void run_body(void *argument)
+{
+    struct body *body = argument;
+    struct check_run *run = body->run;
+
+    mount_both(body);
+    check_step(body->check, run, "loading");
+    if (run->kind == CHECK_SHORT ? !load_short_of_memory(body) : !NT_SUCCESS(check_load(body->check, run, &body->driver)))
+        return;
+    body->w[0].other = body->w[1].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
+    know(body);
+    if (run->kind == CHECK_SHORT)
+        run_short_of_memory(body);
+    else
+        run_normally(body);
+    for (int i = 0; i < 2; i++) {
+        body->w[i].driver = NULL;
+        workload_cached(&body->w[i]);
+        run->operations += body->w[i].operations;
+        if (run->kind != CHECK_SHORT)
+            run->unexpected += body->w[i].unexpected;
+    }
+    fltsim_process_exit(body->w[0].other);
 }
 
 void check_run_body(const struct check *check, struct check_run *run)
 {
-    struct body body = {check, run};
+    struct body *body = tool_alloc(sizeof *body);
 
+    body->check = check;
+    body->run = run;
     if (!check_start(check, run))
         return;
-    if (!fltsim_try(run_body, &body))
+    fltsim_set_policy("pool-wrong-tag", FLTSIM_GO_ON);
+    fltsim_set_policy("pool-bad-free", FLTSIM_GO_ON);
+    if (run->kind == CHECK_SHORT)
+        fltsim_set_policy("assertion-failed", FLTSIM_OFF); /* it may say that memory suffices */
+    if (!fltsim_try(run_body, body))
         check_dump(check, run);
     check_step(check, run, "stopping");
     if (check->options->trace)

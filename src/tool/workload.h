@@ -2,6 +2,8 @@
 #ifndef FLTSIM_TOOL_WORKLOAD_H
 #define FLTSIM_TOOL_WORKLOAD_H
 
+#include "tool/known.h"
+
 #include <fltsim/fltsim.h>
 
 #include <stdbool.h>
@@ -11,7 +13,11 @@
 struct workload {
     const char *root; /* "C:" */
     bool is_ntfs;
+    struct fltsim_volume *volume;
+    struct fltsim_driver *driver;
+    const struct known *known;
     struct fltsim_process *other; /* a second program */
+    bool scarce;                  /* allocations fail: do nothing that raises then */
     unsigned long operations;     /* calls made */
     unsigned long unexpected;     /* that answered otherwise than a volume without the driver does */
     void (*note)(const char *text, void *context); /* told of each of those; NULL: nobody */
@@ -37,6 +43,9 @@ const char *workload_path(struct workload *w, const char *name);
 HANDLE workload_open(struct workload *w, const char *name, const struct fltsim_open *open, NTSTATUS expected);
 void workload_close(struct workload *w, HANDLE handle);
 
+/* "\??\C:\work\name" */
+UNICODE_STRING workload_nt_path(struct workload *w, const char *name, WCHAR text[300]);
+
 void workload_creates(struct workload *w);       /* dispositions and options; workload_create.c */
 void workload_failing_opens(struct workload *w);
 void workload_relative_opens(struct workload *w);
@@ -56,5 +65,28 @@ void workload_volume(struct workload *w);
 void workload_sharing(struct workload *w);       /* two processes, several threads; workload_many.c */
 void workload_processes(struct workload *w);
 void workload_threads(struct workload *w);
+void workload_controls(struct workload *w);      /* beside the contents; workload_control.c */
+void workload_oplocks(struct workload *w);
+void workload_changes(struct workload *w);
+void workload_eas(struct workload *w);
+void workload_security(struct workload *w);
+void workload_queries_by_name(struct workload *w);
+void workload_programs(struct workload *w);      /* the system around them; workload_system.c */
+void workload_kernel(struct workload *w);
+void workload_transactions(struct workload *w);
+void workload_registry(struct workload *w);
+void workload_devices(struct workload *w);
+void workload_trim(struct workload *w);
+void workload_known(struct workload *w);         /* names that the driver knows; workload_known.c */
+void workload_control_devices(struct workload *w); /* the driver's own programs; workload_port.c */
+
+/* The folders above those names (with themselves: those that are folders, too), for a driver that wants them when it
+ * attaches. */
+void workload_make_known_folders(struct workload *w, bool themselves);
+/* A client of each of the driver's ports, which takes and answers messages until it is disconnected. */
+struct workload_clients *workload_connect(struct workload *w);
+bool workload_has_clients(const struct workload_clients *clients);
+void workload_commands(struct workload *w, struct workload_clients *clients);
+void workload_disconnect(struct workload_clients *clients);
 
 #endif

@@ -52,7 +52,7 @@ void workload_creates(struct workload *w)
     struct fltsim_open gone = {.access = GENERIC_WRITE | DELETE, .disposition = FILE_CREATE,
                                .options = FILE_DELETE_ON_CLOSE};
     workload_close(w, workload_open(w, "temporary", &gone, STATUS_SUCCESS));
-    workload_open(w, "temporary", NULL, STATUS_OBJECT_NAME_NOT_FOUND);
+    workload_close(w, workload_open(w, "temporary", NULL, STATUS_OBJECT_NAME_NOT_FOUND));
 }
 
 void workload_failing_opens(struct workload *w)

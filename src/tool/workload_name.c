@@ -79,7 +79,7 @@ static void delete_on_close(struct workload *w)
     HANDLE second = workload_open(w, "on close", &(struct fltsim_open){0}, STATUS_SUCCESS);
 
     workload_close(w, first);
-    workload_open(w, "on close", &(struct fltsim_open){0}, STATUS_DELETE_PENDING);
+    workload_close(w, workload_open(w, "on close", &(struct fltsim_open){0}, STATUS_DELETE_PENDING));
     workload_close(w, second);
     check_exists(w, "on close", false);
 }
@@ -90,7 +90,7 @@ static void delete_disposition(struct workload *w)
 
     if (file) {
         workload_expect(w, "set delete", fltsim_set_delete(file, true), STATUS_SUCCESS);
-        workload_open(w, "disposition", NULL, STATUS_DELETE_PENDING);
+        workload_close(w, workload_open(w, "disposition", NULL, STATUS_DELETE_PENDING));
         workload_expect(w, "undo delete", fltsim_set_delete(file, false), STATUS_SUCCESS);
         workload_close(w, file);
         check_exists(w, "disposition", true);
@@ -138,8 +138,8 @@ void workload_streams(struct workload *w)
     HANDLE file;
 
     if (!w->is_ntfs) {
-        workload_open(w, "fat:stream", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
-                      STATUS_OBJECT_NAME_INVALID);
+        workload_close(w, workload_open(w, "fat:stream", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
+                      STATUS_OBJECT_NAME_INVALID));
         return;
     }
     workload_close(w, make(w, "streams"));
@@ -156,5 +156,5 @@ void workload_streams(struct workload *w)
     workload_close(w, file);
     workload_expect(w, "delete a stream", fltsim_delete(workload_path(w, "streams:one")), STATUS_SUCCESS);
     workload_expect(w, "delete the file of a stream", fltsim_delete(workload_path(w, "streams")), STATUS_SUCCESS);
-    workload_open(w, "streams:two", &(struct fltsim_open){0}, STATUS_OBJECT_NAME_NOT_FOUND);
+    workload_close(w, workload_open(w, "streams:two", &(struct fltsim_open){0}, STATUS_OBJECT_NAME_NOT_FOUND));
 }

@@ -23,6 +23,7 @@ static FLT_PREOP_CALLBACK_STATUS Pre(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJE
 }
 static NTSTATUS Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 {
+    %(end)s
     FltUnregisterFilter(Filter);
     %(unload)s
     return STATUS_SUCCESS;
@@ -43,13 +44,91 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     NTSTATUS status;
     %(entry)s
     status = FltRegisterFilter(DriverObject, &Registration, &Filter);
-    return NT_SUCCESS(status) ? FltStartFiltering(Filter) : status;
+    if (!NT_SUCCESS(status))
+        return status;
+    %(begin)s
+    status = FltStartFiltering(Filter);
+    if (!NT_SUCCESS(status)) {
+        %(end)s
+        FltUnregisterFilter(Filter);
+    }
+    return status;
 }
 '''
 
+PORT = r'''
+static PFLT_PORT Server, Client;
+static NTSTATUS Connect(PFLT_PORT Port, PVOID Cookie, PVOID Context, ULONG Size, PVOID *Own)
+{
+    Client = Port;
+    return STATUS_SUCCESS;
+}
+static VOID Disconnect(PVOID Own) { FltCloseClientPort(Filter, &Client); }
+static NTSTATUS Message(PVOID Own, PVOID In, ULONG InLength, PVOID Out, ULONG OutLength, PULONG Done)
+{
+    *Done = 0;
+    %(message)s
+    return STATUS_SUCCESS;
+}
+static VOID OpenPort(VOID)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\Port");
+    PSECURITY_DESCRIPTOR security;
+    OBJECT_ATTRIBUTES attributes;
+    if (!NT_SUCCESS(FltBuildDefaultSecurityDescriptor(&security, FLT_PORT_ALL_ACCESS)))
+        return;
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, security);
+    FltCreateCommunicationPort(Filter, &Server, &attributes, NULL, Connect, Disconnect, Message, 1);
+    FltFreeSecurityDescriptor(security);
+}
+static VOID ClosePort(VOID)
+{
+    if (Server)
+        FltCloseCommunicationPort(Server);
+}
+'''
+
+DEVICE = r'''
+static PDEVICE_OBJECT Device;
+static NTSTATUS Dispatch(PDEVICE_OBJECT Object, PIRP Irp)
+{
+    if (IoGetCurrentIrpStackLocation(Irp)->MajorFunction == IRP_MJ_DEVICE_CONTROL &&
+        IoGetCurrentIrpStackLocation(Irp)->Parameters.DeviceIoControl.IoControlCode ==
+            CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_BUFFERED, FILE_ANY_ACCESS)) {
+        %(control)s
+    }
+    Irp->IoStatus.Status = STATUS_SUCCESS;
+    Irp->IoStatus.Information = 0;
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+    return STATUS_SUCCESS;
+}
+static VOID MakeDevice(PDRIVER_OBJECT Driver)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\Device\\Control");
+    for (int i = 0; i <= IRP_MJ_DEVICE_CONTROL; i++)
+        Driver->MajorFunction[i] = Dispatch;
+    if (NT_SUCCESS(IoCreateDevice(Driver, 0, &name, FILE_DEVICE_UNKNOWN, 0, FALSE, &Device)))
+        Device->Flags &= ~DO_DEVICE_INITIALIZING;
+}
+static VOID DropDevice(VOID)
+{
+    if (Device)
+        IoDeleteDevice(Device);
+}
+'''
+CRASH = '*(volatile ULONG *)16 = 1;'
+
+
+def port(message='', **more):
+    return dict(globals=PORT % dict(message=message), begin='OpenPort();', end='ClosePort();', **more)
+
+
+def device(control=''):
+    return dict(globals=DEVICE % dict(control=control), begin='MakeDevice(DriverObject);', end='DropDevice();')
+
 
 def driver(**parts):
-    return DRIVER % {**dict(globals='', pre='', unload='', entry='', major='IRP_MJ_CREATE'), **parts}
+    return DRIVER % {**dict(globals='', pre='', unload='', entry='', begin='', end='', major='IRP_MJ_CREATE'), **parts}
 
 
 def write(folder, name, content):
@@ -118,10 +197,32 @@ WRONG = [
     ('deadlock', dict(globals='KEVENT Event;', entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
                       pre='KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);')),
     ('unhandled-exception', dict(pre=ONCE + 'ExRaiseStatus(STATUS_ACCESS_DENIED);')),
-    ('crash', dict(pre=ONCE + '*(volatile ULONG *)16 = 1;')),
+    ('crash', dict(pre=ONCE + CRASH)),
     ('bugcheck', dict(pre=ONCE + 'KeBugCheckEx(0xE2, 1, 2, 3, 4);')),
     ('endless-loop', dict(pre=ONCE + 'for (;;) { }')),
     ('load-failed', dict(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')),
+]
+
+# Bugs on ways that only some programs, or only failing allocations, take.
+HIDDEN = [
+    ('an allocation that fails', 'crash', dict(
+        pre="{ PULONG p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); *p = 1; ExFreePoolWithTag(p, 'kael'); }")),
+    ('a load that fails half way', 'pool-leak', dict(
+        globals='static PVOID Table;', unload="ExFreePoolWithTag(Table, 'elbT');",
+        entry="{ PVOID first; if (!(Table = ExAllocatePoolWithTag(NonPagedPool, 64, 'elbT'))) return STATUS_NO_MEMORY;"
+              "if (!(first = ExAllocatePoolWithTag(NonPagedPool, 16, 'tsrf'))) return STATUS_NO_MEMORY;"
+              "ExFreePoolWithTag(first, 'tsrf'); }")),
+    ('a name that the driver looks for', 'crash', dict(
+        globals='static const UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\\\vault\\\\secret.bin");',
+        pre='if (RtlEqualUnicodeString(&FltObjects->FileObject->FileName, &Name, TRUE)) ' + CRASH)),
+    ('an open in a transaction', 'crash', dict(pre='if (FltObjects->Transaction) ' + CRASH)),
+    ('a change of a directory', 'crash', dict(
+        major='IRP_MJ_DIRECTORY_CONTROL',
+        pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY) ' + CRASH)),
+    ('a query by name', 'crash', dict(major='IRP_MJ_NETWORK_QUERY_OPEN', pre=CRASH)),
+    ('a device that is asked to go', 'crash', dict(major='IRP_MJ_PNP', pre=CRASH)),
+    ('a message from a program', 'crash', port(CRASH)),
+    ('a request to a control device', 'crash', device(CRASH)),
 ]
 
 tests = []
@@ -142,6 +243,33 @@ def wrong_driver(rule, parts):
 
 for rule, parts in WRONG:
     wrong_driver(rule, parts)
+
+
+def hidden_bug(where, rule, parts):
+    def run():
+        code, rules, result = rules_of({'wrong.c': driver(**parts)})
+        assert code == 1 and rules and rule in rules, '%s, exit %d\n%s%s' % (rules, code, result.stdout, result.stderr)
+        return result
+    tests.append(('a bug behind %s is found' % where, run))
+
+
+for where, rule, parts in HIDDEN:
+    hidden_bug(where, rule, parts)
+
+
+@test
+def a_client_port_that_stays_is_laid_to_the_driver():
+    parts = port()
+    parts['globals'] = parts['globals'].replace('FltCloseClientPort(Filter, &Client);', '')
+    code, rules, result = rules_of({'wrong.c': driver(**parts)})
+    assert rules == ['client-port-left'], result.stdout + result.stderr
+
+
+@test
+def drivers_with_ports_and_control_devices_are_clean():
+    for parts in port(), device():
+        code, rules, result = rules_of({'right.c': driver(**parts)})
+        assert code == 0 and rules == [], result.stdout + result.stderr
 
 
 @test
