@@ -127,9 +127,7 @@ static bool is_volume_open(const struct memfs_open *open)
 
 static NTSTATUS open_file(struct memfs_open *open)
 {
-    NTSTATUS status = MemfsCheckVolume(open->volume);
-    if (NT_SUCCESS(status) && __atomic_load_n(&open->volume->locked_by, __ATOMIC_SEQ_CST))
-        status = STATUS_ACCESS_DENIED;
+    NTSTATUS status = MemfsMayOpen(open->volume);
     if (NT_SUCCESS(status))
         status = check_parameters(open);
     if (!NT_SUCCESS(status))

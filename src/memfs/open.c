@@ -224,13 +224,14 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
 static NTSTATUS open_locked(struct memfs_open *open, struct memfs_node *node, bool fresh)
 {
     struct memfs_scb *scb = open->scb;
-    if (MemfsIs(&open->volume->dismounted))
-        return STATUS_VOLUME_DISMOUNTED;
+    NTSTATUS status = MemfsMayOpen(open->volume);
+    if (!NT_SUCCESS(status))
+        return status;
     if (MemfsIs(&open->link->delete_pending) || MemfsIs(&open->link->removed) ||
         MemfsCount(&node->link_count) == 0 ||
         (scb->stream && (MemfsIs(&scb->stream->delete_pending) || MemfsIs(&scb->stream->removed))))
         return STATUS_DELETE_PENDING;
-    NTSTATUS status = check_attributes(open, node);
+    status = check_attributes(open, node);
     if (NT_SUCCESS(status))
         status = check_sections(open);
     if (NT_SUCCESS(status))
@@ -372,7 +373,7 @@ static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
 
 static NTSTATUS fill_new(struct memfs_open *open, struct memfs_node *node)
 {
-    NTSTATUS status = MemfsCheckVolume(open->volume);
+    NTSTATUS status = MemfsMayOpen(open->volume);
     if (NT_SUCCESS(status))
         status = store_eas(open, node);
     LONGLONG allocation = open->irp->Overlay.AllocationSize.QuadPart;
@@ -435,7 +436,7 @@ static NTSTATUS open_folder(struct memfs_open *open, struct memfs_link *folder)
     PUNICODE_STRING name = &open->file->FileName;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, open->parent, NULL);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = MemfsCheckVolume(open->volume);
+    NTSTATUS status = MemfsMayOpen(open->volume);
     if (NT_SUCCESS(status))
         status = take_share(open, 0, true);
     if (NT_SUCCESS(status)) {
@@ -475,7 +476,9 @@ NTSTATUS MemfsOpenSelf(struct memfs_open *open)
         return STATUS_INVALID_PARAMETER;
     struct memfs_scb *scb = open->scb = MemfsGetScb(open->volume, NULL, NULL);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = take_share(open, 0, true);
+    NTSTATUS status = MemfsMayOpen(open->volume);
+    if (NT_SUCCESS(status))
+        status = take_share(open, 0, true);
     if (NT_SUCCESS(status)) {
         MemfsFinishOpen(open, NULL);
         open->file->Flags |= FO_NO_INTERMEDIATE_BUFFERING;

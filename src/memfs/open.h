@@ -41,6 +41,14 @@ void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link);
 /* oplock.c: `share` is what sharing says of the open. STATUS_OPLOCK_BREAK_IN_PROGRESS: it did not want to wait. */
 NTSTATUS MemfsBreakForOpen(struct memfs_open *open, NTSTATUS share);
 
+/* Whoever locks the volume looks for users after he said so; an open looks at that when it is counted as one. */
+static inline NTSTATUS MemfsMayOpen(struct memfs_volume *volume)
+{
+    if (MemfsIs(&volume->dismounted))
+        return STATUS_VOLUME_DISMOUNTED;
+    return __atomic_load_n(&volume->locked_by, __ATOMIC_SEQ_CST) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
+}
+
 static inline bool MemfsWrites(ACCESS_MASK access)
 {
     return (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;

@@ -271,7 +271,9 @@ NTSTATUS MemfsSetInformation(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (MemfsIs(&scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
-    NTSTATUS status = stack->Parameters.SetFile.AdvanceOnly ? STATUS_SUCCESS : MemfsCheckOplock(scb, irp);
+    bool lazy = stack->Parameters.SetFile.FileInformationClass == FileEndOfFileInformation &&
+                stack->Parameters.SetFile.AdvanceOnly; /* the cache's own */
+    NTSTATUS status = lazy ? STATUS_SUCCESS : MemfsCheckOplock(scb, irp);
     if (status == STATUS_PENDING)
         return status;
     if (!NT_SUCCESS(status))

@@ -413,6 +413,20 @@ static void DeviceProperties(void **state)
     assert_memory_equal(name, u"\\Device\\StubDisk", length);
     assert_int_equal(IoGetDeviceProperty(stub.control, DevicePropertyPhysicalDeviceObjectName, 0, NULL, &length),
                      STATUS_INVALID_DEVICE_REQUEST);
+    assert_int_equal(IoGetDeviceProperty(stub.disk, DevicePropertyEnumeratorName, sizeof name, name, &length),
+                     STATUS_SUCCESS);
+    assert_memory_equal(name, u"STORAGE", length);
+    assert_int_equal(IoGetDeviceProperty(stub.disk, DevicePropertyHardwareID, 0, NULL, &length),
+                     STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(length, 16 * sizeof(WCHAR)); /* two zeros end it */
+    assert_int_equal(IoGetDeviceProperty(stub.disk, DevicePropertyBusNumber, sizeof name, name, &length),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(IoGetDeviceProperty(stub.disk, (DEVICE_REGISTRY_PROPERTY)99, sizeof name, name, &length),
+                     STATUS_INVALID_PARAMETER_2);
+    ULONG removal = 0;
+    assert_int_equal(IoGetDeviceProperty(stub.disk, DevicePropertyRemovalPolicy, sizeof removal, &removal, &length),
+                     STATUS_SUCCESS);
+    assert_int_equal(removal, RemovalPolicyExpectNoRemoval);
 }
 
 static void Mapping(void **state)

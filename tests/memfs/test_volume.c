@@ -185,6 +185,35 @@ static void programs_dismount_and_the_next_open_mounts(void **state)
     unit_stop();
 }
 
+/* What is on a disk stays there; whoever had it open before does not count any more. */
+static void the_next_mount_does_not_know_who_had_files_open(void **state)
+{
+    for (int kind = FLTSIM_NTFS; kind <= FLTSIM_FAT; kind++) {
+        char text[8];
+        HANDLE handle;
+        unit_start(kind);
+        make_folder("\\d");
+        make_file("\\d\\f", "kept");
+        assert_int_equal(fltsim_open(at("\\d\\f"),
+                                     &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE | DELETE,
+                                                           .share = FLTSIM_SHARE_NONE},
+                                     &handle),
+                         STATUS_SUCCESS);
+        assert_int_equal(fltsim_write(handle, "KEPT", 4, 0, NULL), STATUS_SUCCESS);
+        assert_int_equal(fltsim_set_delete(handle, true), STATUS_SUCCESS);
+        HANDLE volume = open_for("", GENERIC_READ, FILE_OPEN, 0);
+        assert_int_equal(fltsim_fsctl(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, NULL), STATUS_SUCCESS);
+        close_it(volume);
+        expect_text("\\d\\f", "KEPT");
+        assert_int_equal(fltsim_read(handle, text, 4, 0, NULL), STATUS_VOLUME_DISMOUNTED);
+        close_it(handle);
+        expect_text("\\d\\f", "KEPT");
+        assert_int_equal(fltsim_delete(at("\\d\\f")), STATUS_SUCCESS);
+        assert_int_equal(status_of_open("\\d\\f"), STATUS_OBJECT_NAME_NOT_FOUND);
+        unit_stop();
+    }
+}
+
 static void a_volume_in_use_is_not_locked(void **state)
 {
     size_t done;
@@ -382,6 +411,7 @@ int main(void)
         cmocka_unit_test(ejecting_and_stopping_at_once),
         cmocka_unit_test(a_kept_file_object_is_reported),
         cmocka_unit_test(programs_dismount_and_the_next_open_mounts),
+        cmocka_unit_test(the_next_mount_does_not_know_who_had_files_open),
         cmocka_unit_test(a_volume_in_use_is_not_locked),
         cmocka_unit_test(reparse_points_lead_elsewhere),
         cmocka_unit_test(object_ids),

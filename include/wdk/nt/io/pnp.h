@@ -173,6 +173,14 @@ typedef enum _DEVICE_REGISTRY_PROPERTY {
     DevicePropertyContainerID = 0x16
 } DEVICE_REGISTRY_PROPERTY;
 
+// DevicePropertyRemovalPolicy
+typedef enum {
+    RemovalPolicyExpectNoRemoval = 1,
+    RemovalPolicyExpectOrderlyRemoval,
+    RemovalPolicyExpectSurpriseRemoval
+} DEVICE_REMOVAL_POLICY,
+    *PDEVICE_REMOVAL_POLICY;
+
 typedef enum _IO_NOTIFICATION_EVENT_CATEGORY {
     EventCategoryReserved,
     EventCategoryHardwareProfileChange,
