@@ -2,9 +2,11 @@
 
 #include "ex/lock.h"
 #include "ex/state.h"
+#include "fault/fault.h"
 
 /* The count in steps of two. With the low bit set it is a pointer to who waits for the rest, or, alone, run down. */
-enum { ACTIVE = 1, STEP = 2 };
+enum { ACTIVE = 1, STEP = 2, CACHE_LINE = 64, WORDS = 8 };
+#define BIAS ((LONG64)1 << 60) /* more than there can be references */
 
 struct rundown_wait {
     LONG64 count; // references still out
@@ -30,11 +32,12 @@ static bool acquire(PEX_RUNDOWN_REF ref, ULONG_PTR count)
     return false;
 }
 
-static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, const void *site)
+/* `whole`: all of the references are counted here; else the word of another processor may have them. */
+static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, bool whole, const void *site)
 {
     ULONG_PTR value = __atomic_load_n(&ref->Count, __ATOMIC_RELAXED);
     while (!(value & ACTIVE)) {
-        if (value < count * STEP) {
+        if (whole && value < count * STEP) {
             misuse(ref, "was released more often than it was acquired", site);
             return;
         }
@@ -53,29 +56,30 @@ static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, const void *site)
         KeSetEvent(&wait->done, IO_NO_INCREMENT, FALSE);
 }
 
-static void wait_for_release(PEX_RUNDOWN_REF ref, const void *site)
-{
-    struct rundown_wait wait;
-    ULONG_PTR value = __atomic_load_n(&ref->Count, __ATOMIC_ACQUIRE);
-    struct ki_wait_hint own = hint;
+/* The word at a distance of `i` cache lines. */
+static PEX_RUNDOWN_REF word(PEX_RUNDOWN_REF first, unsigned i) { return (PEX_RUNDOWN_REF)((PCHAR)first + i * CACHE_LINE); }
 
-    for (;;) {
-        if (value & ACTIVE)
-            return; /* run down, or somebody else waits already, which the documentation rules out */
-        if (!value) {
-            if (__atomic_compare_exchange_n(&ref->Count, &value, ACTIVE, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-                return;
-            continue;
-        }
-        wait.count = (LONG64)(value / STEP);
-        KeInitializeEvent(&wait.done, SynchronizationEvent, FALSE);
-        if (__atomic_compare_exchange_n(&ref->Count, &value, (ULONG_PTR)&wait | ACTIVE, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_ACQUIRE))
-            break;
+/* Closes the words one after the other. While it is at it, nobody can find the count at zero. */
+static void wait_for_release(PEX_RUNDOWN_REF first, unsigned words, const void *site)
+{
+    struct rundown_wait wait = {.count = BIAS};
+    struct ki_wait_hint own = hint;
+    LONG64 held = 0;
+
+    if (__atomic_load_n(&first->Count, __ATOMIC_ACQUIRE) & ACTIVE)
+        return; /* run down, or somebody else waits already, which the documentation rules out */
+    KeInitializeEvent(&wait.done, SynchronizationEvent, FALSE);
+    for (unsigned i = 0; i < words; i++)
+        held += (LONG64)__atomic_exchange_n(&word(first, i)->Count, (ULONG_PTR)&wait | ACTIVE, __ATOMIC_ACQ_REL) / STEP;
+    if (held < 0) {
+        misuse(first, "was released more often than it was acquired", site);
+        held = 0;
     }
-    own.object = ref;
-    KiWaitFor(&wait.done, NULL, &own, site);
-    __atomic_store_n(&ref->Count, ACTIVE, __ATOMIC_RELEASE);
+    own.object = first;
+    if (__atomic_add_fetch(&wait.count, held - BIAS, __ATOMIC_ACQ_REL) != 0)
+        KiWaitFor(&wait.done, NULL, &own, site);
+    for (unsigned i = 0; i < words; i++)
+        __atomic_store_n(&word(first, i)->Count, ACTIVE, __ATOMIC_RELEASE);
 }
 
 VOID ExInitializeRundownProtection(PEX_RUNDOWN_REF RunRef)
@@ -109,19 +113,19 @@ BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     API_ENTER(ExReleaseRundownProtection, RunRef, SCHED_ADD);
-    release(RunRef, 1, VERIFY_CALLER);
+    release(RunRef, 1, true, VERIFY_CALLER);
 }
 
 VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
     API_ENTER(ExReleaseRundownProtectionEx, RunRef, SCHED_ADD);
-    release(RunRef, Count, VERIFY_CALLER);
+    release(RunRef, Count, true, VERIFY_CALLER);
 }
 
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
 {
     API_ENTER(ExWaitForRundownProtectionRelease, RunRef, SCHED_WRITE);
-    wait_for_release(RunRef, VERIFY_CALLER);
+    wait_for_release(RunRef, 1, VERIFY_CALLER);
 }
 
 VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
@@ -130,17 +134,54 @@ VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
     __atomic_store_n(&RunRef->Count, ACTIVE, __ATOMIC_RELEASE);
 }
 
-/* ---- cache-aware: here the same, in memory of its own ---- */
+/* ---- cache-aware: a word for each of several threads, each on a cache line of its own ---- */
 
 struct _EX_RUNDOWN_REF_CACHE_AWARE {
-    EX_RUNDOWN_REF ref;
+    PEX_RUNDOWN_REF first; // on the next cache line
 };
+
+static const SIZE_T whole_size = sizeof(struct _EX_RUNDOWN_REF_CACHE_AWARE) + CACHE_LINE * (WORDS + 1);
+
+static PEX_RUNDOWN_REF own_word(PEX_RUNDOWN_REF_CACHE_AWARE ref)
+{
+    static unsigned next;
+    static _Thread_local unsigned mine; // + 1
+    if (!mine)
+        mine = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % WORDS + 1;
+    return word(ref->first, mine - 1);
+}
+
+static void initialize(PEX_RUNDOWN_REF_CACHE_AWARE ref)
+{
+    ref->first = (PEX_RUNDOWN_REF)(((ULONG_PTR)(ref + 1) + CACHE_LINE - 1) & ~(ULONG_PTR)(CACHE_LINE - 1));
+    for (unsigned i = 0; i < WORDS; i++)
+        __atomic_store_n(&word(ref->first, i)->Count, 0, __ATOMIC_RELEASE);
+}
+
+SIZE_T ExSizeOfRundownProtectionCacheAware(VOID)
+{
+    API_IRQL(ExSizeOfRundownProtectionCacheAware);
+    return whole_size;
+}
+
+VOID ExInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, SIZE_T RunRefSize)
+{
+    API_IRQL(ExInitializeRundownProtectionCacheAware);
+    if (RunRefSize < whole_size)
+        misuse((PEX_RUNDOWN_REF)RunRefCacheAware, "was given less memory than ExSizeOfRundownProtectionCacheAware asks for",
+               VERIFY_CALLER);
+    else
+        initialize(RunRefCacheAware);
+}
 
 PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE PoolType, ULONG PoolTag)
 {
     API_IRQL(ExAllocateCacheAwareRundownProtection);
-    return ExpAllocate(EXP_ZERO | (PoolType & 1 ? EXP_PAGED : 0), sizeof(struct _EX_RUNDOWN_REF_CACHE_AWARE), PoolTag,
-                       VERIFY_CALLER);
+    PEX_RUNDOWN_REF_CACHE_AWARE ref =
+        fault_allocation() ? NULL : ExpAllocate(PoolType & 1 ? EXP_PAGED : 0, whole_size, PoolTag, VERIFY_CALLER);
+    if (ref)
+        initialize(ref);
+    return ref;
 }
 
 VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
@@ -152,23 +193,44 @@ VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAw
 BOOLEAN ExAcquireRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExAcquireRundownProtectionCacheAware, RunRefCacheAware, SCHED_ADD);
-    return acquire(&RunRefCacheAware->ref, 1);
+    return acquire(own_word(RunRefCacheAware), 1);
+}
+
+BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
+{
+    API_ENTER(ExAcquireRundownProtectionCacheAwareEx, RunRefCacheAware, SCHED_ADD);
+    return acquire(own_word(RunRefCacheAware), Count);
 }
 
 VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExReleaseRundownProtectionCacheAware, RunRefCacheAware, SCHED_ADD);
-    release(&RunRefCacheAware->ref, 1, VERIFY_CALLER);
+    release(own_word(RunRefCacheAware), 1, false, VERIFY_CALLER);
+}
+
+VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
+{
+    API_ENTER(ExReleaseRundownProtectionCacheAwareEx, RunRefCacheAware, SCHED_ADD);
+    release(own_word(RunRefCacheAware), Count, false, VERIFY_CALLER);
 }
 
 VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExWaitForRundownProtectionReleaseCacheAware, RunRefCacheAware, SCHED_WRITE);
-    wait_for_release(&RunRefCacheAware->ref, VERIFY_CALLER);
+    wait_for_release(RunRefCacheAware->first, WORDS, VERIFY_CALLER);
+}
+
+VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
+{
+    API_ENTER(ExRundownCompletedCacheAware, RunRefCacheAware, SCHED_WRITE);
+    for (unsigned i = 0; i < WORDS; i++)
+        __atomic_store_n(&word(RunRefCacheAware->first, i)->Count, ACTIVE, __ATOMIC_RELEASE);
 }
 
 VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExReInitializeRundownProtectionCacheAware, RunRefCacheAware, SCHED_WRITE);
-    __atomic_store_n(&RunRefCacheAware->ref.Count, 0, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&RunRefCacheAware->first->Count, __ATOMIC_ACQUIRE) != ACTIVE)
+        misuse(RunRefCacheAware->first, "was initialized again before it had run down", VERIFY_CALLER);
+    initialize(RunRefCacheAware);
 }

@@ -30,6 +30,7 @@ static void a_stream_finds_by_owner_and_instance(void **state)
     assert_ptr_equal(FsRtlLookupPerStreamContext(&header, &owner1, &instance2), &b);
     assert_ptr_equal(FsRtlLookupPerStreamContext(&header, &owner2, NULL), &c);
     assert_null(FsRtlLookupPerStreamContext(&header, &owner2, &instance2));
+    assert_ptr_equal(FsRtlLookupPerStreamContextInternal(&header, &owner1, &instance2), &b);
     assert_ptr_equal(FsRtlRemovePerStreamContext(&header, &owner1, &instance1), &a);
     assert_null(FsRtlRemovePerStreamContext(&header, &owner1, &instance1));
     freed = 0;
@@ -48,6 +49,12 @@ static void a_file_makes_its_list_when_needed(void **state)
     assert_null(FsRtlLookupPerFileContext(&support, &owner, NULL));
     assert_int_equal(FsRtlInsertPerFileContext(&support, &a), STATUS_SUCCESS);
     assert_ptr_equal(FsRtlLookupPerFileContext(&support, &owner, NULL), &a);
+    assert_null(FsRtlRemovePerFileContext(NULL, &owner, NULL));
+    assert_null(FsRtlRemovePerFileContext(&support, &freed, NULL));
+    assert_ptr_equal(FsRtlRemovePerFileContext(&support, &owner, NULL), &a);
+    assert_null(FsRtlLookupPerFileContext(&support, &owner, NULL));
+    assert_null(FsRtlRemovePerFileContext(&support, &owner, NULL));
+    assert_int_equal(FsRtlInsertPerFileContext(&support, &a), STATUS_SUCCESS);
     freed = 0;
     FsRtlTeardownPerFileContexts(&support);
     assert_int_equal(freed, 1);

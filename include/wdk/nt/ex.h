@@ -398,7 +398,7 @@ typedef struct _EX_RUNDOWN_REF {
         volatile PVOID Ptr;
     };
 } EX_RUNDOWN_REF, *PEX_RUNDOWN_REF;
-typedef struct _EX_RUNDOWN_REF_CACHE_AWARE *PEX_RUNDOWN_REF_CACHE_AWARE;
+typedef struct _EX_RUNDOWN_REF_CACHE_AWARE EX_RUNDOWN_REF_CACHE_AWARE, *PEX_RUNDOWN_REF_CACHE_AWARE;
 
 /* nf-wdm-exacquirerundownprotection: <= DISPATCH_LEVEL; FALSE once a wait for release began. The wait is
  * <= APC_LEVEL; after it the reference stays run down until re-initialized. */
@@ -410,11 +410,20 @@ VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef);
 VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count);
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef);
 VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef);
+
+/* The same, counted in several words, for references that are taken and given back often and in many threads.
+ * nf-wdm-exinitializerundownprotectioncacheaware: in memory of the caller's own, of the size that
+ * ExSizeOfRundownProtectionCacheAware says; <= APC_LEVEL. Allocating answers NULL when there is no memory. */
+SIZE_T ExSizeOfRundownProtectionCacheAware(VOID);
+VOID ExInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, SIZE_T RunRefSize);
 PEX_RUNDOWN_REF_CACHE_AWARE ExAllocateCacheAwareRundownProtection(POOL_TYPE PoolType, ULONG PoolTag);
 VOID ExFreeCacheAwareRundownProtection(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
 BOOLEAN ExAcquireRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
+BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count);
 VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
+VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count);
 VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
+VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
 VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware);
 
 /* -- work items ---------------------------------------------------------------------------------- */
