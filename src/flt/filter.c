@@ -486,7 +486,8 @@ NTSTATUS FltLoadFilter(PCUNICODE_STRING FilterName)
         return status;
     status = ZwLoadDriver(&path);
     FltpFreeString(&path);
-    return status;
+    bool entered = !NT_SUCCESS(status) && status != STATUS_IMAGE_ALREADY_LOADED && sim_find_image(FilterName);
+    return entered ? STATUS_FAILED_DRIVER_ENTRY : status;
 }
 
 NTSTATUS FltUnloadFilter(PCUNICODE_STRING FilterName)

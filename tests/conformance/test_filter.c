@@ -297,8 +297,11 @@ static NTSTATUS unload_again_entry(PDRIVER_OBJECT driverObject, PUNICODE_STRING 
     return FltRegisterFilter(driverObject, &registration, &stage.filter);
 }
 
+static NTSTATUS failing_entry(PDRIVER_OBJECT driverObject, PUNICODE_STRING path) { return STATUS_NOT_SUPPORTED; }
+
 static void a_filter_is_loaded_and_unloaded_by_name(void)
 {
+    struct fltsim_driver *other;
     stage_mount(FLTSIM_NTFS);
     answers(STATUS_OBJECT_NAME_NOT_FOUND, FltLoadFilter(text(L"nobody")));
     answers(STATUS_FLT_FILTER_NOT_FOUND, FltUnloadFilter(text(L"nobody")));
@@ -306,6 +309,8 @@ static void a_filter_is_loaded_and_unloaded_by_name(void)
                                                          .no_start = true}, &stage.driver));
     succeeds(FltLoadFilter(text(L"stage")));
     answers(STATUS_IMAGE_ALREADY_LOADED, FltLoadFilter(text(L"stage")));
+    succeeds(fltsim_load(&(struct fltsim_driver_options){.name = "fails", .entry = failing_entry, .no_start = true}, &other));
+    answers(STATUS_FAILED_DRIVER_ENTRY, FltLoadFilter(text(L"fails")));
     succeeds(FltUnloadFilter(text(L"stage")));
     answers(STATUS_FLT_DELETING_OBJECT, whileUnloading);
     answers(STATUS_FLT_FILTER_NOT_FOUND, FltUnloadFilter(text(L"stage")));

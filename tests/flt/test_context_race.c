@@ -1,7 +1,7 @@
 /* Threads that set, get, delete and tear down the same contexts at the same time. */
 #include "context_unit.h"
 
-enum { THREADS = 4, ROUNDS = 300 };
+enum { THREADS = 10, ROUNDS = 300 };
 
 static volatile LONG winners, losers;
 static PFLT_CONTEXT handed[THREADS];
