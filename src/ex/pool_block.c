@@ -97,10 +97,14 @@ static bool is_intact(const struct pool_block *block)
            first_other((unsigned char *)pool_body(block) + block->size, size, POOL_GUARD_BYTE) == size;
 }
 
-static void set_state(struct pool_block *block, uint64_t state) { block->state = state ^ (uintptr_t)block; }
+static void set_state(struct pool_block *block, uint64_t state)
+{
+    __atomic_store_n(&block->state, state ^ (uintptr_t)block, __ATOMIC_RELEASE);
+}
+
 static bool has_state(const struct pool_block *block, uint64_t state)
 {
-    return block->state == (state ^ (uintptr_t)block);
+    return __atomic_load_n(&block->state, __ATOMIC_ACQUIRE) == (state ^ (uintptr_t)block);
 }
 
 /* ---- slots ---- */
@@ -219,7 +223,7 @@ void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site)
     struct pool_block *block = slot ? take_slot(index, (unsigned)units) : take_pages(index, size);
     if (!block)
         return NULL;
-    block->site = site;
+    __atomic_store_n(&block->site, site, __ATOMIC_RELAXED); /* somebody may be looking for leaks */
     block->free_site = NULL;
     block->size = size;
     block->tag = tag;
@@ -317,53 +321,90 @@ void ExpSpoil(void *body, size_t size, const char *routine, const void *site)
 
 /* ---- all of them ---- */
 
-/* Nobody else runs any more, or those who do leave the blocks in question alone. */
-static void each_block(void (*visit)(struct pool_block *, void *), void *context)
+static void each_of_shard(struct pool_shard *shard, void (*visit)(struct pool_block *, void *), void *context)
+{
+    for (size_t units = 1; units <= POOL_MAX_UNITS; units++)
+        for (struct pool_chunk *chunk = shard->classes[units].chunks; chunk; chunk = chunk->next)
+            for (size_t i = 0; i < chunk->used; i++)
+                visit((struct pool_block *)((char *)chunk + POOL_UNIT + i * units * POOL_UNIT), context);
+    for (struct pool_block *block = shard->large, *next; block; block = next) {
+        next = block->next;
+        visit(block, context);
+    }
+    for (size_t i = 0; i < 8; i++)
+        if (shard->large_freed[i])
+            visit(shard->large_freed[i], context);
+}
+
+/* Others may allocate and free meanwhile: the visitor must be quick, and call nobody. */
+static void each_block_locked(void (*visit)(struct pool_block *, void *), void *context)
 {
     for (size_t s = 0; s < POOL_SHARDS; s++) {
-        struct pool_shard *shard = ExpPool()->shards[s];
+        struct pool_shard *shard = __atomic_load_n(&ExpPool()->shards[s], __ATOMIC_ACQUIRE);
         if (!shard)
             continue;
-        for (size_t units = 1; units <= POOL_MAX_UNITS; units++)
-            for (struct pool_chunk *chunk = shard->classes[units].chunks; chunk; chunk = chunk->next)
-                for (size_t i = 0; i < chunk->used; i++)
-                    visit((struct pool_block *)((char *)chunk + POOL_UNIT + i * units * POOL_UNIT), context);
-        for (struct pool_block *block = shard->large, *next; block; block = next) {
-            next = block->next;
-            visit(block, context);
-        }
-        for (size_t i = 0; i < 8; i++)
-            if (shard->large_freed[i])
-                visit(shard->large_freed[i], context);
+        sched_lock(&shard->lock);
+        each_of_shard(shard, visit, context);
+        sched_unlock(&shard->lock);
     }
+}
+
+/* Nobody else runs any more. */
+static void each_block(void (*visit)(struct pool_block *, void *), void *context)
+{
+    for (size_t s = 0; s < POOL_SHARDS; s++)
+        if (ExpPool()->shards[s])
+            each_of_shard(ExpPool()->shards[s], visit, context);
     ExpEachSpecial(visit, context);
 }
 
 struct leak_search {
     const char *driver;
     struct verify_leaks *leaks;
+    struct live_block {
+        struct pool_block *block; // may be gone by now, unless it is the driver's
+        const void *site;
+    } *live;
+    size_t count, room;
 };
 
-static void collect(struct pool_block *block, void *context)
+/* Whose they are is asked later, without a lock. Those of a driver that is gone stay as they are. */
+static void note_live(struct pool_block *block, void *context)
 {
     struct leak_search *search = context;
 
-    if (!(block->flags & POOL_SPECIAL) && !has_state(block, POOL_LIVE))
+    if (!has_state(block, POOL_LIVE))
         return;
-    if ((block->flags & POOL_REPORTED) || !verify_is_driver_code(block->site, search->driver))
+    if (search->count == search->room) {
+        search->room = search->room ? search->room * 2 : 256;
+        search->live = sim_realloc(search->live, search->room * sizeof *search->live);
+    }
+    search->live[search->count++] =
+        (struct live_block){block, __atomic_load_n(&block->site, __ATOMIC_RELAXED)};
+}
+
+static void collect(struct pool_block *block, const void *site, struct leak_search *search)
+{
+    if (!verify_is_driver_code(site, search->driver) || (block->flags & POOL_REPORTED))
         return;
     block->flags |= POOL_REPORTED;
-    verify_leaks_add(search->leaks, block->tag, block->site, block->size, pool_body(block),
+    verify_leaks_add(search->leaks, block->tag, site, block->size, pool_body(block),
                      block->flags & EXP_PAGED ? "from paged pool" : NULL, NULL);
 }
+
+static void collect_special(struct pool_block *block, void *context) { collect(block, block->site, context); }
 
 void ExpReportDriver(const char *driver)
 {
     char when[160];
-    struct leak_search search = {driver, verify_leaks_begin()};
+    struct leak_search search = {.driver = driver, .leaks = verify_leaks_begin()};
 
     ExpReportTracked(driver);
-    each_block(collect, &search);
+    each_block_locked(note_live, &search);
+    for (size_t i = 0; i < search.count; i++)
+        collect(search.live[i].block, search.live[i].site, &search);
+    sim_free(search.live);
+    ExpEachSpecial(collect_special, &search);
     snprintf(when, sizeof when, "allocated when %s%s", driver ? driver : "the machine stopped",
              driver ? " unloaded" : "");
     verify_leaks_end(search.leaks, VERIFY_POOL_LEAK, "block of pool", "blocks of pool", "allocated by", when);

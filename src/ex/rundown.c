@@ -22,6 +22,13 @@ static void misuse(PEX_RUNDOWN_REF ref, const char *what, const void *site)
     verify_end(v);
 }
 
+/* A word for each of several threads, on the cache lines that follow. */
+struct _EX_RUNDOWN_REF_CACHE_AWARE {
+    PEX_RUNDOWN_REF first;
+    volatile ULONG state;
+};
+enum { OPEN, OPENING, RUN_DOWN }; // opening: some of the words are, others not yet
+
 static bool acquire(PEX_RUNDOWN_REF ref, ULONG_PTR count)
 {
     ULONG_PTR value = __atomic_load_n(&ref->Count, __ATOMIC_RELAXED);
@@ -32,12 +39,22 @@ static bool acquire(PEX_RUNDOWN_REF ref, ULONG_PTR count)
     return false;
 }
 
-/* `whole`: all of the references are counted here; else the word of another processor may have them. */
-static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, bool whole, const void *site)
+/* True: the word only looks as if it had run down. */
+static bool about_to_open(PEX_RUNDOWN_REF_CACHE_AWARE aware, ULONG_PTR value)
+{
+    return aware && value == ACTIVE && __atomic_load_n(&aware->state, __ATOMIC_ACQUIRE) != RUN_DOWN;
+}
+
+/* `aware`: the word of another thread may count the references; else NULL. */
+static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, PEX_RUNDOWN_REF_CACHE_AWARE aware, const void *site)
 {
     ULONG_PTR value = __atomic_load_n(&ref->Count, __ATOMIC_RELAXED);
-    while (!(value & ACTIVE)) {
-        if (whole && value < count * STEP) {
+    while (!(value & ACTIVE) || about_to_open(aware, value)) {
+        if (value & ACTIVE) {
+            value = __atomic_load_n(&ref->Count, __ATOMIC_ACQUIRE);
+            continue;
+        }
+        if (!aware && value < count * STEP) {
             misuse(ref, "was released more often than it was acquired", site);
             return;
         }
@@ -60,8 +77,9 @@ static void release(PEX_RUNDOWN_REF ref, ULONG_PTR count, bool whole, const void
 static PEX_RUNDOWN_REF word(PEX_RUNDOWN_REF first, unsigned i) { return (PEX_RUNDOWN_REF)((PCHAR)first + i * CACHE_LINE); }
 
 /* Closes the words one after the other. While it is at it, nobody can find the count at zero. */
-static void wait_for_release(PEX_RUNDOWN_REF first, unsigned words, const void *site)
+static void wait_for_release(PEX_RUNDOWN_REF first, PEX_RUNDOWN_REF_CACHE_AWARE aware, const void *site)
 {
+    unsigned words = aware ? WORDS : 1;
     struct rundown_wait wait = {.count = BIAS};
     struct ki_wait_hint own = hint;
     LONG64 held = 0;
@@ -78,6 +96,8 @@ static void wait_for_release(PEX_RUNDOWN_REF first, unsigned words, const void *
     own.object = first;
     if (__atomic_add_fetch(&wait.count, held - BIAS, __ATOMIC_ACQ_REL) != 0)
         KiWaitFor(&wait.done, NULL, &own, site);
+    if (aware)
+        __atomic_store_n(&aware->state, RUN_DOWN, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < words; i++)
         __atomic_store_n(&word(first, i)->Count, ACTIVE, __ATOMIC_RELEASE);
 }
@@ -113,19 +133,19 @@ BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 VOID ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef)
 {
     API_ENTER(ExReleaseRundownProtection, RunRef, SCHED_ADD);
-    release(RunRef, 1, true, VERIFY_CALLER);
+    release(RunRef, 1, NULL, VERIFY_CALLER);
 }
 
 VOID ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
     API_ENTER(ExReleaseRundownProtectionEx, RunRef, SCHED_ADD);
-    release(RunRef, Count, true, VERIFY_CALLER);
+    release(RunRef, Count, NULL, VERIFY_CALLER);
 }
 
 VOID ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef)
 {
     API_ENTER(ExWaitForRundownProtectionRelease, RunRef, SCHED_WRITE);
-    wait_for_release(RunRef, 1, VERIFY_CALLER);
+    wait_for_release(RunRef, NULL, VERIFY_CALLER);
 }
 
 VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
@@ -134,11 +154,7 @@ VOID ExRundownCompleted(PEX_RUNDOWN_REF RunRef)
     __atomic_store_n(&RunRef->Count, ACTIVE, __ATOMIC_RELEASE);
 }
 
-/* ---- cache-aware: a word for each of several threads, each on a cache line of its own ---- */
-
-struct _EX_RUNDOWN_REF_CACHE_AWARE {
-    PEX_RUNDOWN_REF first; // on the next cache line
-};
+/* ---- cache-aware ---- */
 
 static const SIZE_T whole_size = sizeof(struct _EX_RUNDOWN_REF_CACHE_AWARE) + CACHE_LINE * (WORDS + 1);
 
@@ -151,11 +167,18 @@ static PEX_RUNDOWN_REF own_word(PEX_RUNDOWN_REF_CACHE_AWARE ref)
     return word(ref->first, mine - 1);
 }
 
+static void open_words(PEX_RUNDOWN_REF_CACHE_AWARE ref)
+{
+    __atomic_store_n(&ref->state, OPENING, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < WORDS; i++)
+        __atomic_store_n(&word(ref->first, i)->Count, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&ref->state, OPEN, __ATOMIC_RELEASE);
+}
+
 static void initialize(PEX_RUNDOWN_REF_CACHE_AWARE ref)
 {
     ref->first = (PEX_RUNDOWN_REF)(((ULONG_PTR)(ref + 1) + CACHE_LINE - 1) & ~(ULONG_PTR)(CACHE_LINE - 1));
-    for (unsigned i = 0; i < WORDS; i++)
-        __atomic_store_n(&word(ref->first, i)->Count, 0, __ATOMIC_RELEASE);
+    open_words(ref);
 }
 
 SIZE_T ExSizeOfRundownProtectionCacheAware(VOID)
@@ -205,24 +228,25 @@ BOOLEAN ExAcquireRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRe
 VOID ExReleaseRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExReleaseRundownProtectionCacheAware, RunRefCacheAware, SCHED_ADD);
-    release(own_word(RunRefCacheAware), 1, false, VERIFY_CALLER);
+    release(own_word(RunRefCacheAware), 1, RunRefCacheAware, VERIFY_CALLER);
 }
 
 VOID ExReleaseRundownProtectionCacheAwareEx(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware, ULONG Count)
 {
     API_ENTER(ExReleaseRundownProtectionCacheAwareEx, RunRefCacheAware, SCHED_ADD);
-    release(own_word(RunRefCacheAware), Count, false, VERIFY_CALLER);
+    release(own_word(RunRefCacheAware), Count, RunRefCacheAware, VERIFY_CALLER);
 }
 
 VOID ExWaitForRundownProtectionReleaseCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExWaitForRundownProtectionReleaseCacheAware, RunRefCacheAware, SCHED_WRITE);
-    wait_for_release(RunRefCacheAware->first, WORDS, VERIFY_CALLER);
+    wait_for_release(RunRefCacheAware->first, RunRefCacheAware, VERIFY_CALLER);
 }
 
 VOID ExRundownCompletedCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRefCacheAware)
 {
     API_ENTER(ExRundownCompletedCacheAware, RunRefCacheAware, SCHED_WRITE);
+    __atomic_store_n(&RunRefCacheAware->state, RUN_DOWN, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < WORDS; i++)
         __atomic_store_n(&word(RunRefCacheAware->first, i)->Count, ACTIVE, __ATOMIC_RELEASE);
 }
@@ -232,5 +256,5 @@ VOID ExReInitializeRundownProtectionCacheAware(PEX_RUNDOWN_REF_CACHE_AWARE RunRe
     API_ENTER(ExReInitializeRundownProtectionCacheAware, RunRefCacheAware, SCHED_WRITE);
     if (__atomic_load_n(&RunRefCacheAware->first->Count, __ATOMIC_ACQUIRE) != ACTIVE)
         misuse(RunRefCacheAware->first, "was initialized again before it had run down", VERIFY_CALLER);
-    initialize(RunRefCacheAware);
+    open_words(RunRefCacheAware);
 }

@@ -228,7 +228,7 @@ NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regist
     filter->DefaultAltitude = FltpCopyString(&filter->Definitions[filter->DefaultDefinition].Altitude);
     filter->Frame = FltpFrameFor(&filter->DefaultAltitude);
     CheckContexts(filter->Registration.ContextRegistration, VERIFY_CALLER);
-    status = FltpRegisterContexts(filter, Registration->ContextRegistration);
+    status = FltpRegisterContexts(filter, filter->Registration.ContextRegistration);
     if (!NT_SUCCESS(status))
         goto free;
     status = RememberFilter(filter);

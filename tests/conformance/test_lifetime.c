@@ -378,7 +378,7 @@ static void a_file_that_is_only_queried_has_no_contexts(void)
 /* ---- the cleanup callback ---------------------------------------------------------------------------------------- */
 
 static KIRQL cleanedAt;
-static void note_irql(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type) { cleanedAt = KeGetCurrentIrql(); }
+static void note_irql(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type) { __atomic_store_n(&cleanedAt, KeGetCurrentIrql(), __ATOMIC_RELEASE); }
 
 static void a_context_is_cleaned_up_at_once_at_apc_level_and_later_from_dispatch_level(void)
 {
@@ -390,13 +390,13 @@ static void a_context_is_cleaned_up_at_once_at_apc_level_and_later_from_dispatch
     FltReleaseContext(one);
     assert_int_equal(stage.cleanups, 1);
     KeLowerIrql(old);
-    assert_int_equal(cleanedAt, APC_LEVEL);
+    assert_int_equal(__atomic_load_n(&cleanedAt, __ATOMIC_ACQUIRE), APC_LEVEL);
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     FltReleaseContext(two);
     KeLowerIrql(old);
-    while (__atomic_load_n(&stage.cleanups, __ATOMIC_ACQUIRE) < 2)
+    while (__atomic_load_n(&cleanedAt, __ATOMIC_ACQUIRE) != PASSIVE_LEVEL)
         fltsim_sleep(1);
-    assert_int_equal(cleanedAt, PASSIVE_LEVEL);
+    assert_int_equal(__atomic_load_n(&stage.cleanups, __ATOMIC_ACQUIRE), 2);
 }
 
 /* ---- instances --------------------------------------------------------------------------------------------------- */

@@ -173,7 +173,7 @@ static void under_stress(bool aware)
     for (int i = 0; i < USERS; i++)
         threads[i] = run_thread(use_while_there, NULL);
     for (int i = 0; i < ROUNDS; i++) {
-        for (LONG seen = memory.uses; __atomic_load_n(&memory.uses, __ATOMIC_RELAXED) == seen;)
+        for (LONG seen = __atomic_load_n(&memory.uses, __ATOMIC_RELAXED); __atomic_load_n(&memory.uses, __ATOMIC_RELAXED) == seen;)
             fltsim_yield();
         run_down_and_up_again();
     }

@@ -184,7 +184,9 @@ static void registrations_are_validated(void **state)
                                                         {.ContextType = FLT_CONTEXT_END}};
     static const FLT_CONTEXT_REGISTRATION half[] = {{FLT_STREAM_CONTEXT, 0, NULL, 1, 'a', OwnAllocate, NULL, NULL},
                                                     {.ContextType = FLT_CONTEXT_END}};
+    static const FLT_CONTEXT_REGISTRATION endless[] = {{FLT_STREAM_CONTEXT, 0, NULL, 1, 'a', NULL, NULL, NULL}, {0}};
     struct _FLT_FILTER other = {0};
+    assert_int_equal(FltpRegisterContexts(&other, endless), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltpRegisterContexts(&other, four), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltpRegisterContexts(&other, twice), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltpRegisterContexts(&other, untagged), STATUS_INVALID_PARAMETER);
