@@ -148,8 +148,8 @@ RsWorker(_In_ PFLT_GENERIC_WORKITEM WorkItem, _In_ PVOID FltObject, _In_opt_ PVO
     UNREFERENCED_PARAMETER(FltObject);
 
     FltFreeGenericWorkItem(WorkItem);
+    RS_STEP("the work item runs, and holds it", Context);
     FltReleaseContext(Context);
-    RS_STEP("FltReleaseContext in the work item", Context);
 }
 
 /* Hands the context to a work item, which needs a reference of its own: it may run when this callback is long through. */

@@ -95,8 +95,7 @@ static void a_work_item_has_a_reference_of_its_own(void)
     assert_int_equal(seen[0].count, 2); /* the link's, the callback's */
     assert_int_equal(seen[1].count, 3); /* and the work item's */
     assert_int_equal(Globals.LiveContexts, 1);
-    assert_true(seen[2].count == 1 || seen[2].count == 2); /* was the callback through by then? */
-    seen_count = 0;
+    assert_true(seen[2].count == 2 || seen[2].count == 3); /* was the callback through by then? */
 }
 
 static void a_deleted_context_goes_with_the_last_release(void)

@@ -131,11 +131,13 @@ void FltpDereferencePointer(PFLT_OBJECT Object)
         FltpFreeVolume(CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base));
 }
 
+static ULONG_PTR RundownWord(PFLT_OBJECT Object) { return __atomic_load_n(&Object->RundownRef.Count, __ATOMIC_ACQUIRE); }
+
 NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
 {
     if (!FltpAcquireRundown(&Object->RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
-    verify_ledger_add(&Object->Ledger, Event, (long long)(Object->RundownRef.Count >> 1), Site);
+    verify_ledger_add(&Object->Ledger, Event, (long long)(RundownWord(Object) >> 1), Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, 1);
     return STATUS_SUCCESS;
@@ -143,7 +145,7 @@ NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *
 
 void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
 {
-    ULONG_PTR value = Object->RundownRef.Count;
+    ULONG_PTR value = RundownWord(Object);
     if (value == 1 && __atomic_load_n(&Object->Forgiven, __ATOMIC_ACQUIRE) > 0) {
         __atomic_sub_fetch(&Object->Forgiven, 1, __ATOMIC_ACQ_REL);
         return; /* late, and reported */
@@ -222,7 +224,7 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
 
 LONG64 FltpRundownLeft(PFLT_OBJECT Object)
 {
-    ULONG_PTR value = Object->RundownRef.Count;
+    ULONG_PTR value = RundownWord(Object);
     if (!(value & 1))
         return (LONG64)(value >> 1);
     const struct flt_rundown_wait *wait = (const struct flt_rundown_wait *)(value & ~(ULONG_PTR)1);

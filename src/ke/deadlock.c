@@ -158,6 +158,7 @@ static void DescribeThread(struct sched_thread *sched, bool parked, bool daemon,
 struct special {
     unsigned rule;
     const char *waiter, *what;
+    const void *site; /* who waits: whose bug it is */
     PKTHREAD owner;
 };
 
@@ -171,7 +172,7 @@ static void LookForSpecial(struct sched_thread *sched, bool parked, bool daemon,
         return;
     EachOwner(thread, TakeFirst, &owner);
     if (owner)
-        *special = (struct special){hint->rule, thread->name, hint->what, owner};
+        *special = (struct special){hint->rule, thread->name, hint->what, thread->wait.site, owner};
 }
 
 static struct verify_violation *BeginSpecial(const struct special *special, const struct ring *ring, const char *text)
@@ -197,8 +198,11 @@ static struct verify_violation *Begin(void)
     sched_each_thread(LookForSpecial, &special);
     for (unsigned i = 0; i < ring.count && length < sizeof text; i++)
         length += (size_t)snprintf(text + length, sizeof text - length, "\"%s\" waits for ", ring.threads[i]->name);
-    if (special.owner)
-        return BeginSpecial(&special, &ring, text);
+    if (special.owner) {
+        struct verify_violation *v = BeginSpecial(&special, &ring, text);
+        verify_blame(v, verify_driver_of(special.site));
+        return v;
+    }
     if (!ring.count)
         return verify_begin_fatal(VERIFY_DEADLOCK,
                                   "Every thread waits, no timer is armed, and nothing can wake them.");

@@ -24,6 +24,7 @@ static const struct option {
     {"--timeout", "SECONDS", SECONDS, AT(timeout), "processor time without progress that is an endless loop; default 20"},
     {"--trace", NULL, FLAG, AT(trace), "print the event trace of each run"},
     {"--dump", NULL, FLAG, AT(dump), "print filters, volumes, instances and contexts as they are before the unload"},
+    {"--no-ledgers", NULL, FLAG, AT(no_ledgers), "keep no reference histories: faster, and reports do not say who took what"},
     {"--json", NULL, FLAG, AT(json), "the report as JSON on stdout"},
     {"-o", "FILE", TEXT, AT(build.output), "build: where the module goes"},
     {"--cc", "COMPILER", TEXT, AT(build.cc), "C compiler; the C++ one follows from it"},

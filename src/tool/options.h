@@ -15,7 +15,7 @@ struct tool_options {
     const char *backend; /* "coop", "native"; NULL: coop */
     uint64_t seed;
     const char *choices; /* replay */
-    bool trace, dump, json, help;
+    bool trace, dump, no_ledgers, json, help;
     unsigned timeout; /* seconds of processor time without progress */
 };
 

@@ -35,6 +35,7 @@ bool check_start(const struct check *check, struct check_run *run)
         .seed = options->seed,
         .choices = options->choices,
         .special_pool = true,
+        .no_ledgers = options->no_ledgers,
         .trace = options->trace,
         .trace_events = 1 << 20,
         .debug_print = options->trace,

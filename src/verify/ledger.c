@@ -11,9 +11,8 @@ enum { FIRST = 4, LATER = 28 };
 struct entry {
     _Atomic(const char *) event;
     _Atomic(const void *) site;
-    _Atomic long long count;
-    _Atomic(const void *) thread;
-    atomic_int change; // +1: taken, -1: given back
+    atomic_int count;
+    atomic_uint thread; // what tells threads apart; the lowest bit: a reference was taken, not given back
 };
 
 struct verify_ledger_entries {
@@ -47,9 +46,9 @@ static void append(struct verify_ledger *ledger, const char *event, int change, 
     struct verify_ledger_entries *entries = entries_of(ledger);
     struct entry *entry = slot(entries, atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed));
     atomic_store_explicit(&entry->site, site, memory_order_relaxed);
-    atomic_store_explicit(&entry->count, count, memory_order_relaxed);
-    atomic_store_explicit(&entry->thread, sched_current, memory_order_relaxed);
-    atomic_store_explicit(&entry->change, change, memory_order_relaxed);
+    atomic_store_explicit(&entry->count, (int)count, memory_order_relaxed);
+    atomic_store_explicit(&entry->thread, ((unsigned)((uintptr_t)sched_current >> 4) & ~1u) | (change > 0),
+                          memory_order_relaxed);
     atomic_store_explicit(&entry->event, event, memory_order_relaxed);
 }
 
@@ -69,9 +68,9 @@ void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long lo
 struct copy {
     struct line {
         const char *event;
-        const void *site, *thread;
-        long long count;
-        int change;
+        const void *site;
+        unsigned thread;
+        int count, change;
         bool out; // taken, and not given back as far as the ledger tells
     } lines[FIRST + LATER];
     unsigned count, dropped; // the dropped ones stood behind the first FIRST
@@ -88,9 +87,10 @@ static void take_copy(const struct verify_ledger *ledger, struct copy *copy)
         if (i == FIRST)
             i += copy->dropped;
         struct entry *entry = slot(entries, i);
-        struct line line = {atomic_load(&entry->event), atomic_load(&entry->site), atomic_load(&entry->thread),
-                            atomic_load(&entry->count), atomic_load(&entry->change), false};
-        line.out = line.change > 0;
+        unsigned thread = atomic_load(&entry->thread);
+        bool taken = thread & 1;
+        struct line line = {atomic_load(&entry->event), atomic_load(&entry->site), thread & ~1u, atomic_load(&entry->count),
+                            taken ? 1 : -1, taken};
         if (line.event)
             copy->lines[copy->count++] = line;
     }
@@ -129,7 +129,7 @@ static void label(const struct line *line, char *text, size_t size)
 {
     char count[40] = "";
     if (line->count >= 0)
-        snprintf(count, sizeof count, "count %lld", line->count);
+        snprintf(count, sizeof count, "count %d", line->count);
     snprintf(text, size, "%s%s%s%s%s%s", *count || line->out ? "[" : "", count, *count && line->out ? ", " : "",
              line->out ? "still out" : "", *count || line->out ? "] " : "", line->event);
 }

@@ -295,6 +295,16 @@ def dump_shows_the_objects_before_the_unload():
 
 
 @test
+def reference_histories_are_kept_unless_told_otherwise():
+    files = {'wrong.c': driver(pre=ONCE + 'FltObjectReference(Filter);')}
+    history = 'still out] FltObjectReference Pre (wrong.c:'
+    with_ledgers, without = check(files), check(files, '--no-ledgers')
+    assert with_ledgers.returncode == 1 and history in with_ledgers.stdout, with_ledgers.stdout
+    assert without.returncode == 1 and 'still out' not in without.stdout, without.stdout
+    assert 'filter-reference-leak' in without.stdout, without.stdout
+
+
+@test
 def the_same_seed_is_the_same_report():
     files = {'right.c': driver(pre=ONCE + "ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');")}
     one, two = (rules_of(files, '--seed', '7')[1] for _ in range(2))
