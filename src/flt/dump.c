@@ -35,9 +35,7 @@ static void Line(int Depth, const char *Name, const char *Format, ...)
 static uintptr_t Address(const void *Pointer) { return (uintptr_t)Pointer; }
 #define PTR "%016" PRIxPTR
 
-static const char *Text(PCUNICODE_STRING String, char *Buffer, size_t Size) { return FltpText(String, Buffer, Size); }
-
-static void Routine(int Depth, const char *Name, const void *Code)
+static void ShowRoutine(int Depth, const char *Name, const void *Code)
 {
     char place[300];
     if (!Code) {
@@ -47,13 +45,13 @@ static void Routine(int Depth, const char *Name, const void *Code)
     verify_symbolize((const char *)Code + 1, place, sizeof place); /* as a return address in it */
     Line(Depth, Name, PTR "  %s", Address(Code), place);
 }
-#define ROUTINE(Depth, Name, Code) Routine(Depth, Name, (const void *)(uintptr_t)(Code))
+#define ROUTINE(Depth, Name, Code) ShowRoutine(Depth, Name, (const void *)(uintptr_t)(Code))
 
 /* ---- FLT_OBJECT ---- */
 
-static void Rundown(int Depth, PFLT_OBJECT Object)
+static void ShowRundown(int Depth, PFLT_OBJECT Object)
 {
-    ULONG_PTR value = Object->RundownRef.Count;
+    ULONG_PTR value = __atomic_load_n(&Object->RundownRef.Count, __ATOMIC_ACQUIRE);
     LONG64 left = FltpRundownLeft(Object);
     const char *state = !(value & 1) ? "" : value == 1 ? " drained" : " draining";
     Line(Depth, "RundownRef", "0x%016" PRIxPTR " (%lld)%s", (uintptr_t)value, (long long)left, state);
@@ -67,7 +65,7 @@ static void ObjectHead(int Depth, PFLT_OBJECT Object)
     fprintf(Out(), "%*sFLT_OBJECT: " PTR "  [%08x] %s%s%s\n", 3 * Depth, "", Address(Object), flags,
             kinds[(flags >> 24) % RTL_NUMBER_OF(kinds)], flags & FLT_OBFL_DRAINING ? " DRAINING" : "",
             flags & FLT_OBFL_ZOMBIED ? " ZOMBIED" : "");
-    Rundown(Depth + 1, Object);
+    ShowRundown(Depth + 1, Object);
     Line(Depth + 1, "PointerCount", "0x%08x ", (unsigned)(Object->PointerCount - Object->BuiltOn));
     Line(Depth + 1, "PrimaryLink", "[" PTR "-" PTR "] ", Address(Object->PrimaryLink.Flink),
          Address(Object->PrimaryLink.Blink));
@@ -124,11 +122,16 @@ struct contexts {
     PVOID Key;               /* or with this one */
 };
 
-static void Take(struct contexts *Contexts, PFLTP_CONTEXT Context)
+static void Append(struct contexts *Contexts, struct shown Shown)
 {
     Contexts->Items = sim_realloc(Contexts->Items, (Contexts->Count + 1) * sizeof *Contexts->Items);
+    Contexts->Items[Contexts->Count++] = Shown;
+}
+
+static void Take(struct contexts *Contexts, PFLTP_CONTEXT Context)
+{
     PFLTP_CONTEXT_NODE node = Context->Node;
-    Contexts->Items[Contexts->Count++] = (struct shown){FltpDriverPart(Context), *Context, node ? node->Object : NULL};
+    Append(Contexts, (struct shown){FltpDriverPart(Context), *Context, node ? node->Object : NULL});
 }
 
 static void TakeLinked(PFLTP_CONTEXT Context, void *Argument)
@@ -143,8 +146,7 @@ static void TakeLive(PFLTP_CONTEXT Context, void *Argument)
     struct contexts *contexts = Argument;
     FLTP_CONTEXT header = *Context;
     header.Node = NULL; /* another lock's */
-    contexts->Items = sim_realloc(contexts->Items, (contexts->Count + 1) * sizeof *contexts->Items);
-    contexts->Items[contexts->Count++] = (struct shown){FltpDriverPart(Context), header, NULL};
+    Append(contexts, (struct shown){FltpDriverPart(Context), header, NULL});
 }
 
 static const char *TypeName(FLT_CONTEXT_TYPE Type)
@@ -165,7 +167,7 @@ static void ContextHead(int Depth, const struct shown *Shown)
             (int)header->Count, header->State == FLTP_CONTEXT_UNLINKED ? " (never linked)" : states[header->State % 3]);
 }
 
-static void Contexts(int Depth, const char *Name, struct contexts *Contexts)
+static void ShowContexts(int Depth, const char *Name, struct contexts *Contexts)
 {
     Line(Depth, Name, "Count=%u ", (unsigned)Contexts->Count);
     for (ULONG i = 0; i < Contexts->Count; i++)
@@ -178,7 +180,7 @@ static void ContextsOfNode(int Depth, const char *Name, PFLTP_CONTEXT_NODE Node)
     struct contexts contexts = {.Node = Node};
     if (Node)
         FltpEachLinkedContext(TakeLinked, &contexts);
-    Contexts(Depth, Name, &contexts);
+    ShowContexts(Depth, Name, &contexts);
 }
 
 void fltsim_dump_context(PFLT_CONTEXT context)
@@ -197,7 +199,7 @@ void fltsim_dump_context(PFLT_CONTEXT context)
     Take(&one, header);
     ContextHead(0, &one.Items[0]);
     sim_free(one.Items);
-    Line(1, "Filter", PTR " \"%s\" ", Address(header->Filter), Text(&header->Filter->Name, name, sizeof name));
+    Line(1, "Filter", PTR " \"%s\" ", Address(header->Filter), FltpText(&header->Filter->Name, name, sizeof name));
     if (node)
         Line(1, header->Type == FLT_VOLUME_CONTEXT ? "Key (filter)" : "Key (instance)", PTR, Address(header->Key));
     Line(1, "AttachedObject", PTR "%s", Address(node ? node->Object : NULL), node ? "" : "  (null)");
@@ -225,7 +227,7 @@ void fltsim_dump_stream(PFILE_OBJECT file_object)
     char name[300];
     PFLTP_CONTEXT_NODE stream, file, handle;
 
-    fprintf(Out(), "FILE_OBJECT: " PTR "  \"%s\"\n", Address(file_object), Text(&file_object->FileName, name, sizeof name));
+    fprintf(Out(), "FILE_OBJECT: " PTR "  \"%s\"\n", Address(file_object), FltpText(&file_object->FileName, name, sizeof name));
     Line(1, "FsContext", PTR, Address(file_object->FsContext));
     Line(1, "FsContext2", PTR, Address(file_object->FsContext2));
     if (!NT_SUCCESS(FltpStreamNode(file_object, false, &stream))) {
@@ -248,11 +250,11 @@ static void InstanceHead(int Depth, PFLT_INSTANCE Instance)
 {
     char name[100], altitude[60], volume[100];
     fprintf(Out(), "%*sFLT_INSTANCE: " PTR " \"%s\" \"%s\" on \"%s\"\n", 3 * Depth, "", Address(Instance),
-            Text(&Instance->Name, name, sizeof name), Text(&Instance->Altitude, altitude, sizeof altitude),
-            Text(&Instance->Volume->Name, volume, sizeof volume));
+            FltpText(&Instance->Name, name, sizeof name), FltpText(&Instance->Altitude, altitude, sizeof altitude),
+            FltpText(&Instance->Volume->Name, volume, sizeof volume));
 }
 
-static const char *Flags(ULONG Value, const char *const *Names, char *Buffer, size_t Size)
+static const char *FlagText(ULONG Value, const char *const *Names, char *Buffer, size_t Size)
 {
     size_t used = (size_t)snprintf(Buffer, Size, "[%08x]", Value);
     for (ULONG bit = 0; Names[bit]; bit++)
@@ -277,15 +279,15 @@ void fltsim_dump_instance(PFLT_INSTANCE instance)
         operations += instance->Operations[i].Value & 1 ? 0 : (LONG64)(instance->Operations[i].Value >> 1);
     Line(1, "OperationRundownRef", "(%lld)%s", (long long)operations,
          instance->Operations[0].Value & 1 ? " drained" : "");
-    Line(1, "Flags", "%s", Flags(shown, flags, text, sizeof text));
-    Line(1, "Volume", PTR " \"%s\" ", Address(instance->Volume), Text(&instance->Volume->Name, text, sizeof text));
-    Line(1, "Filter", PTR " \"%s\" ", Address(instance->Filter), Text(&instance->Filter->Name, text, sizeof text));
+    Line(1, "Flags", "%s", FlagText(shown, flags, text, sizeof text));
+    Line(1, "Volume", PTR " \"%s\" ", Address(instance->Volume), FltpText(&instance->Volume->Name, text, sizeof text));
+    Line(1, "Filter", PTR " \"%s\" ", Address(instance->Filter), FltpText(&instance->Filter->Name, text, sizeof text));
     FltpEachLinkedContext(TakeLinked, &own);
-    Contexts(1, "Contexts", &own);
+    ShowContexts(1, "Contexts", &own);
     fflush(Out());
 }
 
-static void Instances(int Depth, struct pointers *Found)
+static void ShowInstances(int Depth, struct pointers *Found)
 {
     Line(Depth, "InstanceList", "Count=%u ", (unsigned)Found->Count);
     for (ULONG i = 0; i < Found->Count; i++)
@@ -293,7 +295,7 @@ static void Instances(int Depth, struct pointers *Found)
     Release(Found);
 }
 
-static void Callbacks(PFLT_FILTER Filter)
+static void ShowCallbacks(PFLT_FILTER Filter)
 {
     const FLT_REGISTRATION *r = &Filter->Registration;
     ROUTINE(1, "FilterUnload", r->FilterUnloadCallback);
@@ -309,18 +311,18 @@ void fltsim_dump_filter(PFLT_FILTER filter)
     struct contexts live = {.Count = 0};
     char text[200], altitude[60];
 
-    fprintf(Out(), "FLT_FILTER: " PTR " \"%s\" \"%s\"\n", Address(filter), Text(&filter->Name, text, sizeof text),
-            Text(&filter->DefaultAltitude, altitude, sizeof altitude));
+    fprintf(Out(), "FLT_FILTER: " PTR " \"%s\" \"%s\"\n", Address(filter), FltpText(&filter->Name, text, sizeof text),
+            FltpText(&filter->DefaultAltitude, altitude, sizeof altitude));
     ObjectHead(1, &filter->Base);
     Line(1, "Frame", PTR " \"Frame %u\" ", Address(filter->Frame), (unsigned)filter->Frame->FrameId);
-    Line(1, "Flags", "%s", Flags(filter->Flags, flags, text, sizeof text));
+    Line(1, "Flags", "%s", FlagText(filter->Flags, flags, text, sizeof text));
     Line(1, "DriverObject", PTR, Address(filter->DriverObject));
-    Callbacks(filter);
+    ShowCallbacks(filter);
     struct pointers instances =
         Collect(&filter->Lock, &filter->Instances, FIELD_OFFSET(struct _FLT_INSTANCE, FilterLink));
-    Instances(1, &instances);
+    ShowInstances(1, &instances);
     FltpEachLiveContext(filter, TakeLive, &live);
-    Contexts(1, "Contexts", &live);
+    ShowContexts(1, "Contexts", &live);
     fflush(Out());
 }
 
@@ -347,20 +349,20 @@ void fltsim_dump_volume(PFLT_VOLUME volume)
     static const char *const flags[] = {"SetupNotifyCalled", "TornDown", "ControlDevice", NULL};
     char text[200];
 
-    fprintf(Out(), "FLT_VOLUME: " PTR " \"%s\"\n", Address(volume), Text(&volume->Name, text, sizeof text));
+    fprintf(Out(), "FLT_VOLUME: " PTR " \"%s\"\n", Address(volume), FltpText(&volume->Name, text, sizeof text));
     ObjectHead(1, &volume->Base);
     Line(1, "Frame", PTR " \"Frame %u\" ", Address(volume->Frame), (unsigned)volume->Frame->FrameId);
-    Line(1, "Flags", "%s", Flags((ULONG)FltpVolumeFlags(volume), flags, text, sizeof text));
+    Line(1, "Flags", "%s", FlagText((ULONG)FltpVolumeFlags(volume), flags, text, sizeof text));
     Line(1, "FileSystemType", "[%08x] FLT_FSTYPE_%s", (unsigned)volume->FileSystemType,
          FileSystemName(volume->FileSystemType));
     Line(1, "DeviceObject", PTR, Address(volume->DeviceObject));
     Line(1, "DiskDeviceObject", PTR, Address(volume->DiskDevice));
-    Line(1, "CDODriverName", "\"%s\" ", Text(&volume->FileSystemDriverName, text, sizeof text));
+    Line(1, "CDODriverName", "\"%s\" ", FltpText(&volume->FileSystemDriverName, text, sizeof text));
     Line(1, "Operations", "%u under way", (unsigned)UnderWay(volume));
     ContextsOfNode(1, "VolumeContexts", FltpObjectNode(&volume->VolumeContexts, volume, false));
     struct pointers instances =
         Collect(&volume->Lock, &volume->Instances, FIELD_OFFSET(struct _FLT_INSTANCE, Base.PrimaryLink));
-    Instances(1, &instances);
+    ShowInstances(1, &instances);
     fflush(Out());
 }
 
