@@ -1,6 +1,8 @@
 /* Driver objects: loading, unloading, extensions. */
 #include "iop.h"
 
+#include "plat/symbol.h"
+
 #include <string.h>
 
 static NTSTATUS InvalidRequest(PDEVICE_OBJECT device, PIRP irp)
@@ -248,6 +250,14 @@ static void ForgetDevices(PDRIVER_OBJECT driver)
     }
 }
 
+/* The image that its entry is in; drivers that are linked into one program share the program's. */
+static void FindImage(PDRIVER_OBJECT driver)
+{
+    PUCHAR base = (PUCHAR)plat_module_base((const void *)(ULONG_PTR)driver->DriverInit);
+    driver->DriverStart = base;
+    driver->DriverSize = base ? (ULONG)((const UCHAR *)plat_module_end(base) - base) : 0;
+}
+
 NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *result)
 {
     UNICODE_STRING name, path;
@@ -260,6 +270,7 @@ NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVE
         return STATUS_IMAGE_ALREADY_LOADED;
     if (!NT_SUCCESS(status))
         return status;
+    FindImage(driver);
     Copy(service, &path);
     status = entry(driver, &path);
     sim_free(path.Buffer);

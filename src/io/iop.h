@@ -38,6 +38,7 @@ struct io_state {
     POBJECT_TYPE file_type;
     POBJECT_TYPE device_type;
     POBJECT_TYPE driver_type;
+    bool aux_klib;               /* AuxKlibInitialize was called */
     unsigned long device_number; /* of automatically named devices */
 };
 

@@ -264,6 +264,7 @@ bool MmpStart(void)
     mm = machine->mm = sim_alloc(sizeof *mm);
     InitializeListHead(&mm->views);
     InitializeListHead(&mm->regions);
+    InitializeListHead(&mm->secured);
     struct ob_type_info info = {.name = "Section",
                                 .delete = MiDeleteSection,
                                 .mapping = mapping,

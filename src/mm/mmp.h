@@ -85,6 +85,7 @@ struct mm_state {
     struct sched_lock view_lock;
     LIST_ENTRY views;
     LIST_ENTRY regions; /* struct mi_region.link */
+    LIST_ENTRY secured; /* struct mi_secured.link */
     POBJECT_TYPE section_type;
     /* cc: a control area goes for good; work appeared on an empty list. */
     void (*forget_cache)(struct mi_control_area *area);
@@ -155,7 +156,33 @@ void MiDeleteSection(PVOID object);
 /* Writes back what was changed in the pages of a view. */
 NTSTATUS MiFlushView(PEPROCESS process, PVOID *base, SIZE_T *size, PIO_STATUS_BLOCK iosb);
 
-/* alloc.c: the end of the machine, or of a process (NULL: of all). */
+/* -- virtual.c, virtual_query.c: memory of programs --------------------------------------------- */
+
+struct mi_region {
+    LIST_ENTRY link; /* mm_state.regions */
+    PEPROCESS process;
+    UCHAR *base;
+    size_t pages;
+    ULONG first_protection; /* that it was reserved with */
+    ULONG *protection;      /* one a page; 0: reserved, not committed */
+};
+
+/* What MmSecureVirtualMemory keeps from being freed, unmapped, or protected otherwise. */
+struct mi_secured {
+    LIST_ENTRY link; /* mm_state.secured */
+    PEPROCESS process;
+    UCHAR *base;
+    size_t size;
+};
+
+/* With mm_state.view_lock held. */
+struct mi_region *MiFindRegion(PEPROCESS process, const void *address);
+bool MiIsSecured(PEPROCESS process, const void *base, size_t size);
+/* May all of the range be written? */
+bool MiIsWritable(PEPROCESS process, const void *address, size_t size);
+/* The process of a handle, or the current one; referenced. */
+NTSTATUS MiReferenceProcess(HANDLE handle, KPROCESSOR_MODE mode, PEPROCESS *process);
+/* The end of the machine, or of a process (NULL: of all). */
 void MiFreeRegions(PEPROCESS process);
 
 bool MmpStart(void);

@@ -77,17 +77,6 @@ NTSTATUS MmCopyVirtualMemory(PEPROCESS FromProcess, PVOID FromAddress, PEPROCESS
     return STATUS_SUCCESS;
 }
 
-HANDLE MmSecureVirtualMemory(PVOID Address, SIZE_T Size, ULONG ProbeMode)
-{
-    API_IRQL(MmSecureVirtualMemory);
-    return plat_pages_readable(Address, Size) ? (HANDLE)Address : NULL;
-}
-
-VOID MmUnsecureVirtualMemory(HANDLE SecureHandle)
-{
-    API_IRQL(MmUnsecureVirtualMemory);
-}
-
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress)
 {
     API_IRQL(MmGetPhysicalAddress);

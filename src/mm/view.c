@@ -119,10 +119,12 @@ bool MiStartShadow(struct mi_control_area *area, size_t first, size_t end)
     return true;
 }
 
-/* Takes the newest view that `process` (NULL: any) has at the address off the list. */
-static struct mi_view *take_view(PEPROCESS process, PVOID address, bool system, bool any)
+/* Takes the newest view that `process` (NULL: any) has at the address off the list, unless it is secured. */
+static struct mi_view *take_view(PEPROCESS process, PVOID address, bool system, bool any,
+                                 bool *secured)
 {
     struct mi_view *found = NULL;
+    *secured = false;
     sched_lock(&mm->view_lock);
     for (PLIST_ENTRY link = mm->views.Flink; link != &mm->views && !found; link = link->Flink) {
         struct mi_view *view = CONTAINING_RECORD(link, struct mi_view, link);
@@ -131,10 +133,11 @@ static struct mi_view *take_view(PEPROCESS process, PVOID address, bool system, 
                 : view->process == process && view->system == system && distance < view->size)
             found = view;
     }
-    if (found)
+    *secured = found && !any && MiIsSecured(process, found->base, found->size);
+    if (found && !*secured)
         RemoveEntryList(&found->link);
     sched_unlock(&mm->view_lock);
-    return found;
+    return *secured ? NULL : found;
 }
 
 static void end_view(struct mi_view *view)
@@ -151,9 +154,10 @@ static void end_view(struct mi_view *view)
 
 NTSTATUS MiUnmapView(PEPROCESS process, PVOID address, bool system)
 {
-    struct mi_view *view = take_view(process, address, system, false);
+    bool secured;
+    struct mi_view *view = take_view(process, address, system, false, &secured);
     if (!view)
-        return STATUS_NOT_MAPPED_VIEW;
+        return secured ? STATUS_INVALID_PAGE_PROTECTION : STATUS_NOT_MAPPED_VIEW;
     end_view(view);
     return STATUS_SUCCESS;
 }
@@ -161,8 +165,11 @@ NTSTATUS MiUnmapView(PEPROCESS process, PVOID address, bool system)
 void MiUnmapProcess(PEPROCESS process)
 {
     struct mi_view *view;
-    while ((view = take_view(process, NULL, false, true)))
+    bool secured;
+    while ((view = take_view(process, NULL, false, true, &secured)))
         end_view(view);
+    if (process)
+        MiFreeRegions(process);
 }
 
 /* The stream and the pages that a range of a view shows; the section is referenced. */
@@ -213,15 +220,6 @@ NTSTATUS MiFlushView(PEPROCESS process, PVOID *base, SIZE_T *size, PIO_STATUS_BL
 
 /* -- the services ------------------------------------------------------------------------------ */
 
-static NTSTATUS process_of(HANDLE handle, KPROCESSOR_MODE mode, PEPROCESS *process)
-{
-    if (handle != NtCurrentProcess())
-        return ObpReferenceHandle(handle, 0, *PsProcessType, (CCHAR)mode, (PVOID *)process, NULL);
-    *process = KiCurrentProcess();
-    ObpReference(*process);
-    return STATUS_SUCCESS;
-}
-
 static ACCESS_MASK access_for(ULONG protection)
 {
     return is_writable(protection) ? SECTION_MAP_READ | SECTION_MAP_WRITE : SECTION_MAP_READ;
@@ -236,7 +234,7 @@ NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *B
     KPROCESSOR_MODE mode = ExGetPreviousMode();
     struct mi_section *section;
     PEPROCESS process;
-    NTSTATUS status = process_of(ProcessHandle, mode, &process);
+    NTSTATUS status = MiReferenceProcess(ProcessHandle, mode, &process);
     if (!NT_SUCCESS(status))
         return status;
     status = ObpReferenceHandle(SectionHandle, access_for(Win32Protect), mm->section_type,
@@ -271,7 +269,7 @@ NTSTATUS NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
 {
     API_ENTER(NtUnmapViewOfSection, BaseAddress, SCHED_WRITE);
     PEPROCESS process;
-    NTSTATUS status = process_of(ProcessHandle, ExGetPreviousMode(), &process);
+    NTSTATUS status = MiReferenceProcess(ProcessHandle, ExGetPreviousMode(), &process);
     if (!NT_SUCCESS(status))
         return status;
     status = MiUnmapView(process, BaseAddress, false);
@@ -283,7 +281,7 @@ NTSTATUS ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress)
 {
     API_ENTER(ZwUnmapViewOfSection, BaseAddress, SCHED_WRITE);
     PEPROCESS process;
-    NTSTATUS status = process_of(ProcessHandle, KernelMode, &process);
+    NTSTATUS status = MiReferenceProcess(ProcessHandle, KernelMode, &process);
     if (!NT_SUCCESS(status))
         return status;
     status = MiUnmapView(process, BaseAddress, false);
@@ -295,7 +293,7 @@ static NTSTATUS flush_memory(HANDLE process_handle, KPROCESSOR_MODE mode, PVOID 
                              PIO_STATUS_BLOCK iosb)
 {
     PEPROCESS process;
-    NTSTATUS status = process_of(process_handle, mode, &process);
+    NTSTATUS status = MiReferenceProcess(process_handle, mode, &process);
     if (!NT_SUCCESS(status))
         return status;
     status = MiFlushView(process, base, size, iosb);

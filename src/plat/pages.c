@@ -42,6 +42,15 @@ void *plat_pages_alloc(size_t size, enum plat_access access)
     return pages == MAP_FAILED ? NULL : pages;
 }
 
+void *plat_pages_alloc_at(void *address, size_t size, enum plat_access access)
+{
+    void *pages = mmap(address, whole_pages(size), protection(access), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == address || pages == MAP_FAILED)
+        return pages == address ? pages : NULL;
+    munmap(pages, whole_pages(size));
+    return NULL;
+}
+
 bool plat_pages_protect(void *pages, size_t size, enum plat_access access)
 {
     return mprotect(pages, whole_pages(size), protection(access)) == 0;

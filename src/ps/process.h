@@ -25,6 +25,7 @@ struct _KPROCESS {
     LIST_ENTRY threads;      /* KTHREAD.process_link; guarded by ps_state.lock */
     LIST_ENTRY link;         /* ps_state.processes */
     ULONG session_id;
+    struct _PEB *peb;        /* peb.c: NULL until somebody asks for it */
     PVOID token;             /* se: primary token */
     PVOID se, io, mm, sim;   /* of other rooms, each its own */
 };

@@ -1,4 +1,4 @@
-/* What can be asked about processes and threads. There is no user-mode memory: no PEB, no TEB, no WOW64. */
+/* What can be asked about processes and threads. Threads have no TEB, and no process is a 32-bit one. */
 #include "ps/psp.h"
 
 PEPROCESS PsGetCurrentProcess(VOID) { return KiCurrentProcess(); }
@@ -41,8 +41,6 @@ ULONGLONG PsGetProcessStartKey(PEPROCESS Process)
 }
 
 UCHAR *PsGetProcessImageFileName(PEPROCESS Process) { return (UCHAR *)Process->image_name; }
-
-PPEB PsGetProcessPeb(PEPROCESS Process) { return NULL; }
 
 PVOID PsGetProcessWow64Process(PEPROCESS Process) { return NULL; }
 

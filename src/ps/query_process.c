@@ -27,6 +27,7 @@ static NTSTATUS GiveBasic(PEPROCESS process, struct answer *answer)
 {
     PROCESS_BASIC_INFORMATION info = {
         .ExitStatus = process->exit_status,
+        .PebBaseAddress = PsGetProcessPeb(process),
         .AffinityMask = KeQueryActiveProcessors(),
         .BasePriority = 8,
         .UniqueProcessId = (ULONG_PTR)process->id,

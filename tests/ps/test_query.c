@@ -1,9 +1,12 @@
 /* ZwQueryInformationProcess and ZwQueryInformationThread. */
 #include "../ke/kernel.h"
 
+#include "ps/peb.h"
+
 /* No published header declares these: drivers do. */
 NTSTATUS ZwQueryInformationProcess(HANDLE, PROCESSINFOCLASS, PVOID, ULONG, PULONG);
 NTSTATUS ZwQueryInformationThread(HANDLE, THREADINFOCLASS, PVOID, ULONG, PULONG);
+PPEB PsGetProcessPeb(PEPROCESS process);
 
 #define assert_name(handle, class, text) assert_name_is(handle, class, u##text, sizeof(u##text) - sizeof(WCHAR))
 
@@ -125,6 +128,37 @@ static void a_thread_tells_who_it_is(void **state)
                      STATUS_OBJECT_TYPE_MISMATCH);
 }
 
+static void a_program_has_a_peb_and_the_system_has_none(void **state)
+{
+    struct fltsim_process *process = fltsim_process_create("C:\\dir\\a.exe");
+    PEPROCESS object = (PEPROCESS)(void *)process;
+    PROCESS_BASIC_INFORMATION basic;
+    HANDLE handle = open_process(process);
+    PPEB peb = PsGetProcessPeb(object);
+
+    assert_non_null(peb);
+    assert_ptr_equal(PsGetProcessPeb(object), peb);
+    assert_int_equal(ZwQueryInformationProcess(handle, ProcessBasicInformation, &basic, sizeof basic, NULL), 0);
+    assert_ptr_equal(basic.PebBaseAddress, peb);
+    assert_false(peb->BeingDebugged);
+    assert_int_equal(peb->OSMajorVersion, 10);
+    assert_int_equal(peb->SessionId, 1);
+    assert_int_equal(peb->ProcessParameters->ImagePathName.Length, 2 * strlen("C:\\dir\\a.exe"));
+    assert_memory_equal(peb->ProcessParameters->ImagePathName.Buffer, u"C:\\dir\\a.exe", 2 * strlen("C:\\dir\\a.exe"));
+    assert_memory_equal(peb->ProcessParameters->CommandLine.Buffer, u"\"C:\\dir\\a.exe\"", peb->ProcessParameters->CommandLine.Length);
+    assert_memory_equal(peb->ProcessParameters->CurrentDirectory.Buffer, u"C:\\dir\\", 2 * strlen("C:\\dir\\"));
+    struct psp_ldr_entry *image = CONTAINING_RECORD(peb->Ldr->InMemoryOrderModuleList.Flink, struct psp_ldr_entry,
+                                                    InMemoryOrderLinks);
+    assert_ptr_equal(image->DllBase, peb->ImageBaseAddress);
+    assert_memory_equal(image->BaseDllName.Buffer, u"a.exe", image->BaseDllName.Length);
+    assert_null(PsGetProcessPeb(PsInitialSystemProcess));
+    ObReferenceObject(object);
+    fltsim_process_exit(process);
+    assert_null(PsGetProcessPeb(object));
+    ObDereferenceObject(object);
+    assert_int_equal(ZwClose(handle), 0);
+}
+
 static void drivers_resolve_the_routine(void **state)
 {
     UNICODE_STRING name;
@@ -139,6 +173,7 @@ int main(void)
         kernel_test(the_system_process_has_no_image),
         kernel_test(numbers_come_at_their_lengths),
         kernel_test(a_thread_tells_who_it_is),
+        kernel_test(a_program_has_a_peb_and_the_system_has_none),
         kernel_test(drivers_resolve_the_routine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

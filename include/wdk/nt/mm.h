@@ -119,7 +119,7 @@ typedef enum _MMFLUSH_TYPE { MmFlushForDelete, MmFlushForWrite } MMFLUSH_TYPE;
      SECTION_MAP_EXECUTE | SECTION_EXTEND_SIZE)
 typedef enum _SECTION_INHERIT { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
 
-/* Where user addresses end. The machine places user and system memory on their sides of it. */
+/* Where user addresses end on Windows. Here the memory of programs and of drivers alike is below. */
 extern PVOID MmHighestUserAddress;
 extern PVOID MmSystemRangeStart;
 extern ULONG_PTR MmUserProbeAddress;

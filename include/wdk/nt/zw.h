@@ -217,6 +217,16 @@ FLTSIM_SERVICE(MapViewOfSection, _In_ HANDLE SectionHandle, _In_ HANDLE ProcessH
                _In_ SECTION_INHERIT InheritDisposition, _In_ ULONG AllocationType,
                _In_ ULONG Win32Protect);
 FLTSIM_SERVICE(UnmapViewOfSection, _In_ HANDLE ProcessHandle, _In_opt_ PVOID BaseAddress);
+/* nf-ntifs-ntallocatevirtualmemory, -ntfreevirtualmemory, -ntqueryvirtualmemory: PASSIVE_LEVEL. Memory of programs, page by
+ * page reserved, committed and protected; it goes with its process. All processes share one space: another one's memory can
+ * be read and written at its address, but only its own owner's calls find it.
+ * Allocate: STATUS_INVALID_PARAMETER_3, _4 (no size), _5 (neither MEM_COMMIT, MEM_RESERVE nor MEM_RESET alone),
+ * STATUS_INVALID_PAGE_PROTECTION, STATUS_CONFLICTING_ADDRESSES (an address that is taken, or one to commit that nobody
+ * reserved), STATUS_NO_MEMORY, STATUS_PROCESS_IS_TERMINATING. A guard page refuses every access, not only the first.
+ * Free: STATUS_INVALID_PARAMETER_4, STATUS_MEMORY_NOT_ALLOCATED, STATUS_FREE_VM_NOT_AT_BASE, STATUS_UNABLE_TO_FREE_VM (not the
+ * whole region, or more), STATUS_INVALID_PAGE_PROTECTION (MmSecureVirtualMemory).
+ * Query: MemoryBasicInformation, else STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH; STATUS_INVALID_PARAMETER (above
+ * MmHighestUserAddress). Memory of the test's own, a program's buffers, counts as committed memory of the current process. */
 FLTSIM_SERVICE(AllocateVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *BaseAddress,
                _In_ ULONG_PTR ZeroBits, _Inout_ PSIZE_T RegionSize, _In_ ULONG AllocationType,
                _In_ ULONG Protect);
@@ -227,6 +237,12 @@ FLTSIM_SERVICE(FlushVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *Bas
 FLTSIM_SERVICE(QueryVirtualMemory, _In_ HANDLE ProcessHandle, _In_opt_ PVOID BaseAddress,
                _In_ MEMORY_INFORMATION_CLASS MemoryInformationClass, _Out_ PVOID MemoryInformation,
                _In_ SIZE_T MemoryInformationLength, _Out_opt_ PSIZE_T ReturnLength);
+
+#ifdef FLTSIM_LIBRARY // in no published header: drivers that use it declare it
+// Committed pages of one region, else STATUS_CONFLICTING_ADDRESSES or STATUS_NOT_COMMITTED; *OldProtect is the first page's.
+FLTSIM_SERVICE(ProtectVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *BaseAddress,
+               _Inout_ PSIZE_T RegionSize, _In_ ULONG NewProtect, _Out_ PULONG OldProtect);
+#endif
 
 // Processes, threads and tokens.
 FLTSIM_SERVICE(OpenProcess, _Out_ PHANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
