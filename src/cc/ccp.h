@@ -28,6 +28,7 @@ struct cc_map {
     PCACHE_UNINITIALIZE_EVENT events;
     PVOID log_handle;
     ULONG read_ahead;
+    ULONG dirty_most; /* pages; 0: no limit of its own */
     unsigned failures; /* passes of the lazy writer that could not write */
     bool pin_access, no_read_ahead, no_write_behind;
 };
@@ -50,6 +51,9 @@ struct cc_state {
     KDPC dpc;
     WORK_QUEUE_ITEM work;
     KEVENT idle;       /* no pass is under way */
+    KEVENT passed;     /* one has ended since a writer began to wait */
+    struct sched_lock deferred_lock;
+    LIST_ENTRY deferred; /* struct cc_deferred.link, in the order they came */
     atomic_bool armed; /* timer set, or a pass queued or running */
     atomic_bool stopping;
 };
@@ -74,6 +78,10 @@ void CcpForget(struct mi_control_area *area);
 void CcpWorkAppeared(void);
 /* One pass of the lazy writer, now, on this thread. */
 void CcpLazyPass(void);
+
+/* throttle.c: calls whom CcDeferWrite put off, as long as there is room for each. */
+void CcpPostDeferred(void);
+void CcpForgetDeferred(void);
 
 bool CcpStart(void);
 void CcpStop(void);

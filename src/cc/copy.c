@@ -230,21 +230,8 @@ BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_I
 
 /* -- throttling: there is always room ---------------------------------------------------------- */
 
-BOOLEAN CcCanIWrite(PFILE_OBJECT FileObject, ULONG BytesToWrite, BOOLEAN Wait, UCHAR Retrying)
-{
-    API_IRQL(CcCanIWrite);
-    return TRUE;
-}
-
 BOOLEAN CcCopyWriteWontFlush(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length)
 {
     API_IRQL(CcCopyWriteWontFlush);
     return Length <= 0x10000;
-}
-
-VOID CcDeferWrite(PFILE_OBJECT FileObject, PCC_POST_DEFERRED_WRITE PostRoutine, PVOID Context1,
-                  PVOID Context2, ULONG BytesToWrite, BOOLEAN Retrying)
-{
-    API_IRQL(CcDeferWrite);
-    PostRoutine(Context1, Context2);
 }

@@ -97,8 +97,10 @@ static VOID on_work(PVOID context)
     CcpLazyPass();
     atomic_store(&cc->armed, false);
     KeSetEvent(&cc->idle, 0, FALSE);
+    KeSetEvent(&cc->passed, 0, FALSE);
+    CcpPostDeferred();
     sched_lock(&mm->work_lock);
-    bool more = mm->work != NULL;
+    bool more = mm->work != NULL || !IsListEmpty(&cc->deferred);
     sched_unlock(&mm->work_lock);
     if (more)
         CcpWorkAppeared();
@@ -116,6 +118,8 @@ bool CcpStart(void)
     KeInitializeTimer(&cc->timer);
     KeInitializeDpc(&cc->dpc, on_timer, NULL);
     KeInitializeEvent(&cc->idle, NotificationEvent, TRUE);
+    KeInitializeEvent(&cc->passed, NotificationEvent, FALSE);
+    InitializeListHead(&cc->deferred);
     ExInitializeWorkItem(&cc->work, on_work, NULL);
     mm->forget_cache = CcpForget;
     mm->work_appeared = CcpWorkAppeared;
@@ -130,6 +134,7 @@ void CcpStop(void)
         KeWaitForSingleObject(&cc->idle, Executive, KernelMode, FALSE, NULL);
         CcpLazyPass();
     }
+    CcpForgetDeferred();
     mm->work_appeared = NULL;
     sim_free(cc);
     cc = machine->cc = NULL;

@@ -1,5 +1,7 @@
 #include "cc/ccp.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 /* -- opening ----------------------------------------------------------------------------------- */
@@ -71,7 +73,7 @@ VOID CcInitializeCacheMap(PFILE_OBJECT FileObject, PCC_FILE_SIZES FileSizes, BOO
     LONGLONG size = FileSizes->AllocationSize.QuadPart;
     if (size < FileSizes->FileSize.QuadPart)
         size = FileSizes->FileSize.QuadPart;
-    struct mi_control_area *area = MiGetControlArea(FileObject, false, size);
+    struct mi_control_area *area = fault_allocation() ? NULL : MiGetControlArea(FileObject, false, size);
     if (!area)
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     struct cc_map *map =

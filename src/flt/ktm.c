@@ -17,6 +17,7 @@ static void DeleteTransaction(PVOID object)
     RemoveEntryList(&((PKTRANSACTION)object)->Live);
     sched_unlock(&liveLock);
     FltpEndTransaction(object);
+    sim_free(((PKTRANSACTION)object)->Description.Buffer);
     FltpFreeObjectContexts(&((PKTRANSACTION)object)->Contexts);
 }
 
@@ -135,6 +136,18 @@ static NTSTATUS Commit(PKTRANSACTION transaction)
 
 /* ---- services ----------------------------------------------------------------------------------------------------------- */
 
+static void Describe(PKTRANSACTION transaction, ULONG level, ULONG flags, PLARGE_INTEGER timeout, PUNICODE_STRING description)
+{
+    transaction->IsolationLevel = level;
+    transaction->IsolationFlags = flags;
+    if (timeout)
+        transaction->Timeout = *timeout;
+    if (!description || !description->Length)
+        return;
+    transaction->Description = (UNICODE_STRING){description->Length, description->Length, sim_alloc(description->Length)};
+    memcpy(transaction->Description.Buffer, description->Buffer, description->Length);
+}
+
 NTSTATUS ZwCreateTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                              LPGUID Uow, HANDLE TmHandle, ULONG CreateOptions, ULONG IsolationLevel,
                              ULONG IsolationFlags, PLARGE_INTEGER Timeout, PUNICODE_STRING Description)
@@ -153,6 +166,7 @@ NTSTATUS ZwCreateTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAcces
         transaction->Id = *Uow;
     else
         transaction->Id.Data1 = (ULONG)__atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
+    Describe(transaction, IsolationLevel, IsolationFlags, Timeout, Description);
     ULONG attributes = ObjectAttributes ? ObjectAttributes->Attributes : 0;
     status = ObpCreateHandle(transaction, DesiredAccess, attributes, VERIFY_CALLER, TransactionHandle);
     ObpDereference(transaction);
@@ -186,31 +200,6 @@ NTSTATUS ZwRollbackTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
     status = FltpAbortTransaction(transaction) ? STATUS_SUCCESS : STATUS_TRANSACTION_NOT_ACTIVE;
     ObpDereference(transaction);
     return status;
-}
-
-NTSTATUS ZwQueryInformationTransaction(HANDLE TransactionHandle, TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
-                                       PVOID TransactionInformation, ULONG TransactionInformationLength,
-                                       PULONG ReturnLength)
-{
-    PKTRANSACTION transaction;
-    API_IRQL(ZwQueryInformationTransaction);
-    if (TransactionInformationClass != TransactionBasicInformation)
-        return STATUS_INVALID_INFO_CLASS;
-    if (TransactionInformationLength < sizeof(TRANSACTION_BASIC_INFORMATION))
-        return STATUS_INFO_LENGTH_MISMATCH;
-    NTSTATUS status = Reference(TransactionHandle, &transaction);
-    if (!NT_SUCCESS(status))
-        return status;
-    PTRANSACTION_BASIC_INFORMATION basic = TransactionInformation;
-    basic->TransactionId = transaction->Id;
-    basic->State = TransactionStateNormal;
-    basic->Outcome = transaction->State == TRANSACTION_COMMITTED ? TransactionOutcomeCommitted
-                     : transaction->State == TRANSACTION_ABORTED ? TransactionOutcomeAborted
-                                                                 : TransactionOutcomeUndetermined;
-    if (ReturnLength)
-        *ReturnLength = sizeof *basic;
-    ObpDereference(transaction);
-    return STATUS_SUCCESS;
 }
 
 VOID TmGetTransactionId(PKTRANSACTION Transaction, PUOW TransactionId)

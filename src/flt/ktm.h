@@ -17,6 +17,10 @@ struct _KTRANSACTION {
     GUID Id;
     struct sched_lock Lock; /* leaf: State, Enlistments */
     LONG State;
+    ULONG IsolationLevel, IsolationFlags;
+    LARGE_INTEGER Timeout;
+    UNICODE_STRING Description; /* sim_alloc */
+    ULONG Enlisted;             /* ever: what the next one is numbered */
     LIST_ENTRY Enlistments; /* flt_enlistment.Link, in the order they were made */
     LIST_ENTRY Live;        /* every transaction there is */
     struct _FLTP_CONTEXT_LIST *Contexts;
@@ -24,6 +28,7 @@ struct _KTRANSACTION {
 
 struct flt_enlistment {
     LIST_ENTRY Link;
+    ULONG Number;
     PFLT_INSTANCE Instance; /* its pointer is referenced */
     PFLT_CONTEXT Context;   /* referenced */
     NOTIFICATION_MASK Mask;

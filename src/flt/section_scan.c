@@ -18,6 +18,7 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
 {
     API_ENTER(FltCreateSectionForDataScan, FileObject, SCHED_WRITE);
     PFLTP_CONTEXT_NODE node;
+    LARGE_INTEGER end;
     *SectionHandle = NULL;
     *SectionObject = NULL;
     FltpCheckVolume(Instance, FileObject, "Set", FLT_SECTION_CONTEXT, VERIFY_CALLER);
@@ -39,7 +40,9 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
             __atomic_store_n(&context->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE); /* as if never set */
         }
     }
-    return status == STATUS_MAPPED_FILE_SIZE_ZERO ? STATUS_END_OF_FILE : status;
+    if (status == STATUS_INVALID_FILE_FOR_SECTION && FsRtlGetFileSize(FileObject, &end) == STATUS_FILE_IS_A_DIRECTORY)
+        return STATUS_FILE_IS_A_DIRECTORY;
+    return status;
 }
 
 NTSTATUS FltCloseSectionForDataScan(PFLT_CONTEXT SectionContext)

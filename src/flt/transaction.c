@@ -74,8 +74,10 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
         status = STATUS_TRANSACTION_NOT_ACTIVE;
     else if (FindLocked(Transaction, Instance))
         status = STATUS_FLT_ALREADY_ENLISTED;
-    else
+    else {
+        fresh->Number = ++Transaction->Enlisted;
         InsertTailList(&Transaction->Enlistments, &fresh->Link);
+    }
     sched_unlock(&Transaction->Lock);
     if (!NT_SUCCESS(status))
         FltpDereferenceEnlistment(fresh);

@@ -81,6 +81,7 @@ struct mi_section {
 struct mm_state {
     struct sched_lock locks[MI_LOCKS]; /* by SECTION_OBJECT_POINTERS: what hangs there */
     struct sched_lock work_lock;       /* work, timer_armed */
+    atomic_long dirty;                 /* pages, of all areas */
     struct mi_control_area *work;      /* dirty or idle: the lazy writer's list */
     struct sched_lock view_lock;
     LIST_ENTRY views;

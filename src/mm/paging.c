@@ -185,6 +185,7 @@ void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end)
             fresh++;
     if (fresh) {
         atomic_fetch_add(&area->dirty, fresh);
+        atomic_fetch_add_explicit(&mm->dirty, fresh, memory_order_relaxed);
         MiQueueWork(area);
     }
 }
@@ -214,6 +215,7 @@ static size_t claim_dirty(struct mi_control_area *area, size_t *page, size_t end
             break;
     }
     atomic_fetch_sub(&area->dirty, (long)count);
+    atomic_fetch_sub_explicit(&mm->dirty, (long)count, memory_order_relaxed);
     return count;
 }
 
@@ -254,8 +256,10 @@ static void drop_page(struct mi_control_area *area, size_t page)
     unsigned char old =
         atomic_fetch_and(&area->state[page], (unsigned char)~(MI_VALID | MI_DIRTY | MI_SHADOWED));
     sched_unlock(&area->lock);
-    if (old & MI_DIRTY)
+    if (old & MI_DIRTY) {
         atomic_fetch_sub(&area->dirty, 1);
+        atomic_fetch_sub_explicit(&mm->dirty, 1, memory_order_relaxed);
+    }
 }
 
 bool MiPurge(struct mi_control_area *area, size_t first, size_t end)

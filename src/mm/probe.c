@@ -1,5 +1,6 @@
 #include "mm/mmp.h"
 
+#include "fault/fault.h"
 #include "plat/module.h"
 #include "plat/pages.h"
 #include "trace/trace.h"
@@ -87,6 +88,19 @@ PVOID MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
 {
     API_IRQL(MmGetVirtualForPhysical);
     return (PVOID)(ULONG_PTR)PhysicalAddress.QuadPart;
+}
+
+/* Physical and virtual addresses are the same ones: what is mapped is seen where it is. */
+PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType)
+{
+    API_ENTER(MmMapIoSpace, NULL, SCHED_WRITE);
+    PVOID address = (PVOID)(ULONG_PTR)PhysicalAddress.QuadPart;
+    return NumberOfBytes && !fault_allocation() && plat_pages_readable(address, NumberOfBytes) ? address : NULL;
+}
+
+VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
+{
+    API_ENTER(MmUnmapIoSpace, BaseAddress, SCHED_WRITE);
 }
 
 LOGICAL MmIsVerifierEnabled(PULONG VerifierFlags)

@@ -1,5 +1,6 @@
 #include "mm/mmp.h"
 
+#include "fault/fault.h"
 #include "ob/object.h"
 #include "plat/pages.h"
 
@@ -124,6 +125,8 @@ NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER
                          ULONG protection, ULONG attributes, struct mi_section **result)
 {
     struct mi_section *section = NULL;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = ObpCreateObject(mm->section_type, sizeof *section, (PVOID *)&section);
     if (!NT_SUCCESS(status))
         return status;

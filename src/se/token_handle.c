@@ -19,8 +19,10 @@ static NTSTATUS OpenProcessToken(HANDLE process_handle, ACCESS_MASK access, ULON
                                  KPROCESSOR_MODE mode, const void *site)
 {
     PEPROCESS process;
-    NTSTATUS status =
-        ObpReferenceHandle(process_handle, 0, *PsProcessType, mode, (PVOID *)&process, NULL);
+    NTSTATUS status = ObpReferenceHandle(process_handle, PROCESS_QUERY_LIMITED_INFORMATION, *PsProcessType, mode,
+                                         (PVOID *)&process, NULL);
+    if (status == STATUS_ACCESS_DENIED)
+        status = ObpReferenceHandle(process_handle, PROCESS_QUERY_INFORMATION, *PsProcessType, mode, (PVOID *)&process, NULL);
     if (!NT_SUCCESS(status))
         return status;
     status = OpenToken(SepPrimaryToken(process), access, attributes, site, handle);
@@ -32,7 +34,8 @@ static NTSTATUS OpenThreadToken(HANDLE thread_handle, ACCESS_MASK access, ULONG 
                                 KPROCESSOR_MODE mode, const void *site)
 {
     PKTHREAD thread;
-    NTSTATUS status = ObpReferenceHandle(thread_handle, 0, *PsThreadType, mode, (PVOID *)&thread, NULL);
+    NTSTATUS status =
+        ObpReferenceHandle(thread_handle, THREAD_QUERY_INFORMATION, *PsThreadType, mode, (PVOID *)&thread, NULL);
     if (!NT_SUCCESS(status))
         return status;
     struct sep_impersonation *impersonation = thread->se;

@@ -59,6 +59,88 @@ static void writes_need_not_wait(void **state)
     assert_true(deferred);
 }
 
+static int order[4], posted;
+static VOID note_order(PVOID one, PVOID two) { order[posted++] = (int)(LONG_PTR)one; }
+
+static void a_file_with_too_much_to_write_back_refuses_more(void **state)
+{
+    posted = 0;
+    CcSetDirtyPageThreshold(cached.file, 2);
+    assert_true(CcCanIWrite(cached.file, 64 * PAGE_SIZE, FALSE, FALSE)); /* nothing is dirty */
+    put(cached.handle, "a", 1, 0);
+    assert_true(CcCanIWrite(cached.file, PAGE_SIZE, FALSE, FALSE));
+    assert_false(CcCanIWrite(cached.file, 2 * PAGE_SIZE, FALSE, FALSE));
+    CcDeferWrite(cached.file, note_order, (PVOID)1, NULL, 2 * PAGE_SIZE, FALSE);
+    CcDeferWrite(cached.file, note_order, (PVOID)2, NULL, 2 * PAGE_SIZE, FALSE);
+    CcDeferWrite(cached.file, note_order, (PVOID)3, NULL, 2 * PAGE_SIZE, TRUE);
+    assert_int_equal(posted, 0);
+    assert_true(CcCanIWrite(cached.file, 2 * PAGE_SIZE, TRUE, FALSE)); /* waits for the lazy writer */
+    fltsim_sleep(2000);
+    assert_int_equal(posted, 3);
+    assert_int_equal(order[0], 3);
+    assert_int_equal(order[1], 1);
+    assert_int_equal(order[2], 2);
+    CcSetDirtyPageThreshold(cached.file, 0);
+    put(cached.handle, "a", 1, 0);
+    assert_true(CcCanIWrite(cached.file, 64 * PAGE_SIZE, FALSE, FALSE));
+}
+
+static void reads_and_writes_without_an_irp(void **state)
+{
+    PDEVICE_OBJECT device = IoGetRelatedDeviceObject(cached.file);
+    LARGE_INTEGER end = {.QuadPart = 10}, late = {.QuadPart = 8};
+    IO_STATUS_BLOCK iosb;
+    char text[16];
+
+    assert_true(FsRtlCopyRead(cached.file, BEGINNING, 4, TRUE, 0, text, &iosb, device));
+    assert_int_equal(iosb.Information, 4);
+    assert_memory_equal(text, "0123", 4);
+    assert_int_equal(cached.file->CurrentByteOffset.QuadPart, 4);
+    assert_true(FsRtlCopyRead(cached.file, &late, 10, TRUE, 0, text, &iosb, device));
+    assert_int_equal(iosb.Status, STATUS_SUCCESS);
+    assert_int_equal(iosb.Information, 2); /* to the end of the file */
+    assert_true(FsRtlCopyRead(cached.file, &end, 1, TRUE, 0, text, &iosb, device));
+    assert_int_equal(iosb.Status, STATUS_END_OF_FILE);
+    assert_true(FsRtlCopyRead(cached.file, &end, 0, TRUE, 0, text, &iosb, device));
+    assert_int_equal(iosb.Status, STATUS_SUCCESS);
+    assert_int_equal(iosb.Information, 0);
+    assert_false(FsRtlCopyRead(cached.file, BEGINNING, 4, FALSE, 0, text, &iosb, device)); /* may not wait */
+
+    assert_true(FsRtlCopyWrite(cached.file, &late, 2, TRUE, 0, "XY", &iosb, device));
+    assert_int_equal(iosb.Status, STATUS_SUCCESS);
+    assert_int_equal(iosb.Information, 2);
+    assert_true(cached.file->Flags & FO_FILE_MODIFIED);
+    assert_int_equal(cached.file->CurrentByteOffset.QuadPart, 10);
+    assert_false(FsRtlCopyWrite(cached.file, &late, 3, TRUE, 0, "XYZ", &iosb, device)); /* it would grow */
+    assert_false(FsRtlCopyWrite(cached.file, &late, 2, FALSE, 0, "XY", &iosb, device));
+    assert_true(FsRtlCopyWrite(cached.file, &late, 0, TRUE, 0, "XY", &iosb, device));
+    expect(cached.handle, "01234567XY", 10, 0);
+}
+
+static void a_file_object_begins_to_cache_once(void **state)
+{
+    HANDLE handle = open_file("C:\\f", FILE_OPEN, 0);
+    PFILE_OBJECT file = file_of(handle);
+    CC_FILE_SIZES sizes = {{.QuadPart = 4096}, {.QuadPart = 10}, {.QuadPart = 10}};
+    CACHE_MANAGER_CALLBACKS none = {NULL};
+    IO_STATUS_BLOCK iosb;
+    char text[10];
+
+    assert_false(CcIsFileCached(file) && file->PrivateCacheMap);
+    CcInitializeCacheMap(file, &sizes, FALSE, &none, NULL);
+    PVOID map = file->PrivateCacheMap;
+    assert_non_null(map);
+    assert_true(CcIsFileCached(file));
+    CcInitializeCacheMap(file, &sizes, FALSE, &none, NULL);
+    assert_ptr_equal(file->PrivateCacheMap, map);
+    assert_true(CcCopyRead(file, BEGINNING, 10, TRUE, text, &iosb));
+    assert_memory_equal(text, "0123456789", 10);
+    assert_int_equal(CcGetFileSizePointer(file)->QuadPart, 10);
+    CcUninitializeCacheMap(file, NULL, NULL);
+    assert_null(file->PrivateCacheMap);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
 static void flushes_and_purges(void **state)
 {
     IO_STATUS_BLOCK iosb;
@@ -167,6 +249,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_of_other_kinds, start, stop),
         cmocka_unit_test_setup_teardown(writes_need_not_wait, start, stop),
+        cmocka_unit_test_setup_teardown(a_file_with_too_much_to_write_back_refuses_more, start, stop),
+        cmocka_unit_test_setup_teardown(reads_and_writes_without_an_irp, start, stop),
+        cmocka_unit_test_setup_teardown(a_file_object_begins_to_cache_once, start, stop),
         cmocka_unit_test_setup_teardown(flushes_and_purges, start, stop),
         cmocka_unit_test_setup_teardown(maps_and_pins, start, stop),
         cmocka_unit_test_setup_teardown(an_mdl_is_taken_back, start, stop),

@@ -120,6 +120,29 @@ static void a_transaction_tells_its_outcome(void)
     end();
 }
 
+static HANDLE enlistOnly;
+static NTSTATUS asked;
+
+static void ask(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    TRANSACTION_BASIC_INFORMATION basic;
+    assert_int_equal(ExGetPreviousMode(), UserMode);
+    asked = NtQueryInformationTransaction(enlistOnly, TransactionBasicInformation, &basic, sizeof basic, NULL);
+}
+
+static void a_program_needs_the_right_to_ask_of_a_transaction(void)
+{
+    TRANSACTION_BASIC_INFORMATION basic;
+    stage_set();
+    succeeds(ZwCreateTransaction(&enlistOnly, TRANSACTION_ENLIST, NULL, NULL, NULL, 0, 0, 0, NULL, NULL));
+    stage_watch(IRP_MJ_CREATE, ask, NULL);
+    succeeds(fltsim_close(stage_open("C:\\f")));
+    stage_saw();
+    assert_int_equal(asked, STATUS_ACCESS_DENIED);
+    succeeds(ZwQueryInformationTransaction(enlistOnly, TransactionBasicInformation, &basic, sizeof basic, NULL));
+    succeeds(ZwClose(enlistOnly));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +151,7 @@ int main(void)
         fltsim_unit_test(a_thread_has_a_token_while_it_impersonates),
         fltsim_unit_test(an_anonymous_client_cannot_be_looked_at_or_passed_on),
         fltsim_unit_test(a_transaction_tells_its_outcome),
+        fltsim_unit_test(a_program_needs_the_right_to_ask_of_a_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,55 @@ static ULONG outcome(HANDLE handle)
     return basic.Outcome;
 }
 
+static void a_transaction_tells_its_properties_and_enlistments(void)
+{
+    union {
+        TRANSACTION_PROPERTIES_INFORMATION properties;
+        TRANSACTION_ENLISTMENTS_INFORMATION enlistments;
+        UCHAR bytes[256];
+    } info;
+    UNICODE_STRING words = RTL_CONSTANT_STRING(L"a description");
+    LARGE_INTEGER timeout = {.QuadPart = 50000};
+    ULONG length = 0, whole;
+    HANDLE handle;
+    load();
+    assert_int_equal(ZwCreateTransaction(&handle, TRANSACTION_ALL_ACCESS, NULL, NULL, NULL, 0, 3, 5, &timeout, &words),
+                     STATUS_SUCCESS);
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *TmTransactionObjectType, KernelMode, (PVOID *)&transaction, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionPropertiesInformation, &info, sizeof info, &whole),
+                     STATUS_SUCCESS);
+    assert_int_equal(whole, FIELD_OFFSET(TRANSACTION_PROPERTIES_INFORMATION, Description) + words.Length);
+    assert_int_equal(info.properties.IsolationLevel, 3);
+    assert_int_equal(info.properties.IsolationFlags, 5);
+    assert_int_equal(info.properties.Timeout.QuadPart, 50000);
+    assert_int_equal(info.properties.Outcome, TransactionOutcomeUndetermined);
+    assert_int_equal(info.properties.DescriptionLength, words.Length);
+    assert_memory_equal(info.properties.Description, words.Buffer, words.Length);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionPropertiesInformation, &info, whole - 2, &length),
+                     STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(length, whole);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionPropertiesInformation, &info, 8, &length),
+                     STATUS_INFO_LENGTH_MISMATCH);
+
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionEnlistmentInformation, &info, sizeof info, &length),
+                     STATUS_SUCCESS);
+    assert_int_equal(info.enlistments.NumberOfEnlistments, 0);
+    enlist(EVERYTHING);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionEnlistmentInformation, &info,
+                                                   FIELD_OFFSET(TRANSACTION_ENLISTMENTS_INFORMATION, EnlistmentPair), &length),
+                     STATUS_BUFFER_OVERFLOW);
+    assert_int_equal(info.enlistments.NumberOfEnlistments, 1);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionEnlistmentInformation, &info, length, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionEnlistmentInformation, &info, 1, NULL),
+                     STATUS_INFO_LENGTH_MISMATCH);
+    assert_int_equal(ZwQueryInformationTransaction(handle, TransactionSuperiorEnlistmentInformation, &info, sizeof info, NULL),
+                     STATUS_INVALID_INFO_CLASS);
+    ObDereferenceObject(transaction);
+    assert_int_equal(ZwClose(handle), STATUS_SUCCESS);
+}
+
 static void a_commit_is_told_phase_by_phase(void)
 {
     static const ULONG phases[] = {TRANSACTION_NOTIFY_PREPREPARE, TRANSACTION_NOTIFY_PREPARE, TRANSACTION_NOTIFY_COMMIT,
@@ -345,6 +394,35 @@ static NTSTATUS create_section(PFILE_OBJECT file, PFLT_CONTEXT context, HANDLE *
                                        SEC_COMMIT, 0, section, object, &size);
 }
 
+/* Each leaves the context as if it had never been set. */
+static void refused_sections(PFILE_OBJECT file, PFLT_CONTEXT context)
+{
+    HANDLE folder, section;
+    PVOID object;
+    LARGE_INTEGER size;
+    PFILE_OBJECT directory = open_object("C:\\folder", FILE_DIRECTORY_FILE, 0, &folder);
+    FILE_OBJECT unopened = {.Type = IO_TYPE_FILE, .Size = sizeof unopened, .DeviceObject = file->DeviceObject,
+                            .Vpb = file->Vpb};
+
+    assert_int_equal(create_section(directory, context, &section, &object), STATUS_FILE_IS_A_DIRECTORY);
+    assert_int_equal(create_section(&unopened, context, &section, &object), STATUS_NOT_SUPPORTED);
+    assert_int_equal(FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, NULL, NULL, PAGE_EXECUTE, SEC_COMMIT,
+                                                 0, &section, &object, &size),
+                     STATUS_INVALID_PARAMETER_8);
+    assert_int_equal(FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, NULL, NULL, PAGE_READONLY, 0, 0,
+                                                 &section, &object, &size),
+                     STATUS_INVALID_PARAMETER_9);
+    PSECTION_OBJECT_POINTERS pointers = file->SectionObjectPointer;
+    file->SectionObjectPointer = NULL;
+    assert_int_equal(create_section(file, context, &section, &object), STATUS_INVALID_FILE_FOR_SECTION);
+    file->SectionObjectPointer = pointers;
+    fltsim_fail_allocation(1);
+    assert_int_equal(create_section(file, context, &section, &object), STATUS_INSUFFICIENT_RESOURCES);
+    fltsim_fail_allocation(0);
+    ObDereferenceObject(directory);
+    fltsim_close(folder);
+}
+
 static void a_file_is_scanned_by_one_section(void)
 {
     HANDLE handle, section, other;
@@ -356,6 +434,7 @@ static void a_file_is_scanned_by_one_section(void)
     assert_int_equal(FltCloseSectionForDataScan(context), STATUS_INVALID_PARAMETER);
     assert_int_equal(create_section(file, context, &section, &object), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltRegisterForDataScan(instance), STATUS_SUCCESS);
+    refused_sections(file, context);
     assert_int_equal(create_section(file, context, &section, &object), STATUS_SUCCESS);
     assert_int_equal(create_section(file, second, &other, &object2), STATUS_FLT_CONTEXT_ALREADY_DEFINED);
     assert_int_equal(FltGetSectionContext(instance, file, &got), STATUS_SUCCESS);
@@ -391,6 +470,7 @@ static void empty_files_have_no_section(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        fltsim_unit_test(a_transaction_tells_its_properties_and_enlistments),
         fltsim_unit_test(a_commit_is_told_phase_by_phase),
         fltsim_unit_test(an_operation_names_the_transaction_of_its_file),
         fltsim_unit_test(a_rollback_is_told),

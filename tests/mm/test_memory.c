@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <fltsim/fault.h>
 #include <fltsim/fltsim.h>
 
 #include <cmocka.h>
@@ -92,6 +93,20 @@ static void memory_for_devices(void **state)
     MmFreePagesFromMdl(mdl);
     ExFreePool(mdl);
     assert_null(MmAllocatePagesForMdl(zero, any, zero, 0));
+}
+
+static void physical_memory_is_mapped(void **state)
+{
+    PHYSICAL_ADDRESS highest = {.QuadPart = -1}, nowhere = {.QuadPart = 16};
+    ULONG *memory = MmAllocateContiguousMemory(PAGE_SIZE, highest);
+    ULONG *mapped = MmMapIoSpace(MmGetPhysicalAddress(memory), PAGE_SIZE, MmNonCached);
+    assert_non_null(mapped);
+    *mapped = 0x12345678;
+    assert_int_equal(*memory, 0x12345678);
+    MmUnmapIoSpace(mapped, PAGE_SIZE);
+    assert_null(MmMapIoSpace(nowhere, PAGE_SIZE, MmNonCached));
+    assert_null(MmMapIoSpace(MmGetPhysicalAddress(memory), 0, MmNonCached));
+    MmFreeContiguousMemory(memory);
 }
 
 static void mdls_are_sized_and_made(void **state)
@@ -217,6 +232,21 @@ static void a_scan_is_checked(void **state)
                              &handle, &section, &length, object, SECTION_MAP_READ, NULL, NULL,
                              cases[i].protection, cases[i].attributes, cases[i].flags),
                          cases[i].status);
+    fltsim_fail_allocation(1);
+    assert_int_equal(FsRtlCreateSectionForDataScan(&handle, &section, &length, object, SECTION_MAP_READ, NULL, NULL,
+                                                   PAGE_READONLY, SEC_COMMIT, 0),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    fltsim_fail_allocation(0);
+    ObDereferenceObject(object);
+    assert_int_equal(fltsim_close(empty), STATUS_SUCCESS);
+    assert_int_equal(fltsim_open("C:\\", &(struct fltsim_open){.access = GENERIC_READ, .options = FILE_DIRECTORY_FILE}, &empty),
+                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(empty, 0, *IoFileObjectType, KernelMode, (PVOID *)&object, NULL),
+        STATUS_SUCCESS);
+    assert_int_equal(FsRtlCreateSectionForDataScan(&handle, &section, &length, object, SECTION_MAP_READ, NULL, NULL,
+                                                   PAGE_READONLY, SEC_COMMIT, 0),
+                     STATUS_INVALID_FILE_FOR_SECTION);
     ObDereferenceObject(object);
     assert_int_equal(fltsim_close(empty), STATUS_SUCCESS);
 }
@@ -250,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_copied_with_care, start, stop),
         cmocka_unit_test_setup_teardown(memory_for_devices, start, stop),
+        cmocka_unit_test_setup_teardown(physical_memory_is_mapped, start, stop),
         cmocka_unit_test_setup_teardown(mdls_are_sized_and_made, start, stop),
         cmocka_unit_test_setup_teardown(probes_look_at_the_range, start, stop),
         cmocka_unit_test_setup_teardown(sections_of_the_system, start, stop),

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ke/thread.h"
+
 #include <cmocka.h>
 
 static int Setup(void **state)
@@ -49,6 +51,22 @@ static void SystemProcess(void **state)
     assert_int_equal(SeQuerySessionIdToken(token, &session), STATUS_SUCCESS);
     assert_int_equal(session, 0);
     PsDereferencePrimaryToken(token);
+}
+
+static void AProgramNeedsTheRightToOpenTokens(void **state)
+{
+    CLIENT_ID id = {PsGetCurrentProcessId(), NULL};
+    OBJECT_ATTRIBUTES attributes;
+    HANDLE process, token;
+    InitializeObjectAttributes(&attributes, NULL, 0, NULL, NULL);
+    assert_int_equal(ZwOpenProcess(&process, PROCESS_TERMINATE, &attributes, &id), STATUS_SUCCESS);
+    KiCurrentThread()->previous_mode = UserMode;
+    assert_int_equal(NtOpenProcessTokenEx(process, TOKEN_QUERY, 0, &token), STATUS_ACCESS_DENIED);
+    assert_int_equal(NtOpenProcessToken(process, TOKEN_QUERY, &token), STATUS_ACCESS_DENIED);
+    KiCurrentThread()->previous_mode = KernelMode;
+    assert_int_equal(ZwOpenProcessTokenEx(process, TOKEN_QUERY, OBJ_KERNEL_HANDLE, &token), STATUS_SUCCESS);
+    assert_int_equal(ZwClose(token), STATUS_SUCCESS);
+    assert_int_equal(ZwClose(process), STATUS_SUCCESS);
 }
 
 static void InformationClasses(void **state)
@@ -244,6 +262,7 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, Setup, Teardown)
     const struct CMUnitTest tests[] = {
+        CASE(UserOfAProcess), CASE(SystemProcess),  CASE(AProgramNeedsTheRightToOpenTokens), CASE(SubjectContexts),
         CASE(UserOfAProcess), CASE(SystemProcess),  CASE(InformationClasses), CASE(SubjectContexts),
         CASE(Impersonates),   CASE(Privileges),     CASE(AccessChecks),       CASE(Descriptors),
         CASE(FilteredTokens), CASE(ImageNames),

@@ -68,6 +68,10 @@ VOID CcFastCopyRead(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, ULO
                     PIO_STATUS_BLOCK IoStatus);
 BOOLEAN CcCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, BOOLEAN Wait, PVOID Buffer);
 VOID CcFastCopyWrite(PFILE_OBJECT FileObject, ULONG FileOffset, ULONG Length, PVOID Buffer);
+/* nf-ntifs-cccaniwrite, -ccdeferwrite, -ccsetdirtypagethreshold: APC_LEVEL. A write has to wait while it would make more pages
+ * dirty than the machine's threshold, or the file's, allows; a file without dirty pages always takes one. CcCanIWrite waits for
+ * the lazy writer when asked to; CcDeferWrite calls PostRoutine at once when there is room, else on the lazy writer's thread, in
+ * order (Retrying: before the others). DirtyPageThreshold 0: the file has none of its own. */
 BOOLEAN CcCanIWrite(PFILE_OBJECT FileObject, ULONG BytesToWrite, BOOLEAN Wait, UCHAR Retrying);
 VOID CcDeferWrite(PFILE_OBJECT FileObject, PCC_POST_DEFERRED_WRITE PostRoutine, PVOID Context1, PVOID Context2,
                   ULONG BytesToWrite, BOOLEAN Retrying);

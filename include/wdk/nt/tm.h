@@ -65,6 +65,25 @@ typedef struct _TRANSACTION_BASIC_INFORMATION {
     ULONG Outcome;
 } TRANSACTION_BASIC_INFORMATION, *PTRANSACTION_BASIC_INFORMATION;
 
+typedef struct _TRANSACTION_PROPERTIES_INFORMATION {
+    ULONG IsolationLevel;
+    ULONG IsolationFlags;
+    LARGE_INTEGER Timeout;
+    ULONG Outcome;
+    ULONG DescriptionLength;
+    WCHAR Description[1];
+} TRANSACTION_PROPERTIES_INFORMATION, *PTRANSACTION_PROPERTIES_INFORMATION;
+
+typedef struct _TRANSACTION_ENLISTMENT_PAIR {
+    GUID EnlistmentId;
+    GUID ResourceManagerId;
+} TRANSACTION_ENLISTMENT_PAIR, *PTRANSACTION_ENLISTMENT_PAIR;
+
+typedef struct _TRANSACTION_ENLISTMENTS_INFORMATION {
+    ULONG NumberOfEnlistments;
+    TRANSACTION_ENLISTMENT_PAIR EnlistmentPair[1];
+} TRANSACTION_ENLISTMENTS_INFORMATION, *PTRANSACTION_ENLISTMENTS_INFORMATION;
+
 typedef enum _TRANSACTION_INFORMATION_CLASS {
     TransactionBasicInformation,
     TransactionPropertiesInformation,
@@ -97,7 +116,15 @@ NTSTATUS ZwCreateTransaction(_Out_ PHANDLE TransactionHandle, _In_ ACCESS_MASK D
                              _In_opt_ PLARGE_INTEGER Timeout, _In_opt_ PUNICODE_STRING Description);
 NTSTATUS ZwCommitTransaction(_In_ HANDLE TransactionHandle, _In_ BOOLEAN Wait);
 NTSTATUS ZwRollbackTransaction(_In_ HANDLE TransactionHandle, _In_ BOOLEAN Wait);
+/* nf-wdm-zwqueryinformationtransaction: PASSIVE_LEVEL. The handle needs TRANSACTION_QUERY_INFORMATION (STATUS_ACCESS_DENIED,
+ * STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH). TransactionBasicInformation, TransactionPropertiesInformation and
+ * TransactionEnlistmentInformation, else STATUS_INVALID_INFO_CLASS; STATUS_INFO_LENGTH_MISMATCH: not even the fixed part fits;
+ * STATUS_BUFFER_OVERFLOW: of the description, or of the enlistments, there is more than fits. */
 NTSTATUS ZwQueryInformationTransaction(
+    _In_ HANDLE TransactionHandle, _In_ TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
+    _Out_ PVOID TransactionInformation, _In_ ULONG TransactionInformationLength,
+    _Out_opt_ PULONG ReturnLength);
+NTSTATUS NtQueryInformationTransaction(
     _In_ HANDLE TransactionHandle, _In_ TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
     _Out_ PVOID TransactionInformation, _In_ ULONG TransactionInformationLength,
     _Out_opt_ PULONG ReturnLength);

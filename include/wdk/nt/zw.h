@@ -202,6 +202,8 @@ FLTSIM_SERVICE(SetValueKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING ValueNam
                _In_opt_ ULONG TitleIndex, _In_ ULONG Type, _In_opt_ PVOID Data,
                _In_ ULONG DataSize);
 FLTSIM_SERVICE(DeleteValueKey, _In_ HANDLE KeyHandle, _In_ PUNICODE_STRING ValueName);
+// PASSIVE_LEVEL. The key and what is below it, volatile keys aside, as a hive file of the standard format, written to the start of
+// the file. STATUS_KEY_DELETED, STATUS_INVALID_HANDLE; the file's own status where it cannot be written.
 FLTSIM_SERVICE(SaveKey, _In_ HANDLE KeyHandle, _In_ HANDLE FileHandle);
 
 // Sections and memory.

@@ -173,6 +173,36 @@ typedef enum _DEVICE_REGISTRY_PROPERTY {
     DevicePropertyContainerID = 0x16
 } DEVICE_REGISTRY_PROPERTY;
 
+typedef enum _INTERFACE_TYPE {
+    InterfaceTypeUndefined = -1,
+    Internal,
+    Isa,
+    Eisa,
+    MicroChannel,
+    TurboChannel,
+    PCIBus,
+    VMEBus,
+    NuBus,
+    PCMCIABus,
+    CBus,
+    MPIBus,
+    MPSABus,
+    ProcessorInternal,
+    InternalPowerBus,
+    PNPISABus,
+    PNPBus,
+    Vmcs,
+    ACPIBus,
+    MaximumInterfaceType
+} INTERFACE_TYPE, *PINTERFACE_TYPE;
+
+typedef enum _DEVICE_INSTALL_STATE {
+    InstallStateInstalled,
+    InstallStateNeedsReinstall,
+    InstallStateFailedInstall,
+    InstallStateFinishInstall
+} DEVICE_INSTALL_STATE, *PDEVICE_INSTALL_STATE;
+
 // DevicePropertyRemovalPolicy
 typedef enum {
     RemovalPolicyExpectNoRemoval = 1,
@@ -228,6 +258,9 @@ NTSTATUS IoRegisterPlugPlayNotification(_In_ IO_NOTIFICATION_EVENT_CATEGORY Even
                                         _Outptr_ PVOID *NotificationEntry);
 NTSTATUS IoUnregisterPlugPlayNotification(_In_ PVOID NotificationEntry);
 NTSTATUS IoUnregisterPlugPlayNotificationEx(_In_ PVOID NotificationEntry);
+/* nf-wdm-iogetdeviceproperty: PASSIVE_LEVEL. Of the disks under volumes, which are the devices that a bus enumerated here;
+ * of other devices STATUS_INVALID_DEVICE_REQUEST. STATUS_INVALID_PARAMETER_2: no such property; STATUS_OBJECT_NAME_NOT_FOUND: a
+ * disk has none of it; STATUS_BUFFER_TOO_SMALL, and *ResultLength is what it takes. */
 NTSTATUS IoGetDeviceProperty(_In_ PDEVICE_OBJECT DeviceObject,
                              _In_ DEVICE_REGISTRY_PROPERTY DeviceProperty, _In_ ULONG BufferLength,
                              _Out_opt_ PVOID PropertyBuffer, _Out_ PULONG ResultLength);
