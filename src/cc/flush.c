@@ -1,5 +1,7 @@
 #include "cc/ccp.h"
 
+#include "ob/object.h"
+
 static void range_of(struct mi_control_area *area, PLARGE_INTEGER offset, ULONGLONG length,
                      size_t *first, size_t *end)
 {
@@ -16,11 +18,13 @@ static NTSTATUS flush(struct mi_control_area *area, size_t first, size_t end, UL
     MiCollectViews(area);
     if (atomic_load(&area->dirty) == 0)
         return MiFlush(area, first, end, written); /* waits for what others are writing */
-    NTSTATUS status = FsRtlAcquireFileForCcFlushEx(area->file);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = MiFlush(area, first, end, written);
-    FsRtlReleaseFileForCcFlush(area->file);
+    PFILE_OBJECT file = MiReferenceFile(area);
+    NTSTATUS status = FsRtlAcquireFileForCcFlushEx(file);
+    if (NT_SUCCESS(status)) {
+        status = MiFlush(area, first, end, written);
+        FsRtlReleaseFileForCcFlush(file);
+    }
+    ObpDereference(file);
     return status;
 }
 

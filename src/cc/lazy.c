@@ -2,6 +2,7 @@
  * writes dirty pages back and lets go of streams that nobody uses. */
 #include "cc/ccp.h"
 
+#include "ob/object.h"
 #include "trace/trace.h"
 
 enum { CC_BATCH = 64, CC_TRIES = 3 };
@@ -10,6 +11,21 @@ static const LONGLONG one_second = 10 * 1000 * 1000;
 struct cc_state *cc;
 
 /* -- writing one stream back ------------------------------------------------------------------- */
+
+static NTSTATUS write_as_modified(struct mi_control_area *area)
+{
+    PFILE_OBJECT file = MiReferenceFile(area);
+    PERESOURCE resource = NULL;
+    LARGE_INTEGER end = {.QuadPart = (LONGLONG)(atomic_load(&area->top) * MI_PAGE)};
+    ULONG_PTR written = 0;
+    NTSTATUS status = FsRtlAcquireFileForModWriteEx(file, &end, &resource);
+    if (NT_SUCCESS(status)) {
+        status = MiFlush(area, 0, area->pages, &written);
+        FsRtlReleaseFileForModWrite(file, resource);
+    }
+    ObpDereference(file);
+    return status;
+}
 
 static NTSTATUS write_lazily(struct mi_control_area *area)
 {
@@ -22,14 +38,7 @@ static NTSTATUS write_lazily(struct mi_control_area *area)
         map->callbacks->ReleaseFromLazyWrite(map->context);
         return status;
     }
-    PERESOURCE resource = NULL;
-    LARGE_INTEGER end = {.QuadPart = (LONGLONG)(atomic_load(&area->top) * MI_PAGE)};
-    NTSTATUS status = FsRtlAcquireFileForModWriteEx(area->file, &end, &resource);
-    if (!NT_SUCCESS(status))
-        return status;
-    status = MiFlush(area, 0, area->pages, &written);
-    FsRtlReleaseFileForModWrite(area->file, resource);
-    return status;
+    return write_as_modified(area);
 }
 
 /* A write that keeps failing loses its data, as a lost delayed write does. */

@@ -1,6 +1,7 @@
 #include "cc/ccp.h"
 
 #include "fault/fault.h"
+#include "ob/object.h"
 
 #include <string.h>
 
@@ -246,7 +247,7 @@ PFILE_OBJECT CcGetFileObjectFromSectionPtrs(PSECTION_OBJECT_POINTERS SectionObje
 {
     API_IRQL(CcGetFileObjectFromSectionPtrs);
     struct mi_control_area *area = MiFindControlArea(SectionObjectPointer, false);
-    PFILE_OBJECT file = area && area->cache ? area->file : NULL;
+    PFILE_OBJECT file = area && area->cache ? MiLendFile(area) : NULL;
     if (area)
         MiDereference(area);
     return file;
@@ -256,9 +257,11 @@ PFILE_OBJECT CcGetFileObjectFromSectionPtrsRef(PSECTION_OBJECT_POINTERS SectionO
 {
     API_IRQL(CcGetFileObjectFromSectionPtrsRef);
     struct mi_control_area *area = MiFindControlArea(SectionObjectPointer, false);
-    PFILE_OBJECT file = area && area->cache ? area->file : NULL;
-    if (file)
-        ObReferenceObject(file);
+    PFILE_OBJECT file = area && area->cache ? MiReferenceFile(area) : NULL;
+    if (file) {
+        ObReferenceObject(file); /* the driver's own, which its ledger knows */
+        ObpDereference(file);
+    }
     if (area)
         MiDereference(area);
     return file;

@@ -147,5 +147,5 @@ VOID CcUnpinRepinnedBcb(PVOID Bcb, BOOLEAN WriteThrough, PIO_STATUS_BLOCK IoStat
 PFILE_OBJECT CcGetFileObjectFromBcb(PVOID Bcb)
 {
     API_IRQL(CcGetFileObjectFromBcb);
-    return ((struct cc_bcb *)Bcb)->area->file;
+    return MiLendFile(((struct cc_bcb *)Bcb)->area);
 }

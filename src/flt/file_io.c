@@ -2,6 +2,7 @@
 #include "flt/core.h"
 
 #include "ke/thread.h"
+#include "se/sep.h"
 #include "verify/api.h"
 
 enum { BUFFERED = IRP_BUFFERED_IO | IRP_SYNCHRONOUS_API, DIRECT = IRP_SYNCHRONOUS_API };
@@ -398,6 +399,9 @@ NTSTATUS FltSetSecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, S
                               PSECURITY_DESCRIPTOR SecurityDescriptor)
 {
     API_ENTER(FltSetSecurityObject, FileObject, SCHED_WRITE);
+    NTSTATUS status = SepCheckDescriptor(SecurityDescriptor);
+    if (!NT_SUCCESS(status))
+        return status;
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_SECURITY);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetSecurity.SecurityInformation = SecurityInformation;

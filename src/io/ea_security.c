@@ -1,6 +1,8 @@
 /* NtQueryEaFile, NtSetEaFile, and the security of files. */
 #include "iop.h"
 
+#include "se/sep.h"
+
 #include <string.h>
 
 static bool Buffer(PIRP irp, PDEVICE_OBJECT device, PVOID buffer, ULONG length, bool out)
@@ -161,6 +163,9 @@ static NTSTATUS SetSecurity(HANDLE handle, SECURITY_INFORMATION kind, PSECURITY_
     NTSTATUS status = IopBeginService(&s, handle, WriteAccess(kind), &iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = SepCheckDescriptor(descriptor);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_SET_SECURITY, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);

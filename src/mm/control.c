@@ -143,6 +143,44 @@ static struct mi_control_area *create(PFILE_OBJECT file, bool image, LONGLONG si
     return area;
 }
 
+PFILE_OBJECT MiReferenceFile(struct mi_control_area *area)
+{
+    sched_lock(&area->lock);
+    PFILE_OBJECT file = area->file;
+    ObpReference(file);
+    sched_unlock(&area->lock);
+    return file;
+}
+
+PFILE_OBJECT MiLendFile(struct mi_control_area *area)
+{
+    sched_lock(&area->lock);
+    PFILE_OBJECT file = area->file;
+    area->lent = true;
+    sched_unlock(&area->lock);
+    return file;
+}
+
+NTSTATUS MiChangeFile(struct mi_control_area *area, PFILE_OBJECT old, PFILE_OBJECT fresh)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    PFILE_OBJECT gone = NULL;
+
+    ObpReference(fresh);
+    sched_lock(&area->lock);
+    if (old && area->file != old)
+        status = STATUS_INVALID_PARAMETER_1;
+    else if (area->lent)
+        status = STATUS_NOT_SUPPORTED;
+    else {
+        gone = area->file;
+        area->file = fresh;
+    }
+    sched_unlock(&area->lock);
+    ObpDereference(gone ? gone : fresh);
+    return status;
+}
+
 struct mi_control_area *MiFindControlArea(PSECTION_OBJECT_POINTERS pointers, bool image)
 {
     if (!pointers)

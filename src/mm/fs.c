@@ -80,3 +80,24 @@ BOOLEAN MmIsRecursiveIoFault(VOID)
     API_IRQL(MmIsRecursiveIoFault);
     return FALSE;
 }
+
+/* The shared cache map and the data control area have one file object between them here. */
+NTSTATUS FsRtlChangeBackingFileObject(PFILE_OBJECT CurrentFileObject, PFILE_OBJECT NewFileObject,
+                                      FSRTL_CHANGE_BACKING_TYPE ChangeBackingType, ULONG Flags)
+{
+    API_ENTER(FsRtlChangeBackingFileObject, NewFileObject, SCHED_WRITE);
+    PSECTION_OBJECT_POINTERS pointers = NewFileObject->SectionObjectPointer;
+    if (!pointers || (CurrentFileObject && CurrentFileObject->SectionObjectPointer != pointers))
+        return STATUS_INVALID_PARAMETER_2;
+    if (ChangeBackingType != ChangeDataControlArea && ChangeBackingType != ChangeImageControlArea &&
+        ChangeBackingType != ChangeSharedCacheMap)
+        return STATUS_INVALID_PARAMETER_3;
+    if (Flags)
+        return STATUS_INVALID_PARAMETER_4;
+    struct mi_control_area *area = MiFindControlArea(pointers, ChangeBackingType == ChangeImageControlArea);
+    if (!area)
+        return STATUS_SUCCESS;
+    NTSTATUS status = MiChangeFile(area, CurrentFileObject, NewFileObject);
+    MiDereference(area);
+    return status;
+}

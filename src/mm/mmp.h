@@ -37,7 +37,8 @@ struct mi_waiter;
 
 struct mi_control_area {
     PSECTION_OBJECT_POINTERS pointers; /* where it hangs; kept after retirement only as a number */
-    PFILE_OBJECT file;                 /* referenced; NULL: memory without a file */
+    PFILE_OBJECT file;                 /* referenced; NULL: memory without a file; changes under `lock` */
+    bool lent;                         /* somebody has it without a reference: it changes no more */
     bool image;
     bool retired;
     atomic_long references;
@@ -109,6 +110,11 @@ struct mi_control_area *MiTakeWork(void); /* referenced; NULL: none left */
 /* Takes an idle area (`held` references are the caller's) out of SECTION_OBJECT_POINTERS. False: it
  * is in use. */
 bool MiRetire(struct mi_control_area *area, long held);
+/* The file object that the area's paging I/O goes through, as it is now: referenced; or, from then on for good. */
+PFILE_OBJECT MiReferenceFile(struct mi_control_area *area);
+PFILE_OBJECT MiLendFile(struct mi_control_area *area);
+/* Another one of the same stream; `old` NULL: whatever it was. */
+NTSTATUS MiChangeFile(struct mi_control_area *area, PFILE_OBJECT old, PFILE_OBJECT fresh);
 /* Memory for clean copies (area->shadow). False: none. */
 bool MiCreateShadow(struct mi_control_area *area);
 

@@ -88,11 +88,11 @@ static NTSTATUS read_pages(struct mi_control_area *area, size_t first, size_t co
     LARGE_INTEGER offset = {.QuadPart = (LONGLONG)(first * MI_PAGE)};
     size_t length = count * MI_PAGE;
     KeInitializeEvent(&event, NotificationEvent, FALSE);
-    TRACE("mm", "page in %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart,
-          length);
+    PFILE_OBJECT file = MiReferenceFile(area);
+    TRACE("mm", "page in %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, length);
     NTSTATUS status =
-        finish(IoPageRead(area->file, describe(area, &mdl, first, count), &offset, &event, &iosb),
-               &event, &iosb);
+        finish(IoPageRead(file, describe(area, &mdl, first, count), &offset, &event, &iosb), &event, &iosb);
+    ObpDereference(file);
     if (status == STATUS_END_OF_FILE) {
         iosb.Information = 0;
         status = STATUS_SUCCESS;
@@ -111,11 +111,12 @@ static NTSTATUS write_pages(struct mi_control_area *area, size_t first, size_t c
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     if (area->shadow)
         memcpy(area->shadow + first * MI_PAGE, area->base + first * MI_PAGE, count * MI_PAGE);
-    TRACE("mm", "page out %p at %lld, %zu bytes", (void *)area->file, (long long)offset.QuadPart,
-          count * MI_PAGE);
-    NTSTATUS status = IoSynchronousPageWrite(area->file, describe(area, &mdl, first, count),
-                                             &offset, &event, &iosb);
-    return finish(status, &event, &iosb);
+    PFILE_OBJECT file = MiReferenceFile(area);
+    TRACE("mm", "page out %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, count * MI_PAGE);
+    NTSTATUS status = IoSynchronousPageWrite(file, describe(area, &mdl, first, count), &offset, &event, &iosb);
+    status = finish(status, &event, &iosb);
+    ObpDereference(file);
+    return status;
 }
 
 /* -- faults ------------------------------------------------------------------------------------ */

@@ -205,12 +205,13 @@ NTSTATUS MiFlushView(PEPROCESS process, PVOID *base, SIZE_T *size, PIO_STATUS_BL
     if (!section)
         return STATUS_NOT_MAPPED_VIEW;
     if (section->area) {
-        PFILE_OBJECT file = section->area->file;
+        PFILE_OBJECT file = MiReferenceFile(section->area);
         status = FsRtlAcquireFileForCcFlushEx(file);
         if (NT_SUCCESS(status)) {
             status = MiFlush(section->area, first, end, &written);
             FsRtlReleaseFileForCcFlush(file);
         }
+        ObpDereference(file);
     }
     ObpDereference(section);
     iosb->Status = status;

@@ -1,6 +1,8 @@
 /* Security descriptors as file systems keep them: handing out the parts that were asked for, making new ones. */
 #include "sep.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 struct parts {
@@ -58,6 +60,35 @@ static void Write(const struct parts *p, PVOID buffer)
         out->Owner = Append(buffer, &at, p->owner, RtlLengthSid(p->owner));
     if (p->group)
         out->Group = Append(buffer, &at, p->group, RtlLengthSid(p->group));
+}
+
+static NTSTATUS CheckParts(PSECURITY_DESCRIPTOR descriptor)
+{
+    struct parts p;
+    Take(descriptor, &p);
+    if ((p.owner && !RtlValidSid(p.owner)) || (p.group && !RtlValidSid(p.group)))
+        return STATUS_INVALID_SID;
+    if ((p.has_dacl && p.dacl && !RtlValidAcl(p.dacl)) || (p.has_sacl && p.sacl && !RtlValidAcl(p.sacl)))
+        return STATUS_INVALID_ACL;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS SepCheckDescriptor(PSECURITY_DESCRIPTOR descriptor)
+{
+    const SECURITY_DESCRIPTOR_RELATIVE *header = descriptor;
+    const ULONG first = sizeof *header;
+
+    if (!descriptor)
+        return STATUS_ACCESS_VIOLATION;
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (header->Revision != SECURITY_DESCRIPTOR_REVISION)
+        return STATUS_UNKNOWN_REVISION;
+    if ((header->Control & SE_SELF_RELATIVE) &&
+        ((header->Owner && header->Owner < first) || (header->Group && header->Group < first) ||
+         (header->Sacl && header->Sacl < first) || (header->Dacl && header->Dacl < first)))
+        return STATUS_INVALID_SECURITY_DESCR;
+    return CheckParts(descriptor);
 }
 
 NTSTATUS SeQuerySecurityDescriptorInfo(PSECURITY_INFORMATION SecurityInformation,

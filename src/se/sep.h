@@ -86,4 +86,8 @@ static inline void SepFinishAccessState(PACCESS_STATE state) {}
 bool SepStart(void);
 void SepStop(void);
 
+/* Can this be set on an object? What capturing it says: STATUS_ACCESS_VIOLATION (NULL), _UNKNOWN_REVISION, _INVALID_SID,
+ * _INVALID_ACL, _INVALID_SECURITY_DESCR, _INSUFFICIENT_RESOURCES. */
+NTSTATUS SepCheckDescriptor(PSECURITY_DESCRIPTOR descriptor);
+
 #endif

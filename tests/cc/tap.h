@@ -19,6 +19,7 @@ static struct tap {
     unsigned cleanups, closes, paging_reads, paging_writes, reads, writes;
     ULONG last_length;
     LONGLONG last_offset;
+    PFILE_OBJECT last_file; /* of a write */
     NTSTATUS fail_writes; /* paging writes end so; 0: pass */
 } tap;
 
@@ -40,6 +41,7 @@ static NTSTATUS tap_pass(PDEVICE_OBJECT device, PIRP irp)
         break;
     case IRP_MJ_WRITE:
         paging ? tap.paging_writes++ : tap.writes++;
+        tap.last_file = stack->FileObject;
         tap.last_length = stack->Parameters.Write.Length;
         tap.last_offset = stack->Parameters.Write.ByteOffset.QuadPart;
         if (paging && tap.fail_writes) {

@@ -141,6 +141,32 @@ static void a_file_object_begins_to_cache_once(void **state)
     assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
 }
 
+static void another_file_object_may_back_a_stream(void **state)
+{
+    HANDLE handle = open_file("C:\\f", FILE_OPEN, 0), elsewhere = open_file("C:\\g", FILE_CREATE, 0);
+    PFILE_OBJECT other = file_of(handle), strange = file_of(elsewhere), old = CcGetFileObjectFromSectionPtrsRef(cached.sections);
+    IO_STATUS_BLOCK iosb;
+
+    assert_ptr_equal(old, cached.file);
+    ObDereferenceObject(old);
+    assert_int_equal(FsRtlChangeBackingFileObject(cached.file, strange, ChangeDataControlArea, 0), STATUS_INVALID_PARAMETER_2);
+    assert_int_equal(FsRtlChangeBackingFileObject(cached.file, other, 9, 0), STATUS_INVALID_PARAMETER_3);
+    assert_int_equal(FsRtlChangeBackingFileObject(cached.file, other, ChangeDataControlArea, 1), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(FsRtlChangeBackingFileObject(other, other, ChangeDataControlArea, 0), STATUS_INVALID_PARAMETER_1);
+    assert_int_equal(FsRtlChangeBackingFileObject(NULL, other, ChangeImageControlArea, 0), STATUS_SUCCESS);
+    assert_int_equal(FsRtlChangeBackingFileObject(NULL, strange, ChangeSharedCacheMap, 0), STATUS_SUCCESS);
+    put(cached.handle, "ab", 2, 0);
+    assert_int_equal(FsRtlChangeBackingFileObject(cached.file, other, ChangeSharedCacheMap, 0), STATUS_SUCCESS);
+    tap.last_file = NULL;
+    CcFlushCache(cached.sections, NULL, 0, &iosb);
+    assert_int_equal(iosb.Status, STATUS_SUCCESS);
+    assert_ptr_equal(tap.last_file, other);
+    assert_ptr_equal(CcGetFileObjectFromSectionPtrs(cached.sections), other);
+    assert_int_equal(FsRtlChangeBackingFileObject(other, cached.file, ChangeDataControlArea, 0), STATUS_NOT_SUPPORTED);
+    assert_int_equal(fltsim_close(elsewhere), STATUS_SUCCESS);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
 static void flushes_and_purges(void **state)
 {
     IO_STATUS_BLOCK iosb;
@@ -252,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_with_too_much_to_write_back_refuses_more, start, stop),
         cmocka_unit_test_setup_teardown(reads_and_writes_without_an_irp, start, stop),
         cmocka_unit_test_setup_teardown(a_file_object_begins_to_cache_once, start, stop),
+        cmocka_unit_test_setup_teardown(another_file_object_may_back_a_stream, start, stop),
         cmocka_unit_test_setup_teardown(flushes_and_purges, start, stop),
         cmocka_unit_test_setup_teardown(maps_and_pins, start, stop),
         cmocka_unit_test_setup_teardown(an_mdl_is_taken_back, start, stop),

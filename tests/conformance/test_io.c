@@ -288,6 +288,48 @@ static void a_security_descriptor_is_given_when_the_buffer_holds_it(void)
     succeeds(fltsim_close(file));
 }
 
+/* The same is asked of a minifilter's call and of a service's. */
+static void a_security_descriptor_is_looked_at_before_it_is_set(void)
+{
+    static SECURITY_DESCRIPTOR good, old, badSid, badAcl;
+    static SECURITY_DESCRIPTOR_RELATIVE badPlace = {.Revision = SECURITY_DESCRIPTOR_REVISION, .Control = SE_SELF_RELATIVE,
+                                                    .Owner = 4};
+    static SID sid = {.Revision = 9};
+    static ACL acl = {.AclRevision = 77, .AclSize = sizeof acl};
+    static const struct {
+        PVOID descriptor;
+        NTSTATUS status;
+    } rows[] = {{NULL, STATUS_ACCESS_VIOLATION},
+                {&old, STATUS_UNKNOWN_REVISION},
+                {&badSid, STATUS_INVALID_SID},
+                {&badAcl, STATUS_INVALID_ACL},
+                {&badPlace, STATUS_INVALID_SECURITY_DESCR},
+                {&good, STATUS_SUCCESS}};
+    HANDLE event;
+    start();
+    for (ULONG i = 0; i < 4; i++)
+        succeeds(RtlCreateSecurityDescriptor(((PSECURITY_DESCRIPTOR[]){&good, &old, &badSid, &badAcl})[i],
+                                             SECURITY_DESCRIPTOR_REVISION));
+    old.Revision = 2;
+    badSid.Owner = &sid;
+    badAcl.Control |= SE_DACL_PRESENT;
+    badAcl.Dacl = &acl;
+    for (ULONG i = 0; i < ARRAYSIZE(rows); i++) {
+        answers(rows[i].status,
+                FltSetSecurityObject(stage.instance, object, DACL_SECURITY_INFORMATION, rows[i].descriptor));
+        answers(rows[i].status, ZwSetSecurityObject(file, DACL_SECURITY_INFORMATION, rows[i].descriptor));
+    }
+    starves(STATUS_INSUFFICIENT_RESOURCES,
+            FltSetSecurityObject(stage.instance, object, DACL_SECURITY_INFORMATION, &good));
+    starves(STATUS_INSUFFICIENT_RESOURCES, ZwSetSecurityObject(file, DACL_SECURITY_INFORMATION, &good));
+    succeeds(ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    answers(STATUS_OBJECT_TYPE_MISMATCH, ZwSetSecurityObject(event, DACL_SECURITY_INFORMATION, &good));
+    ULONG needed;
+    answers(STATUS_OBJECT_TYPE_MISMATCH, ZwQuerySecurityObject(event, DACL_SECURITY_INFORMATION, NULL, 0, &needed));
+    succeeds(ZwClose(event));
+    succeeds(fltsim_close(file));
+}
+
 static void a_file_is_tagged_by_whoever_owns_the_tag(void)
 {
     GUID ours = {0x8e2a3c10, 0x1111, 0x2222, {1, 2, 3, 4, 5, 6, 7, 8}};
@@ -374,6 +416,7 @@ int main(void)
         fltsim_unit_test(extended_attributes_are_kept_by_file_systems_that_can),
         fltsim_unit_test(extended_attributes_are_refused_by_file_systems_that_cannot),
         fltsim_unit_test(a_security_descriptor_is_given_when_the_buffer_holds_it),
+        fltsim_unit_test(a_security_descriptor_is_looked_at_before_it_is_set),
         fltsim_unit_test(a_file_is_tagged_by_whoever_owns_the_tag),
         fltsim_unit_test(a_name_is_asked_for_outside_of_an_operation),
         fltsim_unit_test(an_operation_may_go_to_the_same_filter_at_the_same_altitude),

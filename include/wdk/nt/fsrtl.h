@@ -153,6 +153,11 @@ typedef enum _FSRTL_CHANGE_BACKING_TYPE {
 } FSRTL_CHANGE_BACKING_TYPE,
     *PFSRTL_CHANGE_BACKING_TYPE;
 
+/* nf-ntifs-fsrtlchangebackingfileobject: APC_LEVEL. Paging I/O of the stream goes through NewFileObject from then on; the old
+ * file object is let go of when what is under way on it has ended. The data control area and the shared cache map change
+ * together. A stream that is neither cached nor mapped has nothing to change: STATUS_SUCCESS. STATUS_INVALID_PARAMETER_1:
+ * CurrentFileObject is not the one; _2: of another stream; _3: no such type; _4: flags; STATUS_NOT_SUPPORTED:
+ * CcGetFileObjectFromSectionPtrs or CcGetFileObjectFromBcb gave the old one to somebody. */
 NTSTATUS FsRtlChangeBackingFileObject(_In_opt_ PFILE_OBJECT CurrentFileObject,
                                       _In_ PFILE_OBJECT NewFileObject,
                                       _In_ FSRTL_CHANGE_BACKING_TYPE ChangeBackingType,
