@@ -28,6 +28,25 @@ static bool Legal(UCHAR unit, UCHAR flags)
     return unit >= 128 || (legal[unit] & flags) != 0;
 }
 
+/* A character a byte: of no code page here is a wildcard a part of another character. */
+static UNICODE_STRING Widened(PANSI_STRING text)
+{
+    UNICODE_STRING wide = {(USHORT)(text->Length * sizeof(WCHAR)), 0, sim_alloc((text->Length + 1) * sizeof(WCHAR))};
+    for (USHORT i = 0; i < text->Length; i++)
+        wide.Buffer[i] = (UCHAR)text->Buffer[i];
+    return wide;
+}
+
+BOOLEAN FsRtlIsDbcsInExpression(PANSI_STRING Expression, PANSI_STRING Name)
+{
+    API_IRQL(FsRtlIsDbcsInExpression);
+    UNICODE_STRING expression = Widened(Expression), name = Widened(Name);
+    BOOLEAN matches = FsRtlIsNameInExpression(&expression, &name, FALSE, NULL);
+    sim_free(expression.Buffer);
+    sim_free(name.Buffer);
+    return matches;
+}
+
 BOOLEAN FsRtlDoesDbcsContainWildCards(PANSI_STRING Name)
 {
     API_IRQL(FsRtlDoesDbcsContainWildCards);

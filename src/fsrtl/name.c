@@ -5,7 +5,7 @@
 
 #define ANY_RUN u'*'      /* any characters, none included */
 #define ANY_ONE u'?'      /* exactly one character */
-#define DOS_ANY_RUN u'<'  /* any characters up to the last period of the name */
+#define DOS_ANY_RUN u'<'  /* any characters up to the last period of the name, or with it */
 #define DOS_ANY_ONE u'>'  /* one character, or none before a period or at the end */
 #define DOS_PERIOD u'"'   /* a period, or nothing at the end */
 
@@ -90,6 +90,8 @@ static void MatchUnit(struct matcher *m, WCHAR unit, bool periodFollows)
         bool period = unit == u'.';
         if (e == ANY_RUN || (e == DOS_ANY_RUN && (!period || periodFollows)))
             m->next[i] = 1;
+        else if (e == DOS_ANY_RUN) // the last period ends it, and may be the end of what it matches
+            m->next[i + 1] = 1;
         else if (e == ANY_ONE || (e == DOS_ANY_ONE && !period) || (e == DOS_PERIOD ? period : e == unit))
             m->next[i + 1] = 1;
     }

@@ -32,8 +32,14 @@ void KiUnlockAll(void)
 
 void KiInitializeHeader(PDISPATCHER_HEADER header, UCHAR type, LONG state)
 {
+    static const UCHAR sizes[] = {
+        [EventNotificationObject] = sizeof(KEVENT) / sizeof(ULONG), [EventSynchronizationObject] = sizeof(KEVENT) / sizeof(ULONG),
+        [MutantObject] = sizeof(KMUTANT) / sizeof(ULONG),           [QueueObject] = sizeof(KQUEUE) / sizeof(ULONG),
+        [SemaphoreObject] = sizeof(KSEMAPHORE) / sizeof(ULONG),     [TimerSynchronizationObject] = 0,
+    };
     header->Lock = 0;
     header->Type = type;
+    header->Size = sizes[type];
     header->SignalState = state;
     InitializeListHead(&header->WaitListHead);
 }

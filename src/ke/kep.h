@@ -45,6 +45,8 @@ bool KiBeginSignal(PDISPATCHER_HEADER header);
 void KiEndSignal(PDISPATCHER_HEADER header, bool all);
 /* The same, and `state` is the object's signal state once it was handed out (KePulseEvent). */
 void KiEndPulse(PDISPATCHER_HEADER header, bool all, LONG state);
+/* Raises STATUS_MUTANT_LIMIT_EXCEEDED where its owner may not take it once more. */
+void KiCheckMutantLimit(const KMUTANT *mutant);
 void KiInitializeHeader(PDISPATCHER_HEADER header, UCHAR type, LONG state);
 const char *KiTypeName(const DISPATCHER_HEADER *header);
 

@@ -27,6 +27,13 @@ bool KiCanTakeMutant(const KMUTANT *mutant, PKTHREAD thread)
     return mutant->Header.SignalState > 0 || mutant->OwnerThread == thread;
 }
 
+/* Only its owner gets here: nobody else changes the count meanwhile. */
+void KiCheckMutantLimit(const KMUTANT *mutant)
+{
+    if (mutant->OwnerThread == KiCurrentThread() && mutant->Header.SignalState == (LONG)MINLONG)
+        ExRaiseStatus(STATUS_MUTANT_LIMIT_EXCEEDED);
+}
+
 int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread)
 {
     int abandoned = mutant->Abandoned ? KI_ABANDONED : 0;

@@ -220,6 +220,8 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
     CheckLevel("KeWaitForSingleObject", options.deadline, options.site);
     KiCheckObject(Object, "KeWaitForSingleObject", options.site);
     sched_point("KeWaitForSingleObject", Object, SCHED_WRITE);
+    if (((DISPATCHER_HEADER *)Object)->Type == MutantObject)
+        KiCheckMutantLimit(Object);
     return KiWait(1, &Object, &options);
 }
 
@@ -239,6 +241,9 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
     for (ULONG i = 0; i < Count; i++)
         KiCheckObject(Object[i], "KeWaitForMultipleObjects", options.site);
     sched_point("KeWaitForMultipleObjects", Object[0], SCHED_WRITE);
+    for (ULONG i = 0; i < Count; i++)
+        if (((DISPATCHER_HEADER *)Object[i])->Type == MutantObject)
+            KiCheckMutantLimit(Object[i]);
     return KiWait(Count, Object, &options);
 }
 

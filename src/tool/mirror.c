@@ -72,9 +72,7 @@ static bool put_trace_header(const struct tree *tree, const struct tree_file *fr
 {
     char *folder = tool_folder(from->path);
     char *in = tool_join(mirror, folder), *path = tool_join(in, include->spelling);
-    char *text = tool_strdup("#pragma once\n#define WPP_INIT_TRACING(...) ((void)0)\n#define WPP_CLEANUP(...) ((void)0)\n"
-                             "#define WPP_RECORDER_INITIALIZE(...) ((void)0)\n"
-                             "#ifndef DoTraceMessage\n#define DoTraceMessage(...) ((void)0)\n#endif\n");
+    char *text = tool_strdup("#pragma once\n#include <nt/wpp.h>\n");
     for (size_t i = 0; i < tree->wpp_functions.count; i++) {
         const char *name = tree->wpp_functions.items[i];
         char *more = tool_format("%s#ifndef %s\n#define %s(...) ((void)0)\n#endif\n", text, name, name);
