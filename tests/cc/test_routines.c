@@ -122,7 +122,7 @@ static void a_file_object_begins_to_cache_once(void **state)
     HANDLE handle = open_file("C:\\f", FILE_OPEN, 0);
     PFILE_OBJECT file = file_of(handle);
     CC_FILE_SIZES sizes = {{.QuadPart = 4096}, {.QuadPart = 10}, {.QuadPart = 10}};
-    CACHE_MANAGER_CALLBACKS none = {NULL};
+    CACHE_MANAGER_CALLBACKS none = {NULL, NULL, NULL, NULL};
     IO_STATUS_BLOCK iosb;
     char text[10];
 
