@@ -47,6 +47,7 @@ struct fltsim_options {
     size_t trace_events; /* how many of the last events are kept; 0: 8192 */
     bool debug_print;    /* print DbgPrint output to stderr */
     bool count_operations; /* count callbacks per major function (fltsim_each_operation) */
+    bool target_in_ea;   /* FltCreateFile carries its target in an extended attribute, as before Windows Vista */
     bool quiet;          /* do not print violations to stderr as they happen */
     /* Called for each violation as it is recorded, on the thread that broke the rule. Calls nothing of this library. */
     void (*on_violation)(const struct fltsim_violation *violation, void *context);
@@ -158,6 +159,15 @@ enum fltsim_completion {
     FLTSIM_COMPLETE_CHOICE,   /* asks the choice source each time */
 };
 
+/* A file system filter driver from before the Filter Manager. It attaches to the top of the volume's stack as that is
+ * now, passes every request on, and stays until the volume goes. A minifilter that is loaded later, at a higher altitude
+ * than those below, gets a frame of its own above it: frames and legacy filters in any order are built from the bottom
+ * up. */
+struct fltsim_legacy {
+    void (*seen)(UCHAR major, PFILE_OBJECT file, void *context); /* each IRP, before it goes on; NULL: nobody asks */
+    void *context;
+};
+
 struct fltsim_volume_options {
     enum fltsim_volume_kind kind;
     char letter;            /* drive letter; 0: the first free one from C */
@@ -169,6 +179,8 @@ struct fltsim_volume_options {
     bool removable;
     bool no_fast_io;        /* the file system refuses fast I/O */
     bool not_mounted;       /* leave the mount to the first open */
+    const struct fltsim_legacy *legacy; /* below the Filter Manager, right above the file system; NULL: none. Lives as
+                                           long as the volume */
 };
 
 NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim_volume **volume);
@@ -182,6 +194,10 @@ const char *fltsim_volume_device_name(const struct fltsim_volume *volume);
 const char *fltsim_volume_dos_name(const struct fltsim_volume *volume);
 /* The top of the volume's device stack. */
 PDEVICE_OBJECT fltsim_volume_device(const struct fltsim_volume *volume);
+
+/* *device (may be NULL): its device, which IoGetLowerDeviceObject and device object hints take. STATUS_VOLUME_DISMOUNTED:
+ * the volume is not mounted. */
+NTSTATUS fltsim_attach_legacy(struct fltsim_volume *volume, const struct fltsim_legacy *legacy, PDEVICE_OBJECT *device);
 
 /* How many instances the driver has on the volume. */
 size_t fltsim_instances(struct fltsim_driver *driver, struct fltsim_volume *volume);

@@ -15,6 +15,16 @@ void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before)
     KiCurrentThread()->irql = Before;
 }
 
+void FltpTopLevelChanged(const char *Phase, const void *Code, PVOID Before)
+{
+    struct verify_violation *v = verify_begin(VERIFY_CREATE_TOP_LEVEL_IRP, "A %s-operation callback was called with the "
+                                              "top-level IRP %p and left %p behind.", Phase, Before,
+                                              KiCurrentThread()->top_level_irp);
+    verify_routine(v, "callback", Code);
+    verify_end(v);
+    KiCurrentThread()->top_level_irp = Before;
+}
+
 static void FreeSwappedMdl(PIRP_CTRL Op, PCOMPLETION_NODE Node)
 {
     if (Op->Irp && Op->Irp->MdlAddress == Node->SwappedMdl)
@@ -76,10 +86,13 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     FltpCountCall(&Node->Instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Post);
     PKTHREAD thread = KiCurrentThread();
     KIRQL irql = thread->irql;
+    PVOID top = thread->top_level_irp;
     PFLT_POST_OPERATION_CALLBACK callback = Node->PostOperation;
     FLT_POSTOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Node->Context, 0);
     if (__builtin_expect(thread->irql != irql, 0))
         FltpIrqlChanged("post", (const void *)(uintptr_t)callback, irql);
+    if (__builtin_expect(thread->top_level_irp != top, 0))
+        FltpTopLevelChanged("post", (const void *)(uintptr_t)callback, top);
     if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(before) &&
         before != STATUS_REPARSE && !NT_SUCCESS(Op->Data.IoStatus.Status))
         CheckFailedCreate(Op, Node);

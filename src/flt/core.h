@@ -139,7 +139,6 @@ void FltpFreeVolume(PFLT_VOLUME Volume);
 void FltpFreeDeadVolumes(bool All);
 /* The automatic attachments of a volume that has none yet. */
 void FltpSetupVolume(PFLT_VOLUME Volume);
-void FltpRemoveDriver(PDRIVER_OBJECT DriverObject);
 void FltpFsNotification(PDEVICE_OBJECT Device, BOOLEAN Active);
 NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp);
 
@@ -186,6 +185,7 @@ void FltpFinishPendedIrp(PIRP_CTRL Op);
 void FltpResume(PIRP_CTRL Op);
 /* completion.c */
 void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before);
+void FltpTopLevelChanged(const char *Phase, const void *Code, PVOID Before);
 enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread);
 NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
 void FltpFinishIrp(PIRP_CTRL Op); /* after the last post: the IRP gets its own buffers and the status */
@@ -244,6 +244,45 @@ void FltpSetRedirect(PIRP_CTRL Op, const CALLBACK_NODE *Node);
 void FltpRunRedirected(PIRP_CTRL Op);
 /* apc-disabled: a synchronous wait of that routine could never end. */
 void FltpCheckApcs(const char *Routine, const void *Site);
+
+/* target.c: how a create is aimed. */
+struct flt_aim {
+    PFLT_INSTANCE Instance; /* NULL: at everybody */
+    IO_DRIVER_CREATE_CONTEXT Context; /* for IoCreateFileEx, as are the extended attributes */
+    PVOID Ea;
+    ULONG EaLength;
+    PECP_LIST OwnList;
+    PVOID OwnEa;
+    PFLTP_TARGET Target; /* on the list; NULL: none */
+    FLTP_TARGET Before;  /* what was there: the list is that of another create, aimed as well */
+    bool Borrowed;
+    FLTP_TARGET InEa;
+    UCHAR Shard;
+};
+/* STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES; FltpEndAim follows in any case. */
+NTSTATUS FltpBeginAim(struct flt_aim *Aim, PFLT_FILTER Filter, PFLT_INSTANCE Instance,
+                      PIO_DRIVER_CREATE_CONTEXT Context, PVOID Ea, ULONG EaLength);
+void FltpEndAim(struct flt_aim *Aim);
+/* The instance of this volume below which the create is aimed, or NULL. */
+PFLT_INSTANCE FltpTargetOfCreate(PFLT_VOLUME Volume, PIRP Irp);
+
+/* cross_volume.c: an aimed create whose name leads to another volume (FLT_CREATEFILE_TARGET_ECP_CONTEXT). */
+struct flt_crossing {
+    PFLT_FILTER Filter;
+    PFLT_CREATEFILE_TARGET_ECP_CONTEXT Wish; /* the caller's */
+    PECP_LIST List;
+    PIO_DEVICE_HINT_ECP_CONTEXT Hint; /* what the I/O manager says of the target */
+    const void *Site;
+    PFLT_INSTANCE Instance;           /* the next try's; referenced */
+    UNICODE_STRING Name;
+    ULONG Tries;
+};
+bool FltpWantsCrossing(const IO_DRIVER_CREATE_CONTEXT *Context);
+NTSTATUS FltpBeginCrossing(struct flt_crossing *Crossing, PFLT_FILTER Filter, PIO_DRIVER_CREATE_CONTEXT Context,
+                           const void *Site);
+/* After a try: true when there is another one to make, below .Instance with .Name; else the caller's ECP is filled. */
+bool FltpCross(struct flt_crossing *Crossing, NTSTATUS Status);
+void FltpEndCrossing(struct flt_crossing *Crossing);
 
 /* create.c */
 NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);

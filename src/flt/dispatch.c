@@ -30,10 +30,13 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     FltpCountCall(&instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Pre);
     PKTHREAD thread = KiCurrentThread();
     KIRQL irql = thread->irql;
+    PVOID top = thread->top_level_irp;
     PFLT_PRE_OPERATION_CALLBACK callback = Node->PreOperation;
     FLT_PREOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Context);
     if (__builtin_expect(thread->irql != irql, 0))
         FltpIrqlChanged("pre", (const void *)(uintptr_t)callback, irql);
+    if (__builtin_expect(thread->top_level_irp != top, 0))
+        FltpTopLevelChanged("pre", (const void *)(uintptr_t)callback, top);
     return status;
 }
 

@@ -32,6 +32,8 @@ static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registr
     for (ULONG i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
         DriverObject->MajorFunction[i] = FltpDispatch;
     DriverObject->MajorFunction[IRP_MJ_CREATE] = DispatchCreate;
+    DriverObject->MajorFunction[IRP_MJ_CREATE_NAMED_PIPE] = DispatchCreate;
+    DriverObject->MajorFunction[IRP_MJ_CREATE_MAILSLOT] = DispatchCreate;
     DriverObject->MajorFunction[IRP_MJ_CLOSE] = FltpDispatchClose;
     DriverObject->MajorFunction[IRP_MJ_FILE_SYSTEM_CONTROL] = DispatchFsControl;
     DriverObject->FastIoDispatch = &FltpFastIo;
@@ -84,17 +86,6 @@ bool FltpStart(void)
     return NT_SUCCESS(IoRegisterFsRegistrationChange(FltGlobals.DriverObject, FltpFsNotification));
 }
 
-/* A driver from IoCreateDriver has no service that could be unloaded. */
-void FltpRemoveDriver(PDRIVER_OBJECT DriverObject)
-{
-    sched_lock(&io->lock);
-    RemoveEntryList(&IopDriver(DriverObject)->link);
-    InitializeListHead(&IopDriver(DriverObject)->link);
-    sched_unlock(&io->lock);
-    ObpRemoveName(DriverObject);
-    ObpDereference(DriverObject);
-}
-
 static PFLT_VOLUME AnyVolume(void)
 {
     for (PLIST_ENTRY frame = FltGlobals.Frames.Flink; frame != &FltGlobals.Frames; frame = frame->Flink) {
@@ -125,6 +116,6 @@ void FltpStop(void)
     FltpForgetGoneFilters();
     if (FltGlobals.ControlDevice)
         IoDeleteDevice(FltGlobals.ControlDevice);
-    FltpRemoveDriver(FltGlobals.DriverObject);
+    IopRemoveDriver(FltGlobals.DriverObject);
     FltGlobals = (struct flt_state){0};
 }

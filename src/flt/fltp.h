@@ -433,11 +433,7 @@ void FltpFreeObjects(void *Objects, ULONG Count); /* drops the references; array
 /* A create below an instance: FltCreateFile's. The ECP is in the list until the create completes. */
 extern const GUID FltpTargetEcp;
 typedef struct _FLTP_TARGET {
-    PFLT_INSTANCE Instance;      /* NULL: everybody, but still counted for create-recursion */
-    PFLT_VOLUME Volume;
-    ULONG Depth;
-    PFLT_FILTER Filter;
-    struct _FLTP_TARGET *Parent; /* the create during which this one was issued */
+    PFLT_INSTANCE Instance; /* NULL: everybody sees it after all */
 } FLTP_TARGET, *PFLTP_TARGET;
 /* The instance below which operations on this file object are shown only, or NULL. */
 PFLT_INSTANCE FltpTargetOfFileObject(PFILE_OBJECT FileObject);

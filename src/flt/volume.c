@@ -178,6 +178,8 @@ NTSTATUS FltpMountVolume(PFLT_VOLUME Control, PIRP Irp)
     NTSTATUS status = SendMount(Control, Irp);
     PDEVICE_OBJECT mounted = NT_SUCCESS(status) && disk->Vpb ? disk->Vpb->DeviceObject : NULL;
     if (mounted && !FindVolume(Control->Frame, mounted)) {
+        if (Control->Frame == &FltGlobals.FrameZero)
+            sim_volume_mounted(mounted, disk);
         NTSTATUS created = FltpCreateVolume(Control->Frame, mounted, disk, false, &volume);
         if (NT_SUCCESS(created) && volume->FileSystemType == FLT_FSTYPE_UNKNOWN)
             volume->FileSystemType = Control->FileSystemType;

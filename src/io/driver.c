@@ -72,6 +72,16 @@ struct iop_client {
     _Alignas(16) unsigned char data[];
 };
 
+void IopRemoveDriver(PDRIVER_OBJECT driver)
+{
+    sched_lock(&io->lock);
+    RemoveEntryList(&IopDriver(driver)->link);
+    InitializeListHead(&IopDriver(driver)->link);
+    sched_unlock(&io->lock);
+    ObpRemoveName(driver);
+    ObpDereference(driver);
+}
+
 /* The last pointer went (object manager). */
 void IopDeleteDriver(PVOID object)
 {

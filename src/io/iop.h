@@ -80,6 +80,8 @@ NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVE
 /* Calls DriverUnload in a system worker thread and takes the driver object away.
  * STATUS_INVALID_DEVICE_REQUEST: the driver has no unload routine; STATUS_DEVICE_BUSY: devices are in use. */
 NTSTATUS IopUnloadDriver(PDRIVER_OBJECT driver);
+/* A driver from IoCreateDriver, which has no service that could be unloaded. */
+void IopRemoveDriver(PDRIVER_OBJECT driver);
 /* NULL: no such driver. Referenced. `service`: the last component of its key. */
 PDRIVER_OBJECT IopFindDriver(PCUNICODE_STRING service);
 NTSTATUS IopCreateDriverObject(PCUNICODE_STRING name, PCUNICODE_STRING service, PDRIVER_INITIALIZE entry,
@@ -99,6 +101,9 @@ static inline PDEVICE_OBJECT IopAttached(PDEVICE_OBJECT device)
     return device;
 }
 bool IopIsOnStack(PDEVICE_OBJECT device, PDEVICE_OBJECT base);
+/* IO_DEVICE_HINT_ECP_CONTEXT: where a create was led that its DeviceObjectHint keeps from going there. Whoever attached
+ * it frees what it got: a reference on the device, the name's pool. */
+extern const GUID IopDeviceHintEcp;
 
 /* The volume that `device` carries, mounted if it was not. STATUS_SUCCESS: *vpb has one more reference. */
 NTSTATUS IopMountVolume(PDEVICE_OBJECT device, PVPB *vpb);

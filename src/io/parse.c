@@ -24,7 +24,32 @@ static bool IsDirectOpen(const struct iop_open *open, const struct ob_parse *par
     return !parse->remaining.Length && !open->related && !open->hint && !(access & ~harmless) && !open->query;
 }
 
-static NTSTATUS ChooseDevice(struct iop_open *open, PDEVICE_OBJECT device, bool direct, PVPB *vpb, PDEVICE_OBJECT *top)
+/* GUID_ECP_IO_DEVICE_HINT */
+const GUID IopDeviceHintEcp = {0xf315b732, 0xac6b, 0x4d4d, {0xbe, 0x0c, 0xb3, 0x12, 0x64, 0x90, 0xe1, 0xa3}};
+
+/* The name leads to a device that is not of the stack that the create is for: whoever wants to know where is told. */
+static NTSTATUS RefuseDevice(struct iop_open *open, PDEVICE_OBJECT device, const UNICODE_STRING *remaining)
+{
+    PIO_DEVICE_HINT_ECP_CONTEXT told;
+    NTSTATUS status = open->reparses ? STATUS_MOUNT_POINT_NOT_RESOLVED : STATUS_INVALID_DEVICE_OBJECT_PARAMETER;
+    if (!open->ecps ||
+        !NT_SUCCESS(FsRtlFindExtraCreateParameter(open->ecps, &IopDeviceHintEcp, (PVOID *)&told, NULL)) ||
+        told->TargetDevice)
+        return status;
+    if (remaining->Length &&
+        !(told->RemainingName.Buffer = ExAllocatePoolWithTag(PagedPool, remaining->Length, IOP_NAME_TAG)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    told->RemainingName.Length = told->RemainingName.MaximumLength = remaining->Length;
+    if (remaining->Length)
+        memcpy(told->RemainingName.Buffer, remaining->Buffer, remaining->Length);
+    ObReferenceObject(device);
+    told->TargetDevice = device;
+    FsRtlAcknowledgeEcp(told);
+    return status;
+}
+
+static NTSTATUS ChooseDevice(struct iop_open *open, PDEVICE_OBJECT device, const UNICODE_STRING *remaining, bool direct,
+                             PVPB *vpb, PDEVICE_OBJECT *top)
 {
     *vpb = NULL;
     PDEVICE_OBJECT base = device;
@@ -47,7 +72,7 @@ static NTSTATUS ChooseDevice(struct iop_open *open, PDEVICE_OBJECT device, bool 
     if (*vpb)
         IopDereferenceVpb(*vpb);
     *vpb = NULL;
-    return open->reparses ? STATUS_MOUNT_POINT_NOT_RESOLVED : STATUS_INVALID_DEVICE_OBJECT_PARAMETER;
+    return RefuseDevice(open, device, remaining);
 }
 
 static ULONG FileFlags(const struct iop_open *open, ULONG attributes)
@@ -307,7 +332,7 @@ NTSTATUS IopParseDevice(PVOID object, struct ob_parse *parse, PVOID *found)
         return status;
     ACCESS_MASK access = open->access;
     bool direct = IsDirectOpen(open, parse, access);
-    status = ChooseDevice(open, device, direct, &vpb, &top);
+    status = ChooseDevice(open, device, &parse->remaining, direct, &vpb, &top);
     if (!NT_SUCCESS(status))
         return status;
     status = MakeFile(open, device, vpb, parse, direct, &file);

@@ -108,6 +108,7 @@ static void shut_down(void *unused)
     ObpReportDriver(NULL);
     MiUnmapProcess(NULL);
     sim_dismount_volumes();
+    sim_remove_legacy();
 }
 
 static void stop_rooms(void *unused)
@@ -129,6 +130,7 @@ static void take_down(struct fltsim_report **report)
     sched_stop();
     sim_forget_drivers();
     sim_forget_volumes();
+    sim_forget_legacy();
     trace_stop();
     verify_stop();
     free(machine);

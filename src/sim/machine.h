@@ -45,6 +45,12 @@ struct fltsim_report *sim_take_report(void);
 /* Unloads every driver and dismounts every volume that the test left (driver.c, volume.c). */
 void sim_unload_drivers(void);
 void sim_dismount_volumes(void);
+/* A file system has mounted the disk, and nobody has attached to the device yet (volume.c). */
+void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk);
+NTSTATUS sim_attach_legacy(PDEVICE_OBJECT top, const struct fltsim_legacy *options, PDEVICE_OBJECT *device);
+/* The driver of the legacy filters; after the volumes (legacy.c). */
+void sim_remove_legacy(void);
+void sim_forget_legacy(void);
 /* After a fatal end: only lets go of what the host gave (modules). */
 void sim_forget_drivers(void);
 void sim_forget_volumes(void);

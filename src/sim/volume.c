@@ -18,6 +18,7 @@ struct fltsim_volume {
     char device_name[64];
     char dos_name[4];
     char guid_name[64];
+    const struct fltsim_legacy *below; /* attached at the mount; NULL: none */
 };
 
 static struct fltsim_volume *volumes; /* the machine's; sim_dismount_volumes empties it */
@@ -118,6 +119,7 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
         sim_free(volume);
         return status;
     }
+    volume->below = resolved.legacy;
     volume->next = volumes;
     volumes = volume;
     if (!resolved.not_mounted)
@@ -130,6 +132,13 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
     }
     *result = volume;
     return status;
+}
+
+void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk)
+{
+    for (struct fltsim_volume *at = volumes; at; at = at->next)
+        if (at->disk == disk && at->below)
+            sim_attach_legacy(device, at->below, NULL);
 }
 
 NTSTATUS fltsim_dismount(struct fltsim_volume *volume)

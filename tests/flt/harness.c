@@ -169,7 +169,7 @@ void tiny_stop(void)
         FltpTeardownVolume(tiny.volume);
     FsRtlTeardownPerStreamContexts(&header);
     IoDeleteDevice(tiny.device);
-    FltpRemoveDriver(tiny.driver);
+    IopRemoveDriver(tiny.driver);
     assert_int_equal(fltsim_stop(NULL), 0);
 }
 

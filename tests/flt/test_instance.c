@@ -1,6 +1,7 @@
 /* Attaching, detaching, unloading: callbacks, their order and flags, draining, and doing it under load. */
 #include "harness.h"
 
+#include "io/iop.h"
 #include "ke/thread.h"
 
 static int start(void **state)
@@ -322,7 +323,7 @@ static void legacy_filter_between_frames(void **state)
     FltpTeardownVolume(upper);
     IoDetachDevice(legacy_below);
     IoDeleteDevice(device);
-    FltpRemoveDriver(legacy);
+    IopRemoveDriver(legacy);
     noted();
 }
 
