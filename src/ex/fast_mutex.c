@@ -21,6 +21,7 @@ static _Noreturn void misuse(PFAST_MUTEX mutex, const char *kind, const char *wh
 
 static void initialize(PFAST_MUTEX mutex)
 {
+    verify_lock_new(mutex);
     mutex->Count = 1;
     mutex->Owner = NULL;
     mutex->Contention = 0;
@@ -34,6 +35,7 @@ static void acquire(PFAST_MUTEX mutex, const char *kind, const void *site)
     struct _KTHREAD *thread = KiCurrentThread();
     struct ki_wait_hint hint = {kind, mutex, name_owner, 0};
 
+    verify_lock_wanted(&thread->held, mutex, true, site);
     if (__atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED) == thread)
         misuse(mutex, kind, "was acquired again by the thread that holds it: it would wait for itself for ever", site);
     if (__atomic_sub_fetch(&mutex->Count, 1, __ATOMIC_ACQUIRE) != 0) {
@@ -41,14 +43,16 @@ static void acquire(PFAST_MUTEX mutex, const char *kind, const void *site)
         KiWaitFor(&mutex->Event, NULL, &hint, site);
     }
     __atomic_store_n(&mutex->Owner, thread, __ATOMIC_RELAXED);
+    verify_lock_taken(&thread->held, mutex, kind, true, site);
 }
 
-static bool try_acquire(PFAST_MUTEX mutex)
+static bool try_acquire(PFAST_MUTEX mutex, const char *kind, const void *site)
 {
     LONG expected = 1;
     if (!__atomic_compare_exchange_n(&mutex->Count, &expected, 0, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     __atomic_store_n(&mutex->Owner, KiCurrentThread(), __ATOMIC_RELAXED);
+    verify_lock_taken(&KiCurrentThread()->held, mutex, kind, true, site);
     return true;
 }
 
@@ -57,6 +61,7 @@ static void release(PFAST_MUTEX mutex, const char *kind, const void *site)
     if (__atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED) != KiCurrentThread())
         misuse(mutex, kind, "was released by a thread that does not hold it", site);
     __atomic_store_n(&mutex->Owner, NULL, __ATOMIC_RELAXED);
+    verify_lock_given(&KiCurrentThread()->held, mutex);
     if (__atomic_add_fetch(&mutex->Count, 1, __ATOMIC_RELEASE) <= 0)
         KeSetEvent(&mutex->Event, IO_NO_INCREMENT, FALSE);
 }
@@ -83,7 +88,7 @@ BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex)
 {
     API_ENTER(ExTryToAcquireFastMutex, FastMutex, SCHED_WRITE);
     KIRQL old = KiCurrentIrql();
-    if (!try_acquire(FastMutex))
+    if (!try_acquire(FastMutex, fast, VERIFY_CALLER))
         return FALSE;
     if (old < APC_LEVEL)
         KeRaiseIrql(APC_LEVEL, &old);
@@ -132,7 +137,7 @@ BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
 {
     API_ENTER(KeTryToAcquireGuardedMutex, Mutex, SCHED_WRITE);
     KeEnterGuardedRegion();
-    if (try_acquire(Mutex))
+    if (try_acquire(Mutex, guarded, VERIFY_CALLER))
         return TRUE;
     KeLeaveGuardedRegion();
     return FALSE;

@@ -149,6 +149,7 @@ static void wake(struct waiter *waiter)
 static void release_exclusive(PEX_PUSH_LOCK lock, const void *site)
 {
     ULONG_PTR value = me() | EXCLUSIVE;
+    verify_lock_given(&KiCurrentThread()->held, lock);
     if (cas(lock, &value, 0))
         return;
     if (!(value & EXCLUSIVE))
@@ -165,6 +166,7 @@ static void release_shared(PEX_PUSH_LOCK lock, const void *site)
     ULONG_PTR value = __atomic_load_n(lock, __ATOMIC_RELAXED);
     struct waiter *granted = NULL;
 
+    verify_lock_given(&KiCurrentThread()->held, lock);
     while (!(value & WAITING)) {
         if ((value & EXCLUSIVE) || value < SHARED_STEP)
             misuse(lock, "was released shared, and nobody holds it so", site);
@@ -185,14 +187,23 @@ static void release_shared(PEX_PUSH_LOCK lock, const void *site)
 VOID ExInitializePushLock(PEX_PUSH_LOCK PushLock)
 {
     API_IRQL(ExInitializePushLock);
+    verify_lock_new(PushLock);
     *PushLock = 0;
+}
+
+static void take_lock(PEX_PUSH_LOCK lock, bool exclusive, const void *site)
+{
+    struct verify_held *held = &KiCurrentThread()->held;
+    verify_lock_wanted(held, lock, exclusive, site);
+    if (!(exclusive ? try_exclusive(lock) : try_shared(lock)))
+        acquire_slowly(lock, exclusive, site);
+    verify_lock_taken(held, lock, "push lock", exclusive, site);
 }
 
 static void acquire(PEX_PUSH_LOCK lock, bool exclusive, const char *routine, const void *site)
 {
     EXP_CHECK_APCS(routine, site);
-    if (!(exclusive ? try_exclusive(lock) : try_shared(lock)))
-        acquire_slowly(lock, exclusive, site);
+    take_lock(lock, exclusive, site);
 }
 
 static void release(PEX_PUSH_LOCK lock, const void *site)
@@ -249,8 +260,7 @@ VOID ExfReleasePushLock(PEX_PUSH_LOCK PushLock) { release(PushLock, VERIFY_CALLE
 void ExpAcquirePushLock(PEX_PUSH_LOCK lock, bool exclusive, const void *site)
 {
     KiEnterCritical();
-    if (!(exclusive ? try_exclusive(lock) : try_shared(lock)))
-        acquire_slowly(lock, exclusive, site);
+    take_lock(lock, exclusive, site);
 }
 
 void ExpReleasePushLock(PEX_PUSH_LOCK lock, const void *site)

@@ -203,11 +203,18 @@ static void check_alive(PERESOURCE resource, const void *site)
         misuse(resource, 0xC4, "was used before it was initialized or after it was deleted", site);
 }
 
+static void took(PERESOURCE resource, enum exp_resource_mode mode, const void *site)
+{
+    verify_lock_taken(&KiCurrentThread()->held, resource, "resource", mode == EXP_EXCLUSIVE, site);
+}
+
 bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool wait, const void *site)
 {
     ERESOURCE_THREAD thread = me();
 
     check_alive(resource, site);
+    if (wait)
+        verify_lock_wanted(&KiCurrentThread()->held, resource, mode == EXP_EXCLUSIVE, site);
     sched_lock(lock_of(resource));
     if (mode != EXP_EXCLUSIVE && !find_owner(resource, thread))
         make_room(resource, site);
@@ -223,6 +230,7 @@ bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool w
             return false;
         }
         wait_for_grant(resource, mode == EXP_EXCLUSIVE, site);
+        took(resource, mode, site);
         return true;
     }
     if (is_exclusive(resource) && resource->ActiveEntries)
@@ -232,10 +240,19 @@ bool ExpAcquireResource(PERESOURCE resource, enum exp_resource_mode mode, bool w
     else
         add_shared(resource, thread);
     sched_unlock(lock_of(resource));
+    took(resource, mode, site);
     return true;
 }
 
 /* ---- releasing ---- */
+
+static void gave(PERESOURCE resource, ULONG_PTR owner)
+{
+    if (owner == me())
+        verify_lock_given(&KiCurrentThread()->held, resource);
+    else if (!(owner & 3))
+        verify_lock_given_for(&((struct _KTHREAD *)owner)->held, resource);
+}
 
 void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site)
 {
@@ -260,6 +277,7 @@ void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site)
         }
     }
     sched_unlock(lock_of(resource));
+    gave(resource, owner);
     wake(granted);
 }
 
@@ -268,6 +286,7 @@ void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site)
 NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 {
     API_IRQL(ExInitializeResourceLite);
+    verify_lock_new(Resource);
     memset(Resource, 0, sizeof *Resource);
     Resource->Reserved2 = RESOURCE_LIVE;
     ExpTrack(EXP_RESOURCE, Resource, VERIFY_CALLER);
@@ -298,6 +317,7 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
     ExpUntrack(Resource);
     if (ExpLockGone)
         ExpLockGone(Resource, sizeof *Resource, "resource", "ExDeleteResourceLite", VERIFY_CALLER);
+    verify_lock_new(Resource);
     Resource->OwnerTable = NULL;
     Resource->Reserved2 = NULL;
     return STATUS_SUCCESS;
@@ -368,6 +388,8 @@ VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer)
     sched_lock(lock_of(Resource));
     POWNER_ENTRY mine = Resource->ActiveEntries ? find_owner(Resource, me()) : NULL;
     POWNER_ENTRY other = mine ? find_owner(Resource, (ERESOURCE_THREAD)(ULONG_PTR)OwnerPointer) : NULL;
+    for (ULONG i = mine ? mine->OwnerCount : 0; i; i--)
+        gave(Resource, me());
     if (mine && other && other != mine) {
         other->OwnerCount += mine->OwnerCount;
         mine->OwnerThread = 0;

@@ -87,8 +87,11 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     PKTHREAD thread = KiCurrentThread();
     KIRQL irql = thread->irql;
     PVOID top = thread->top_level_irp;
+    const void *outer = thread->held.operation;
+    thread->held.operation = Op;
     PFLT_POST_OPERATION_CALLBACK callback = Node->PostOperation;
     FLT_POSTOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Node->Context, 0);
+    thread->held.operation = outer;
     if (__builtin_expect(thread->irql != irql, 0))
         FltpIrqlChanged("post", (const void *)(uintptr_t)callback, irql);
     if (__builtin_expect(thread->top_level_irp != top, 0))

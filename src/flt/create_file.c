@@ -127,8 +127,12 @@ static NTSTATUS CreateFile(struct create *C, PHANDLE Handle, PFILE_OBJECT *FileO
         *FileObject = NULL;
     FltpCheckApcs(C->Routine, C->Site);
     CheckTopLevel(C->Routine, C->Site);
+    struct verify_call_down call;
+    struct verify_held *held = &KiCurrentThread()->held;
+    verify_begin_call(held, &call, C->Routine, VERIFY_CALL_CREATE, C->Site);
     NTSTATUS status = C->Instance && FltpWantsCrossing(C->Context) ? TryAcrossVolumes(C, Handle)
                                                                    : Try(C, C->Instance, C->Request->Attributes, Handle);
+    verify_end_call(held, &call);
     if (!NT_SUCCESS(status) || !FileObject)
         return status;
     NTSTATUS reference = ObReferenceObjectByHandle(*Handle, 0, *IoFileObjectType, KernelMode, (PVOID *)FileObject, NULL);

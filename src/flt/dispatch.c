@@ -31,8 +31,11 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     PKTHREAD thread = KiCurrentThread();
     KIRQL irql = thread->irql;
     PVOID top = thread->top_level_irp;
+    const void *outer = thread->held.operation;
     PFLT_PRE_OPERATION_CALLBACK callback = Node->PreOperation;
+    thread->held.operation = Op;
     FLT_PREOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Context);
+    thread->held.operation = outer;
     if (__builtin_expect(thread->irql != irql, 0))
         FltpIrqlChanged("pre", (const void *)(uintptr_t)callback, irql);
     if (__builtin_expect(thread->top_level_irp != top, 0))

@@ -88,7 +88,12 @@ static NTSTATUS Transfer(const struct transfer *T)
         status = FltpPerformAsynchronously(op, T->Callback, T->Context);
         return status == STATUS_FLT_IO_COMPLETE ? STATUS_SUCCESS : status;
     }
+    struct verify_call_down call;
+    struct verify_held *held = &KiCurrentThread()->held;
+    verify_begin_call(held, &call, T->Routine,
+                      op->Iopb.IrpFlags & IRP_NOCACHE ? VERIFY_CALL_OTHER : VERIFY_CALL_CACHED, T->Site);
     status = Finish(op, T->Done);
+    verify_end_call(held, &call);
     if (T->Flags & FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET)
         T->FileObject->CurrentByteOffset = before;
     return status;

@@ -53,6 +53,22 @@ NTSTATUS FltpControlDispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return status;
 }
 
+/* For reports about what a driver does in a callback. */
+static void DescribeOperation(const void *Operation, struct verify_operation *Result)
+{
+    const struct _FLTP_OP *op = Operation;
+    UCHAR major = op->Iopb.MajorFunction;
+
+    Result->major = trace_major(major);
+    if (op->Current)
+        FltpText(&op->Current->Filter->Name, Result->filter, sizeof Result->filter);
+    Result->post = op->Flags & FLTP_OP_IN_POST;
+    Result->paging = (major == IRP_MJ_READ || major == IRP_MJ_WRITE) && op->Iopb.IrpFlags & IRP_PAGING_IO;
+    Result->cleanup = major == IRP_MJ_CLEANUP && !Result->post;
+    Result->section = major == IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION || major == IRP_MJ_ACQUIRE_FOR_MOD_WRITE ||
+                      major == IRP_MJ_ACQUIRE_FOR_CC_FLUSH;
+}
+
 static void CreateControlDevice(void)
 {
     UNICODE_STRING name = RTL_CONSTANT_STRING((PWSTR)u"\\FileSystem\\Filters\\FltMgr");
@@ -78,6 +94,7 @@ bool FltpStart(void)
     machine->flt = &FltGlobals;
     FltpParallel = sched_backend() == SCHED_NATIVE;
     KiExplainDeadlocks(FltpExplainDeadlock);
+    verify_describe_operations(DescribeOperation);
     if (!NT_SUCCESS(IoCreateDriver(&name, DriverEntry)))
         return false;
     CreateControlDevice();

@@ -12,6 +12,7 @@
 VOID FltInitializePushLock(PEX_PUSH_LOCK PushLock)
 {
     API_IRQL(FltInitializePushLock);
+    verify_lock_new(PushLock);
     *PushLock = 0;
     ExpTellMade(PushLock);
 }
@@ -20,6 +21,7 @@ VOID FltDeletePushLock(PEX_PUSH_LOCK PushLock)
 {
     API_ENTER(FltDeletePushLock, PushLock, SCHED_WRITE);
     FltpPushLockGone(PushLock, VERIFY_CALLER);
+    verify_lock_new(PushLock);
     if (!ExpPushLockIsHeld(PushLock))
         return;
     struct verify_violation *v =

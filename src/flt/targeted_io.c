@@ -296,13 +296,25 @@ NTSTATUS FltpPerform(PIRP_CTRL Op)
     return Op->Data.IoStatus.Status;
 }
 
+static bool IsCached(PIRP_CTRL Op)
+{
+    return (Op->Iopb.MajorFunction == IRP_MJ_READ || Op->Iopb.MajorFunction == IRP_MJ_WRITE) &&
+           !(Op->Iopb.IrpFlags & (IRP_NOCACHE | IRP_PAGING_IO));
+}
+
 VOID FltPerformSynchronousIo(PFLT_CALLBACK_DATA CallbackData)
 {
     API_ENTER(FltPerformSynchronousIo, CallbackData, SCHED_WRITE);
     PIRP_CTRL op = FltpOpFromData(CallbackData);
     FltpCheckApcs("FltPerformSynchronousIo", VERIFY_CALLER);
-    if (CheckOwn(op, "FltPerformSynchronousIo"))
-        FltpPerform(op);
+    if (!CheckOwn(op, "FltPerformSynchronousIo"))
+        return;
+    struct verify_call_down call;
+    struct verify_held *held = &KiCurrentThread()->held;
+    verify_begin_call(held, &call, "FltPerformSynchronousIo", IsCached(op) ? VERIFY_CALL_CACHED : VERIFY_CALL_OTHER,
+                      VERIFY_CALLER);
+    FltpPerform(op);
+    verify_end_call(held, &call);
 }
 
 void FltpFinishGenerated(PIRP_CTRL Op)

@@ -6,6 +6,7 @@
 
 static void InitializeMutant(PRKMUTANT mutant, UCHAR apc_disable)
 {
+    verify_lock_new(mutant);
     KiInitializeHeader(&mutant->Header, MutantObject, 1);
     InitializeListHead(&mutant->MutantListEntry);
     mutant->OwnerThread = NULL;
@@ -50,6 +51,7 @@ int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread)
 static void GiveUp(KMUTANT *mutant)
 {
     mutant->OwnerThread->kernel_apc_disable -= mutant->ApcDisable;
+    verify_lock_given_for(&mutant->OwnerThread->held, mutant);
     mutant->OwnerThread = NULL;
     RemoveEntryList(&mutant->MutantListEntry);
     InitializeListHead(&mutant->MutantListEntry);

@@ -3,6 +3,7 @@
 #define FLTSIM_KE_THREAD_H
 
 #include "sched/sched.h"
+#include "verify/held.h"
 
 #include <nt/ke.h>
 
@@ -81,6 +82,7 @@ struct _KTHREAD {
     struct ki_wait wait;
     struct ki_seh seh;
     unsigned spin_locks;     /* held */
+    struct verify_held held; /* other locks, and the callback that runs */
 
     /* ps */
     struct _KPROCESS *home;     /* it was made in this one, and holds a reference on it */

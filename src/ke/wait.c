@@ -208,6 +208,17 @@ NTSTATUS KiWaitFor(PVOID object, const LARGE_INTEGER *timeout, const struct ki_w
     return KiWait(1, &object, &options);
 }
 
+static NTSTATUS WaitForMutex(PVOID mutex, const struct ki_wait_options *options)
+{
+    struct verify_held *held = &KiCurrentThread()->held;
+    if (options->deadline == SCHED_FOREVER)
+        verify_lock_wanted(held, mutex, true, options->site);
+    NTSTATUS status = KiWait(1, &mutex, options);
+    if (status == STATUS_SUCCESS || status == STATUS_ABANDONED)
+        verify_lock_taken(held, mutex, "mutex", true, options->site);
+    return status;
+}
+
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                PLARGE_INTEGER Timeout)
 {
@@ -220,8 +231,10 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
     CheckLevel("KeWaitForSingleObject", options.deadline, options.site);
     KiCheckObject(Object, "KeWaitForSingleObject", options.site);
     sched_point("KeWaitForSingleObject", Object, SCHED_WRITE);
-    if (((DISPATCHER_HEADER *)Object)->Type == MutantObject)
+    if (KiHeader(Object)->Type == MutantObject) {
         KiCheckMutantLimit(Object);
+        return WaitForMutex(Object, &options);
+    }
     return KiWait(1, &Object, &options);
 }
 

@@ -1,6 +1,7 @@
 #include "verify/internal.h"
 
 #include "sim/machine.h"
+#include "verify/held.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ void verify_stop(void)
         }
     }
     free(state);
+    verify_stop_held();
     verify_forget_drivers();
     machine->verify = NULL;
 }
@@ -235,14 +237,14 @@ void verify_print(const struct fltsim_violation *v, FILE *out)
 /* What becomes of it: recorded, or only shown, or neither (expected). */
 enum fate { FATE_RECORDED, FATE_WARNED, FATE_EXPECTED };
 
-static enum fate decide(struct verify_state *state, const struct verify_violation *v)
+static enum fate decide(struct verify_state *state, const struct verify_violation *v, bool warning)
 {
     state->last_rule = v->shown.rule;
     if (state->expected[v->rule]) {
         state->expected[v->rule]--;
         return FATE_EXPECTED;
     }
-    if (state->policy[v->rule] == VERIFY_WARN && !v->shown.fatal)
+    if ((warning || state->policy[v->rule] == VERIFY_WARN) && !v->shown.fatal)
         return FATE_WARNED;
     if (state->count == state->room) {
         state->room = state->room ? state->room * 2 : 16;
@@ -253,13 +255,13 @@ static enum fate decide(struct verify_state *state, const struct verify_violatio
     return FATE_RECORDED;
 }
 
-static void record(struct verify_violation *v)
+static void record(struct verify_violation *v, bool warning)
 {
     struct verify_state *state = machine->verify;
     const struct fltsim_options *options = &machine->options;
 
     sched_lock(&state->lock);
-    enum fate fate = decide(state, v);
+    enum fate fate = decide(state, v, warning);
     sched_unlock(&state->lock);
     if (fate == FATE_EXPECTED) {
         free_violation(v);
@@ -283,7 +285,13 @@ static void record(struct verify_violation *v)
 void verify_end(struct verify_violation *v)
 {
     if (v)
-        record(v);
+        record(v, false);
+}
+
+void verify_end_warning(struct verify_violation *v)
+{
+    if (v)
+        record(v, true);
 }
 
 void verify_violate(enum verify_rule rule, const char *format, ...)
@@ -294,7 +302,7 @@ void verify_violate(enum verify_rule rule, const char *format, ...)
     va_start(arguments, format);
     struct verify_violation *v = create(rule, format, arguments);
     va_end(arguments);
-    record(v);
+    record(v, false);
 }
 
 _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
@@ -313,7 +321,7 @@ _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, ui
     if (v && machine->options.quiet && !sched_is_caught())
         show_one(v), verify_print(&v->shown, stderr); /* the process ends: not even a quiet machine keeps that to itself */
     if (v)
-        record(v);
+        record(v, false);
     sched_fatal();
 }
 
@@ -392,6 +400,7 @@ struct fltsim_report *verify_take_report(void)
 {
     struct verify_state *state = machine->verify;
 
+    verify_report_held();
     report_missing(state);
     size_t count = state->count;
     struct report *report = verify_zeroed(sizeof *report + count * sizeof report->violations[0]);

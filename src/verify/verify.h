@@ -41,6 +41,8 @@ static inline void verify_routine(struct verify_violation *v, const char *label,
 /* Lays the violation to a driver by name, whatever its sites say. */
 void verify_blame(struct verify_violation *v, const char *driver);
 void verify_end(struct verify_violation *v);
+/* Only shown, whatever the policy: not counted, not handed to on_violation. */
+void verify_end_warning(struct verify_violation *v);
 
 /* One step: no history. */
 void verify_violate(enum verify_rule rule, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,247 @@
+#include "verify/held.h"
+
+#include "verify/internal.h"
+
+#include "sim/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A lock that a driver held across a call of its own. */
+struct across {
+    struct across *next; // table
+    const void *lock;
+    const char *what;
+    bool exclusive;
+    const void *taken, *called; /* sites */
+    const char *routine;
+    enum verify_call_kind kind;
+    struct verify_operation operation; /* from whose callback it called; .major NULL: none */
+    bool reported;
+};
+
+/* Do two sites belong to one driver? Asked again and again for the same few. */
+struct pair {
+    const void *one, *other;
+    bool same;
+};
+
+enum { BUCKETS = 64, PAIRS = 64, MAX_RECORDS = 512 };
+
+static struct sched_lock lock;
+static struct across *table[BUCKETS];
+static struct across *ended; /* their locks are no more; one of each kind is kept for the end */
+static unsigned records;
+static struct pair pairs[PAIRS];
+static void (*describe_operation)(const void *, struct verify_operation *);
+
+bool verify_watch_locks;
+
+void verify_describe_operations(void (*describe)(const void *, struct verify_operation *)) { describe_operation = describe; }
+
+static struct verify_operation describe(const void *operation)
+{
+    struct verify_operation result = {0};
+    if (operation && describe_operation)
+        describe_operation(operation, &result);
+    return result;
+}
+
+static struct across **bucket_of(const void *address) { return &table[((uintptr_t)address >> 4) % BUCKETS]; }
+
+static bool is_one_driver(const void *one, const void *other)
+{
+    struct pair *slot = &pairs[((uintptr_t)one ^ (uintptr_t)other >> 3) % PAIRS];
+    sched_lock(&lock);
+    struct pair known = *slot;
+    sched_unlock(&lock);
+    if (known.one == one && known.other == other)
+        return known.same;
+    const char *driver = verify_driver_of(one);
+    struct pair fresh = {one, other, driver[0] && strcmp(driver, "fltsim") && driver == verify_driver_of(other)};
+    sched_lock(&lock);
+    *slot = fresh;
+    sched_unlock(&lock);
+    return fresh.same;
+}
+
+/* ---- held across a call ---- */
+
+static bool is_known(const void *address, const void *called)
+{
+    for (struct across *at = *bucket_of(address); at; at = at->next)
+        if (at->lock == address && at->called == called)
+            return true;
+    return false;
+}
+
+static void note(const struct verify_held_lock *held, const void *address, const struct verify_call_down *call)
+{
+    sched_lock(&lock);
+    bool known = is_known(address, call->site) || records >= MAX_RECORDS;
+    sched_unlock(&lock);
+    if (known)
+        return;
+    struct across *fresh = verify_zeroed(sizeof *fresh);
+    *fresh = (struct across){.lock = address, .what = held->what, .exclusive = held->exclusive, .taken = held->site,
+                             .called = call->site, .routine = call->routine, .kind = call->kind,
+                             .operation = describe(call->operation)};
+    sched_lock(&lock);
+    fresh->next = *bucket_of(address);
+    *bucket_of(address) = fresh;
+    records++;
+    sched_unlock(&lock);
+    __atomic_store_n(&verify_watch_locks, true, __ATOMIC_RELAXED);
+}
+
+void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call)
+{
+    if (!machine || !machine->verify || verify_get_policy(VERIFY_LOCK_ACROSS_CREATE) == VERIFY_OFF)
+        return;
+    for (unsigned i = 0; i < held->count && i < VERIFY_HELD_LOCKS; i++) {
+        const void *address = __atomic_load_n(&held->locks[i].lock, __ATOMIC_RELAXED);
+        if (address && is_one_driver(held->locks[i].site, call->site))
+            note(&held->locks[i], address, call);
+    }
+}
+
+/* ---- taken where such a call gets to ---- */
+
+/* Does this thread hold it across a call that it is in, and did the call come back to the callback that runs? */
+static bool came_back(const struct verify_held *held, const void *address)
+{
+    for (const struct verify_call_down *call = held->call; call; call = call->outer) {
+        if (call->operation == held->operation)
+            continue;
+        for (unsigned i = 0; i < call->held && i < VERIFY_HELD_LOCKS; i++)
+            if (__atomic_load_n(&held->locks[i].lock, __ATOMIC_RELAXED) == address)
+                return true;
+    }
+    return false;
+}
+
+static const char *how_it_waits(const struct across *across, const struct verify_operation *operation, bool back)
+{
+    if (back)
+        return "the call came back to the driver while the lock was held: another thread that comes the same way waits for "
+               "the lock, and the holder for it";
+    if (across->kind == VERIFY_CALL_CACHED && (operation->paging || operation->section))
+        return "the call waits for the page; whoever brings the page in waits for the lock in that callback";
+    if (across->kind == VERIFY_CALL_CREATE && operation->cleanup)
+        return "the create waits until the owner of an oplock closes the file; the close waits for the lock in that callback";
+    return NULL;
+}
+
+static void print_operation(struct verify_violation *v, const char *label, const struct verify_operation *operation)
+{
+    if (operation->major)
+        verify_history(v, "%s %s-operation callback of %s for %s%s", label, operation->post ? "post" : "pre",
+                       operation->filter, operation->major, operation->paging ? " (paging I/O)" : "");
+}
+
+static struct verify_violation *begin(const struct across *across, const char *format)
+{
+    struct verify_violation *v = verify_begin(VERIFY_LOCK_ACROSS_CREATE, format, across->what, across->lock, across->routine);
+    verify_history(v, "one order:");
+    verify_site(v, across->exclusive ? "    the lock is taken exclusive by" : "    the lock is taken shared by", across->taken);
+    print_operation(v, "    in the", &across->operation);
+    verify_site(v, "    and held while the call is made by", across->called);
+    return v;
+}
+
+static void report(const struct across *across, const struct verify_operation *operation, bool exclusive, const void *site,
+                   const char *how)
+{
+    struct verify_violation *v = begin(across, "The %s %p is held across %s, and taken in a callback that the call can reach.");
+    verify_history(v, "the other order:");
+    print_operation(v, "    in the", operation);
+    verify_site(v, exclusive ? "    the lock is taken exclusive by" : "    the lock is taken shared by", site);
+    verify_history(v, "%s", how);
+    verify_end(v);
+}
+
+void verify_lock_reached(struct verify_held *held, const void *address, bool exclusive, const void *site)
+{
+    struct across found;
+    const char *how = NULL;
+    if (!held->operation)
+        return;
+    struct verify_operation operation = describe(held->operation);
+    bool back = came_back(held, address);
+    sched_lock(&lock);
+    for (struct across *at = *bucket_of(address); at && !how; at = at->next) {
+        if (at->lock != address || at->reported || (!exclusive && !at->exclusive))
+            continue;
+        how = how_it_waits(at, &operation, back);
+        at->reported = how != NULL;
+        found = *at;
+    }
+    sched_unlock(&lock);
+    if (how && is_one_driver(found.taken, site))
+        report(&found, &operation, exclusive, site, how);
+}
+
+/* ---- the end ---- */
+
+static bool has_ended(const struct across *record)
+{
+    for (struct across *at = ended; at; at = at->next)
+        if (at->taken == record->taken && at->called == record->called) {
+            at->reported |= record->reported;
+            return true;
+        }
+    return false;
+}
+
+/* Takes it out of its bucket. With the lock held; answers what is to be freed. */
+static struct across *end(struct across **link)
+{
+    struct across *gone = *link;
+    *link = gone->next;
+    records--;
+    if (has_ended(gone))
+        return gone;
+    gone->next = ended;
+    ended = gone;
+    return NULL;
+}
+
+void verify_lock_forgotten(const void *address)
+{
+    struct across **link = bucket_of(address);
+    sched_lock(&lock);
+    while (*link) {
+        if ((*link)->lock == address)
+            free(end(link));
+        else
+            link = &(*link)->next;
+    }
+    sched_unlock(&lock);
+}
+
+void verify_report_held(void)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (table[i])
+            free(end(&table[i]));
+    for (const struct across *at = ended; at; at = at->next)
+        if (!at->reported)
+            verify_end_warning(begin(at, "The %s %p is held across %s; no callback that the call can reach took it in this "
+                                         "run."));
+}
+
+void verify_stop_held(void)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (table[i])
+            free(end(&table[i]));
+    while (ended) {
+        struct across *next = ended->next;
+        free(ended);
+        ended = next;
+    }
+    records = 0;
+    memset(pairs, 0, sizeof pairs);
+    verify_watch_locks = false;
+    lock = (struct sched_lock){0};
+}

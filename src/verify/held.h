@@ -1,0 +1,126 @@
+/* Which locks a thread holds, and which of them it holds while it calls down: into a create, a read, the file system. A
+ * lock that is held so, and that a callback takes which such a call can come back to, is a deadlock that waits for its
+ * day (lock-held-across-create). Nothing here blocks; the inlined parts are all that a lock's own path pays. */
+#ifndef FLTSIM_VERIFY_HELD_H
+#define FLTSIM_VERIFY_HELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { VERIFY_HELD_LOCKS = 8 };
+
+struct verify_held_lock {
+    const void *lock; /* NULL: given back out of turn */
+    const void *site; /* who took it */
+    const char *what; /* "resource" */
+    bool exclusive;
+};
+
+/* A thread's own; others only ever clear .lock. */
+struct verify_held {
+    unsigned count; /* more than VERIFY_HELD_LOCKS: those beyond are not known */
+    struct verify_call_down *call;
+    const void *operation; /* whose callback runs (struct _FLTP_OP); NULL: none */
+    struct verify_held_lock locks[VERIFY_HELD_LOCKS];
+};
+
+enum verify_call_kind {
+    VERIFY_CALL_CREATE, /* may wait for an oplock's owner to close */
+    VERIFY_CALL_CACHED, /* cached data: may wait for paging I/O, which comes from the top */
+    VERIFY_CALL_OTHER,
+};
+
+struct verify_call_down {
+    struct verify_call_down *outer; /* verify_held.call */
+    const char *routine;
+    const void *site;
+    const void *operation; /* from whose callback */
+    unsigned held;
+    enum verify_call_kind kind;
+};
+
+/* What a callback is about, for verify; flt answers for its operations. */
+struct verify_operation {
+    char filter[64];
+    const char *major; /* NULL: no callback */
+    bool post, paging, cleanup, section; /* section: IRP_MJ_ACQUIRE_FOR_... */
+};
+void verify_describe_operations(void (*describe)(const void *operation, struct verify_operation *result));
+
+extern bool verify_watch_locks; /* some lock has been held across a call */
+void verify_lock_reached(struct verify_held *held, const void *lock, bool exclusive, const void *site);
+void verify_lock_forgotten(const void *lock);
+void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call);
+void verify_stop_held(void);
+/* Those held across a call and never reached by it: warnings. */
+void verify_report_held(void);
+
+/* Before the thread may wait for the lock. */
+static inline void verify_lock_wanted(struct verify_held *held, const void *lock, bool exclusive, const void *site)
+{
+    if (__builtin_expect(verify_watch_locks, 0))
+        verify_lock_reached(held, lock, exclusive, site);
+}
+
+static inline void verify_lock_taken(struct verify_held *held, const void *lock, const char *what, bool exclusive,
+                                     const void *site)
+{
+    unsigned at = held->count++;
+    if (at >= VERIFY_HELD_LOCKS)
+        return;
+    held->locks[at].site = site;
+    held->locks[at].what = what;
+    held->locks[at].exclusive = exclusive;
+    __atomic_store_n(&held->locks[at].lock, lock, __ATOMIC_RELAXED);
+}
+
+static inline void verify_lock_given(struct verify_held *held, const void *lock)
+{
+    unsigned at = held->count < VERIFY_HELD_LOCKS ? held->count : VERIFY_HELD_LOCKS;
+    while (at && __atomic_load_n(&held->locks[at - 1].lock, __ATOMIC_RELAXED) != lock)
+        at--;
+    if (at)
+        __atomic_store_n(&held->locks[at - 1].lock, NULL, __ATOMIC_RELAXED);
+    else if (held->count > VERIFY_HELD_LOCKS)
+        held->count--;
+    while (held->count && held->count <= VERIFY_HELD_LOCKS &&
+           !__atomic_load_n(&held->locks[held->count - 1].lock, __ATOMIC_RELAXED))
+        held->count--;
+}
+
+/* Another thread gives it back. */
+static inline void verify_lock_given_for(struct verify_held *held, const void *lock)
+{
+    for (unsigned i = VERIFY_HELD_LOCKS; i-- > 0;) {
+        const void *expected = lock;
+        if (__atomic_compare_exchange_n(&held->locks[i].lock, &expected, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
+
+/* Its memory becomes a lock, or stops being one. */
+static inline void verify_lock_new(const void *lock)
+{
+    if (__builtin_expect(verify_watch_locks, 0))
+        verify_lock_forgotten(lock);
+}
+
+static inline void verify_begin_call(struct verify_held *held, struct verify_call_down *call, const char *routine,
+                                     enum verify_call_kind kind, const void *site)
+{
+    call->held = held->count;
+    if (__builtin_expect(!held->count, 1))
+        return;
+    *call = (struct verify_call_down){held->call, routine, site, held->operation, held->count, kind};
+    verify_call_with_locks(held, call);
+    held->call = call;
+}
+
+static inline void verify_end_call(struct verify_held *held, struct verify_call_down *call)
+{
+    if (__builtin_expect(call->held != 0, 0))
+        held->call = call->outer;
+}
+
+#endif
