@@ -288,6 +288,13 @@ void FltpEndCrossing(struct flt_crossing *Crossing);
 NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
 /* This thread is in a pre-operation callback for the create of that file object. */
 bool FltpIsBeingCreated(PFILE_OBJECT FileObject);
+/* file-object-used-before-create: a request about a file that no file system knows yet. */
+void FltpUsedBeforeCreate(const char *Routine, const void *Site);
+static inline void FltpCheckOpened(PFILE_OBJECT FileObject, const char *Routine, const void *Site)
+{
+    if (__builtin_expect(FileObject && !FileObject->FsContext, 0) && FltpIsBeingCreated(FileObject))
+        FltpUsedBeforeCreate(Routine, Site);
+}
 NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 
 /* fast_io.c, fs_filter.c */

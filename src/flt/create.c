@@ -66,6 +66,16 @@ bool FltpIsBeingCreated(PFILE_OBJECT FileObject)
     return false;
 }
 
+void FltpUsedBeforeCreate(const char *Routine, const void *Site)
+{
+    if (!verify_first_time("file-object-used-before-create", Site))
+        return;
+    struct verify_violation *v =
+        verify_begin(VERIFY_FILE_BEFORE_CREATE, "%s was called for a file whose create is still on its way down.", Routine);
+    verify_site(v, "called by", Site);
+    verify_end(v);
+}
+
 static unsigned CountMeetings(const struct create_frame *Frame)
 {
     unsigned count = 0;

@@ -104,6 +104,7 @@ NTSTATUS FltReadFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, 
                      PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext)
 {
     API_ENTER(FltReadFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltReadFile", VERIFY_CALLER);
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
                          BytesRead,          CallbackRoutine, CallbackContext, NULL,   NULL,   IRP_MJ_READ,
                          "FltReadFile",      VERIFY_CALLER};
@@ -115,6 +116,7 @@ NTSTATUS FltReadFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject
                        PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext, PULONG Key, PMDL Mdl)
 {
     API_ENTER(FltReadFileEx, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltReadFileEx", VERIFY_CALLER);
     if (!Buffer && !Mdl)
         return STATUS_INVALID_PARAMETER;
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
@@ -128,6 +130,7 @@ NTSTATUS FltWriteFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject,
                       PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext)
 {
     API_ENTER(FltWriteFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltWriteFile", VERIFY_CALLER);
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
                          BytesWritten,       CallbackRoutine, CallbackContext, NULL,   NULL,   IRP_MJ_WRITE,
                          "FltWriteFile",     VERIFY_CALLER};
@@ -139,6 +142,7 @@ NTSTATUS FltWriteFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObjec
                         PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext, PULONG Key, PMDL Mdl)
 {
     API_ENTER(FltWriteFileEx, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltWriteFileEx", VERIFY_CALLER);
     if (!Buffer && !Mdl)
         return STATUS_INVALID_PARAMETER;
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
@@ -153,6 +157,7 @@ NTSTATUS FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
                                  FILE_INFORMATION_CLASS FileInformationClass, PULONG LengthReturned)
 {
     API_ENTER(FltQueryInformationFile, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltQueryInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryFileInformation.Length = Length;
@@ -192,6 +197,7 @@ NTSTATUS FltSetInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
                                FILE_INFORMATION_CLASS FileInformationClass)
 {
     API_ENTER(FltSetInformationFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltSetInformationFile", VERIFY_CALLER);
     const FILE_RENAME_INFORMATION *rename = FileInformation;
     PFILE_OBJECT parent = NULL;
     HANDLE handle = NULL;
@@ -228,6 +234,7 @@ NTSTATUS FltQueryVolumeInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT File
                                        FS_INFORMATION_CLASS FsInformationClass, PULONG LengthReturned)
 {
     API_ENTER(FltQueryVolumeInformationFile, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltQueryVolumeInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_VOLUME_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryVolumeInformation.Length = Length;
@@ -307,6 +314,7 @@ NTSTATUS FltQueryDirectoryFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
                                PUNICODE_STRING FileName, BOOLEAN RestartScan, PULONG LengthReturned)
 {
     API_ENTER(FltQueryDirectoryFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltQueryDirectoryFile", VERIFY_CALLER);
     UCHAR flags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) | (RestartScan ? SL_RESTART_SCAN : 0));
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, flags, FileName,
                           LengthReturned);
@@ -317,6 +325,7 @@ NTSTATUS FltQueryDirectoryFileEx(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
                                  PULONG LengthReturned)
 {
     API_ENTER(FltQueryDirectoryFileEx, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltQueryDirectoryFileEx", VERIFY_CALLER);
     if (QueryFlags & ~(ULONG)SL_QUERY_DIRECTORY_MASK)
         return STATUS_INVALID_PARAMETER;
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, (UCHAR)QueryFlags, FileName,
@@ -330,6 +339,7 @@ NTSTATUS FltQueryEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID R
                         PULONG LengthReturned)
 {
     API_ENTER(FltQueryEaFile, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltQueryEaFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_EA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) |
@@ -345,6 +355,7 @@ NTSTATUS FltQueryEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID R
 NTSTATUS FltSetEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID EaBuffer, ULONG Length)
 {
     API_ENTER(FltSetEaFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltSetEaFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_EA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetEa.Length = Length;
@@ -357,6 +368,7 @@ NTSTATUS FltQueryQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
                                       ULONG SidListLength, PSID StartSid, BOOLEAN RestartScan, PULONG LengthReturned)
 {
     API_ENTER(FltQueryQuotaInformationFile, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltQueryQuotaInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_QUOTA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags =
@@ -377,6 +389,7 @@ NTSTATUS FltQueryQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
 NTSTATUS FltSetQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID Buffer, ULONG Length)
 {
     API_ENTER(FltSetQuotaInformationFile, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltSetQuotaInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_QUOTA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetQuota.Length = Length;
@@ -388,6 +401,7 @@ NTSTATUS FltQuerySecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
                                 PSECURITY_DESCRIPTOR SecurityDescriptor, ULONG Length, PULONG LengthNeeded)
 {
     API_ENTER(FltQuerySecurityObject, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltQuerySecurityObject", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_SECURITY);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QuerySecurity.SecurityInformation = SecurityInformation;
@@ -407,6 +421,7 @@ NTSTATUS FltSetSecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, S
     NTSTATUS status = SepCheckDescriptor(SecurityDescriptor);
     if (!NT_SUCCESS(status))
         return status;
+    FltpCheckOpened(FileObject, "FltSetSecurityObject", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_SECURITY);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetSecurity.SecurityInformation = SecurityInformation;
@@ -425,12 +440,14 @@ static NTSTATUS Flush(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, UCHAR Min
 NTSTATUS FltFlushBuffers(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
 {
     API_ENTER(FltFlushBuffers, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltFlushBuffers", VERIFY_CALLER);
     return Flush(Instance, FileObject, 0);
 }
 
 NTSTATUS FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG FlushType, PFLT_CALLBACK_DATA CallbackData)
 {
     API_ENTER(FltFlushBuffers2, FileObject, SCHED_WRITE);
+    FltpCheckOpened(FileObject, "FltFlushBuffers2", VERIFY_CALLER);
     switch (FlushType) {
     case 0:
         return Flush(Instance, FileObject, 0);
@@ -450,6 +467,7 @@ NTSTATUS FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG
 NTSTATUS FltIsDirectory(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance, PBOOLEAN IsDirectory)
 {
     API_ENTER(FltIsDirectory, FileObject, SCHED_READ);
+    FltpCheckOpened(FileObject, "FltIsDirectory", VERIFY_CALLER);
     FILE_STANDARD_INFORMATION info = {0};
     NTSTATUS status = FltQueryInformationFile(Instance, FileObject, &info, sizeof info, FileStandardInformation, NULL);
     *IsDirectory = NT_SUCCESS(status) && info.Directory;

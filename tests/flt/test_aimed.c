@@ -539,6 +539,94 @@ static void a_callback_that_leaves_a_top_level_irp_behind_is_reported(void **sta
     noted();
 }
 
+/* ---- a file object that is not open yet ---- */
+
+static FLT_PREOP_CALLBACK_STATUS ask_too_early(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                               PVOID *context)
+{
+    FILE_STANDARD_INFORMATION info;
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE)
+        assert_false(NT_SUCCESS(FltQueryInformationFile(objects->Instance, objects->FileObject, &info, sizeof info,
+                                                        FileStandardInformation, NULL)));
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static FLT_PREOP_CALLBACK_STATUS read_too_early(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                                PVOID *context)
+{
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    char text[4];
+    ULONG done;
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE)
+        assert_false(NT_SUCCESS(FltReadFile(objects->Instance, objects->FileObject, &offset, sizeof text, text, 0, &done, NULL,
+                                            NULL)));
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static FLT_POSTOP_CALLBACK_STATUS ask_in_time(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                              PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    FILE_STANDARD_INFORMATION info;
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE)
+        assert_int_equal(FltQueryInformationFile(objects->Instance, objects->FileObject, &info, sizeof info,
+                                                 FileStandardInformation, NULL),
+                         STATUS_SUCCESS);
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+/* Another file, opened by the callback itself, is nothing early. */
+static FLT_PREOP_CALLBACK_STATUS ask_another(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                             PVOID *context)
+{
+    FILE_STANDARD_INFORMATION info;
+    PFILE_OBJECT file;
+    HANDLE handle;
+    if (data->Iopb->MajorFunction != IRP_MJ_CREATE)
+        return FLT_PREOP_SUCCESS_NO_CALLBACK;
+    assert_int_equal(create(FILE_EX, p, objects->Instance, "\\??\\C:\\x", FILE_OPEN_IF, NULL, &handle, &file), STATUS_SUCCESS);
+    assert_int_equal(FltQueryInformationFile(objects->Instance, file, &info, sizeof info, FileStandardInformation, NULL),
+                     STATUS_SUCCESS);
+    ObDereferenceObject(file);
+    FltClose(handle);
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static void open_once(void)
+{
+    HANDLE handle;
+    assert_int_equal(fltsim_open("C:\\x", &(struct fltsim_open){.disposition = FILE_OPEN_IF}, &handle), STATUS_SUCCESS);
+    B->pre = NULL;
+    B->post = NULL;
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+    noted();
+}
+
+static void asking_a_file_in_its_pre_create_is_reported(void **state)
+{
+    B->pre = ask_too_early;
+    fltsim_expect("file-object-used-before-create");
+    open_once();
+}
+
+static void reading_a_file_in_its_pre_create_is_reported(void **state)
+{
+    B->pre = read_too_early;
+    fltsim_expect("file-object-used-before-create");
+    open_once();
+}
+
+static void asking_it_in_post_create_is_not(void **state)
+{
+    B->post = ask_in_time;
+    open_once();
+}
+
+static void asking_a_file_that_the_callback_opened_itself_is_not(void **state)
+{
+    B->pre = ask_another;
+    open_once();
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define EA_CASE(name) cmocka_unit_test_setup_teardown(name, start_with_ea, stop)
 
@@ -569,6 +657,10 @@ int main(void)
         CASE(a_create_with_a_top_level_irp_set_is_reported),
         CASE(a_create_after_it_was_put_back_is_not),
         CASE(a_callback_that_leaves_a_top_level_irp_behind_is_reported),
+        CASE(asking_a_file_in_its_pre_create_is_reported),
+        CASE(reading_a_file_in_its_pre_create_is_reported),
+        CASE(asking_it_in_post_create_is_not),
+        CASE(asking_a_file_that_the_callback_opened_itself_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,384 @@
+/* Locks held across calls into the file system: each wrong way is reported with both orders, each right twin is not. */
+#include "harness.h"
+
+#include "ex/lock.h"
+
+static struct fltsim_volume *volume;
+
+/* ---- locks of every kind ---- */
+
+struct kind {
+    const char *name;
+    void (*initialize)(void);
+    void (*take)(void);
+    void (*give)(void);
+    void (*finish)(void);
+};
+
+static ERESOURCE resource;
+static FAST_MUTEX fast_mutex;
+static KGUARDED_MUTEX guarded_mutex;
+static EX_PUSH_LOCK push_lock;
+static KMUTEX mutex;
+
+static void init_resource(void) { ExInitializeResourceLite(&resource); }
+static void take_resource(void) { FltAcquireResourceExclusive(&resource); }
+static void give_resource(void) { FltReleaseResource(&resource); }
+static void delete_resource(void) { ExDeleteResourceLite(&resource); }
+
+static void share_resource(void) { FltAcquireResourceShared(&resource); }
+
+static void init_push(void) { FltInitializePushLock(&push_lock); }
+static void take_push(void) { FltAcquirePushLockExclusive(&push_lock); }
+static void give_push(void) { FltReleasePushLock(&push_lock); }
+static void delete_push(void) { FltDeletePushLock(&push_lock); }
+
+static void init_fast(void) { ExInitializeFastMutex(&fast_mutex); }
+static void take_fast(void)
+{
+    KeEnterCriticalRegion();
+    ExAcquireFastMutexUnsafe(&fast_mutex);
+}
+static void give_fast(void)
+{
+    ExReleaseFastMutexUnsafe(&fast_mutex);
+    KeLeaveCriticalRegion();
+}
+
+static void init_guarded(void) { KeInitializeGuardedMutex(&guarded_mutex); }
+static void take_guarded(void)
+{
+    KeEnterCriticalRegion();
+    KeAcquireGuardedMutexUnsafe(&guarded_mutex);
+}
+static void give_guarded(void)
+{
+    KeReleaseGuardedMutexUnsafe(&guarded_mutex);
+    KeLeaveCriticalRegion();
+}
+
+static void init_mutex(void) { KeInitializeMutex(&mutex, 0); }
+static void take_mutex(void) { KeWaitForSingleObject(&mutex, Executive, KernelMode, FALSE, NULL); }
+static void give_mutex(void) { KeReleaseMutex(&mutex, FALSE); }
+static void nothing(void) {}
+
+static const struct kind kinds[] = {
+    {"resource", init_resource, take_resource, give_resource, delete_resource},
+    {"push lock", init_push, take_push, give_push, delete_push},
+    {"fast mutex", init_fast, take_fast, give_fast, nothing},
+    {"guarded mutex", init_guarded, take_guarded, give_guarded, nothing},
+    {"mutex", init_mutex, take_mutex, give_mutex, nothing},
+};
+static const struct kind shared_resource = {"resource", init_resource, share_resource, give_resource, delete_resource};
+static const struct kind *kind;
+
+/* ---- the machine ---- */
+
+static unsigned reports;
+static char history[2000];
+
+static void reported(const struct fltsim_violation *violation, void *context)
+{
+    if (!strcmp(violation->rule, "lock-held-across-create")) {
+        reports++;
+        snprintf(history, sizeof history, "%s", violation->history);
+    }
+}
+
+static void start(const struct kind *which)
+{
+    fltsim_abandon(); /* what an assertion that failed before left */
+    kind = which;
+    reports = 0;
+    assert_true(fltsim_start(&(struct fltsim_options){.quiet = true, .on_violation = reported}));
+    memset(probes, 0, sizeof probes);
+    B->letter = 'B';
+    B->quiet = true;
+    B->answer = FLT_PREOP_SUCCESS_WITH_CALLBACK;
+    assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'C'}, &volume), STATUS_SUCCESS);
+    assert_int_equal(probe_load(B, NULL), STATUS_SUCCESS);
+    kind->initialize();
+}
+
+static void stop(unsigned expected)
+{
+    kind->finish();
+    B->pre = NULL;
+    B->post = NULL;
+    assert_int_equal(probe_unload(B), STATUS_SUCCESS);
+    assert_int_equal(reports, expected);
+    assert_int_equal(fltsim_stop(NULL), expected);
+    noted();
+}
+
+static HANDLE open_file(void)
+{
+    HANDLE handle;
+    assert_int_equal(fltsim_open("C:\\file", &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF},
+                                 &handle),
+                     STATUS_SUCCESS);
+    return handle;
+}
+
+static void put(const char *text)
+{
+    HANDLE handle = open_file();
+    assert_int_equal(fltsim_write(handle, text, strlen(text), 0, NULL), STATUS_SUCCESS);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
+static void create(PFLT_INSTANCE instance)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING((PWSTR)u"\\??\\C:\\other");
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK iosb;
+    HANDLE handle;
+    name.Length = sizeof u"\\??\\C:\\other" - sizeof(WCHAR);
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
+    assert_int_equal(FltCreateFile(B->filter, instance, &handle, GENERIC_READ, &attributes, &iosb, NULL, 0, 7, FILE_OPEN_IF, 0,
+                                   NULL, 0, 0),
+                     STATUS_SUCCESS);
+    FltClose(handle);
+}
+
+static void read_file(PFLT_INSTANCE instance, PFILE_OBJECT file, FLT_IO_OPERATION_FLAGS flags)
+{
+    static char text[4096];
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    ULONG done;
+    FltReadFile(instance, file, &offset, sizeof text, text, flags | FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET, &done, NULL, NULL);
+}
+
+/* ---- callbacks ---- */
+
+static FLT_IO_OPERATION_FLAGS read_flags;
+
+/* Scans each opened file under the lock. */
+static FLT_POSTOP_CALLBACK_STATUS scan_locked(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                              PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(data->IoStatus.Status)) {
+        kind->take();
+        read_file(objects->Instance, objects->FileObject, read_flags);
+        kind->give();
+    }
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static FLT_POSTOP_CALLBACK_STATUS scan_unlocked(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                                PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(data->IoStatus.Status)) {
+        kind->take();
+        kind->give();
+        read_file(objects->Instance, objects->FileObject, read_flags);
+    }
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static unsigned char taken_for;
+static bool paging_only;
+
+static FLT_PREOP_CALLBACK_STATUS lock_briefly(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                              PVOID *context)
+{
+    if (data->Iopb->MajorFunction == taken_for && (!paging_only || data->Iopb->IrpFlags & IRP_PAGING_IO)) {
+        kind->take();
+        kind->give();
+    }
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+/* ---- cached reads and paging I/O ---- */
+
+/* The page comes in for the program, while no lock is held: the two orders are seen one after the other. */
+static void page_in(void)
+{
+    struct fltsim_view view;
+    HANDLE handle = open_file();
+    fltsim_trim(volume);
+    assert_int_equal(fltsim_map(handle, false, 0, &view), STATUS_SUCCESS);
+    assert_memory_equal(view.base, "text", 4);
+    assert_int_equal(fltsim_unmap(&view), STATUS_SUCCESS);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
+static void a_lock_held_across_a_cached_read_and_taken_for_paging_is_reported(void **state)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        start(&kinds[i]);
+        put("text");
+        B->post = scan_locked;
+        assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+        B->post = NULL;
+        B->pre = lock_briefly;
+        taken_for = IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION;
+        paging_only = false;
+        page_in();
+        assert_non_null(strstr(history, "in the post-operation callback of probeB for IRP_MJ_CREATE"));
+        assert_non_null(strstr(history, "and held while the call is made by read_file"));
+        assert_non_null(strstr(history, "in the pre-operation callback of probeB for IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION"));
+        stop(1);
+    }
+}
+
+static void a_lock_let_go_before_the_read_is_not(void **state)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        start(&kinds[i]);
+        put("text");
+        B->post = scan_unlocked;
+        assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+        B->post = NULL;
+        B->pre = lock_briefly;
+        taken_for = IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION;
+        page_in();
+        stop(0);
+    }
+}
+
+static void a_lock_held_across_a_read_that_is_not_cached_is_not(void **state)
+{
+    start(&kinds[0]);
+    put("text");
+    B->post = scan_locked;
+    read_flags = FLTFL_IO_OPERATION_NON_CACHED;
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    read_flags = 0;
+    B->post = NULL;
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION;
+    page_in();
+    stop(0);
+}
+
+static void a_resource_that_both_share_is_not(void **state)
+{
+    start(&shared_resource);
+    put("text");
+    B->post = scan_locked;
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    B->post = NULL;
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION;
+    page_in();
+    stop(0);
+}
+
+static void a_lock_held_and_taken_nowhere_else_is_only_a_warning(void **state)
+{
+    start(&kinds[0]);
+    put("text");
+    B->post = scan_locked;
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    assert_string_equal(fltsim_last_rule(), "");
+    stop(0);
+}
+
+/* ---- creates ---- */
+
+static void create_locked(PFLT_INSTANCE instance)
+{
+    kind->take();
+    create(instance);
+    kind->give();
+}
+
+static void a_resource_held_across_a_create_that_comes_back_is_reported(void **state)
+{
+    start(&kinds[0]);
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_CREATE;
+    create_locked(NULL);
+    assert_non_null(strstr(history, "the call came back to the driver"));
+    stop(1);
+}
+
+static void a_resource_held_across_an_aimed_create_is_not(void **state)
+{
+    start(&kinds[0]);
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_CREATE;
+    create_locked(B->instance);
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    stop(0);
+}
+
+static void a_lock_held_across_a_create_and_taken_in_cleanup_is_reported(void **state)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        start(&kinds[i]);
+        create_locked(B->instance);
+        B->pre = lock_briefly;
+        taken_for = IRP_MJ_CLEANUP;
+        assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+        assert_non_null(strstr(history, "oplock"));
+        stop(1);
+    }
+}
+
+static void a_create_of_the_kernel_s_own_name_counts_as_well(void **state)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING((PWSTR)u"\\??\\C:\\other");
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK iosb;
+    HANDLE handle;
+    name.Length = sizeof u"\\??\\C:\\other" - sizeof(WCHAR);
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
+    start(&kinds[0]);
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_CREATE;
+    kind->take();
+    assert_int_equal(ZwCreateFile(&handle, GENERIC_READ, &attributes, &iosb, NULL, 0, 7, FILE_OPEN_IF, 0, NULL, 0),
+                     STATUS_SUCCESS);
+    kind->give();
+    ZwClose(handle);
+    stop(1);
+}
+
+/* A lock that was at the same address before is another lock. */
+static void a_lock_that_is_made_anew_has_no_past(void **state)
+{
+    start(&kinds[0]);
+    create_locked(B->instance);
+    kind->finish();
+    kind->initialize();
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_CLEANUP;
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    stop(0);
+}
+
+/* Whoever gave the resource to somebody else does not hold it. */
+static void a_resource_that_another_owner_has_is_not_held(void **state)
+{
+    PVOID owner = (PVOID)((ULONG_PTR)&owner | 3);
+    start(&kinds[0]);
+    kind->take();
+    ExSetResourceOwnerPointer(&resource, owner);
+    create(B->instance);
+    ExReleaseResourceForThreadLite(&resource, (ERESOURCE_THREAD)owner);
+    KeLeaveCriticalRegion();
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_CLEANUP;
+    assert_int_equal(fltsim_close(open_file()), STATUS_SUCCESS);
+    stop(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lock_held_across_a_cached_read_and_taken_for_paging_is_reported),
+        cmocka_unit_test(a_lock_let_go_before_the_read_is_not),
+        cmocka_unit_test(a_lock_held_across_a_read_that_is_not_cached_is_not),
+        cmocka_unit_test(a_resource_that_both_share_is_not),
+        cmocka_unit_test(a_lock_held_and_taken_nowhere_else_is_only_a_warning),
+        cmocka_unit_test(a_resource_held_across_a_create_that_comes_back_is_reported),
+        cmocka_unit_test(a_resource_held_across_an_aimed_create_is_not),
+        cmocka_unit_test(a_lock_held_across_a_create_and_taken_in_cleanup_is_reported),
+        cmocka_unit_test(a_create_of_the_kernel_s_own_name_counts_as_well),
+        cmocka_unit_test(a_lock_that_is_made_anew_has_no_past),
+        cmocka_unit_test(a_resource_that_another_owner_has_is_not_held),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
