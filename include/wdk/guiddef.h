@@ -56,8 +56,10 @@ inline bool operator!=(REFGUID a, REFGUID b)
 
 #ifdef __cplusplus
 #define FLTSIM_EXTERN_GUID extern "C" const
+#define FLTSIM_DEFINED_GUID extern "C" const
 #else
 #define FLTSIM_EXTERN_GUID extern const
+#define FLTSIM_DEFINED_GUID const
 #endif
 
 #endif
@@ -67,7 +69,7 @@ inline bool operator!=(REFGUID a, REFGUID b)
 #ifdef INITGUID
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                               \
     FLTSIM_EXTERN_GUID GUID name __attribute__((weak));                                            \
-    FLTSIM_EXTERN_GUID GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}}
+    FLTSIM_DEFINED_GUID GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}}
 #else
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) FLTSIM_EXTERN_GUID GUID name
 #endif

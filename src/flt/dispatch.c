@@ -12,6 +12,13 @@ static enum flt_descent CompleteHere(PIRP_CTRL Op, const CALLBACK_NODE *Node, FL
 static void Owe(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context, bool Synchronize);
 static void OweNothing(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID Context);
 
+static void __attribute__((noinline)) TracePre(PIRP_CTRL Op, PFLT_INSTANCE Instance)
+{
+    char name[64];
+    trace_event("flt", "pre  %s, filter %s, instance %p", trace_major(Op->Iopb.MajorFunction),
+                FltpText(&Instance->Filter->Name, name, sizeof name), (void *)Instance);
+}
+
 static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NODE *Node, PVOID *Context)
 {
     PFLT_INSTANCE instance = Node->Instance;
@@ -26,7 +33,8 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     Op->Iopb.TargetInstance = instance;
     if (!Node->PreOperation)
         return FLT_PREOP_SUCCESS_WITH_CALLBACK;
-    TRACE("flt", "pre  %s, instance %p", trace_major(Op->Iopb.MajorFunction), (void *)instance);
+    if (__builtin_expect(trace_on, 0))
+        TracePre(Op, instance);
     FltpCountCall(&instance->Filter->Counts[FLTP_SLOT(Op->Iopb.MajorFunction)].Pre);
     PKTHREAD thread = KiCurrentThread();
     KIRQL irql = thread->irql;
