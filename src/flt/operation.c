@@ -44,8 +44,15 @@ PIRP_CTRL FltpAllocateOperation(PFLT_VOLUME Volume)
 /* The first node below the instance (NULL: the first of all). */
 static const CALLBACK_NODE *FirstBelow(const CALLBACK_NODE *Node, const CALLBACK_NODE *End, PFLT_INSTANCE Below)
 {
-    while (Below && Node < End && FltpCompareAltitudes(&Node->Instance->Altitude, &Below->Altitude) >= 0)
-        Node++;
+    if (!Below)
+        return Node;
+    while (Node < End) { /* altitudes fall */
+        const CALLBACK_NODE *middle = Node + (End - Node) / 2;
+        if (FltpCompareAltitudes(&middle->Instance->Altitude, &Below->Altitude) >= 0)
+            Node = middle + 1;
+        else
+            End = middle;
+    }
     return Node;
 }
 

@@ -62,5 +62,6 @@ int main(void)
     bench_cycle();
     bench_slope();
     bench_threads();
+    bench_aimed();
     return 0;
 }

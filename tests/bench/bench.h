@@ -11,6 +11,7 @@ double bench_now(void);
 
 /* A driver whose one filter lets creates, reads, cleanups and closes pass, with a post-operation callback for each. */
 extern DRIVER_INITIALIZE BenchDriverEntry;
+extern PFLT_FILTER BenchFilter;
 
 /* A machine with one volume C: and `instances` instances of that driver. */
 struct bench_machine {
@@ -23,5 +24,6 @@ void bench_halt(void);
 void bench_cycle(void);   /* (a) */
 void bench_slope(void);   /* (b) */
 void bench_threads(void); /* (c) */
+void bench_aimed(void);   /* (d) */
 
 #endif

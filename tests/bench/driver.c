@@ -1,6 +1,6 @@
 #include "bench.h"
 
-static PFLT_FILTER filter;
+PFLT_FILTER BenchFilter;
 
 static FLT_PREOP_CALLBACK_STATUS pre(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects, PVOID *Context)
 {
@@ -15,7 +15,7 @@ static FLT_POSTOP_CALLBACK_STATUS post(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OB
 
 static NTSTATUS unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 {
-    FltUnregisterFilter(filter);
+    FltUnregisterFilter(BenchFilter);
     return STATUS_SUCCESS;
 }
 
@@ -34,6 +34,6 @@ NTSTATUS BenchDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryP
         .OperationRegistration = operations,
         .FilterUnloadCallback = unload,
     };
-    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &filter);
-    return NT_SUCCESS(status) ? FltStartFiltering(filter) : status;
+    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &BenchFilter);
+    return NT_SUCCESS(status) ? FltStartFiltering(BenchFilter) : status;
 }
