@@ -261,7 +261,7 @@ struct flt_aim {
 };
 /* STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES; FltpEndAim follows in any case. */
 NTSTATUS FltpBeginAim(struct flt_aim *Aim, PFLT_FILTER Filter, PFLT_INSTANCE Instance,
-                      PIO_DRIVER_CREATE_CONTEXT Context, PVOID Ea, ULONG EaLength);
+                      PIO_DRIVER_CREATE_CONTEXT Context, CREATE_FILE_TYPE Type, PVOID Ea, ULONG EaLength);
 void FltpEndAim(struct flt_aim *Aim);
 /* The instance of this volume below which the create is aimed, or NULL. */
 PFLT_INSTANCE FltpTargetOfCreate(PFLT_VOLUME Volume, PIRP Irp);

@@ -146,12 +146,13 @@ static NTSTATUS RunCreate(PFLT_VOLUME Volume, PIRP Irp, PFLT_INSTANCE Target)
 
 NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp)
 {
-    PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
+    const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(Irp);
+    PFILE_OBJECT file = stack->FileObject;
 
     if (__builtin_expect(!(FltpVolumeFlags(Volume) & FLTP_VOLUME_SETUP_DONE), 0))
         FltpSetupVolume(Volume);
     PFLT_INSTANCE target = FltpTargetOfCreate(Volume, Irp);
-    if (!target && !__atomic_load_n(&Volume->Seen[FLTP_SLOT(IRP_MJ_CREATE)], __ATOMIC_RELAXED))
+    if (!target && !__atomic_load_n(&Volume->Seen[FLTP_SLOT(stack->MajorFunction)], __ATOMIC_RELAXED))
         return FltpPassThrough(Volume->DeviceObject, Irp);
     if (target)
         SetTarget(file, target);

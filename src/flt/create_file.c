@@ -94,7 +94,8 @@ static NTSTATUS TryOnce(const struct create *C, const struct flt_aim *Aim, POBJE
 static NTSTATUS Try(const struct create *C, PFLT_INSTANCE Instance, POBJECT_ATTRIBUTES Attributes, PHANDLE Handle)
 {
     struct flt_aim aim;
-    NTSTATUS status = FltpBeginAim(&aim, C->Filter, Instance, C->Context, C->Request->Ea, C->Request->EaLength);
+    NTSTATUS status = FltpBeginAim(&aim, C->Filter, Instance, C->Context, C->Request->Type, C->Request->Ea,
+                                   C->Request->EaLength);
     if (NT_SUCCESS(status))
         status = TryOnce(C, &aim, Attributes, Handle);
     FltpEndAim(&aim);

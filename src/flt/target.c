@@ -96,7 +96,7 @@ static const FLTP_TARGET *TakeFromEa(PIRP Irp)
 /* ---- both ---- */
 
 NTSTATUS FltpBeginAim(struct flt_aim *Aim, PFLT_FILTER Filter, PFLT_INSTANCE Instance,
-                      PIO_DRIVER_CREATE_CONTEXT Context, PVOID Ea, ULONG EaLength)
+                      PIO_DRIVER_CREATE_CONTEXT Context, CREATE_FILE_TYPE Type, PVOID Ea, ULONG EaLength)
 {
     *Aim = (struct flt_aim){.Ea = Ea, .EaLength = Ea ? EaLength : 0, .Shard = (UCHAR)FltpShard()};
     IoInitializeDriverCreateContext(&Aim->Context);
@@ -109,7 +109,8 @@ NTSTATUS FltpBeginAim(struct flt_aim *Aim, PFLT_FILTER Filter, PFLT_INSTANCE Ins
         Aim->Context.DeviceObjectHint = Instance->Volume->DeviceObject;
     if (Borrow(Aim) || !Instance)
         return STATUS_SUCCESS;
-    return machine->options.target_in_ea ? PutInEa(Aim, Aim->Ea, Aim->EaLength) : PutInList(Aim);
+    bool inEa = machine->options.target_in_ea && Type == CreateFileTypeNone; /* pipes and mailslots have none */
+    return inEa ? PutInEa(Aim, Aim->Ea, Aim->EaLength) : PutInList(Aim);
 }
 
 void FltpEndAim(struct flt_aim *Aim)

@@ -122,13 +122,13 @@ static bool came_back(const struct verify_held *held, const void *address)
 
 static const char *how_it_waits(const struct across *across, const struct verify_operation *operation, bool back)
 {
-    if (back)
-        return "the call came back to the driver while the lock was held: another thread that comes the same way waits for "
-               "the lock, and the holder for it";
     if (across->kind == VERIFY_CALL_CACHED && (operation->paging || operation->section))
         return "the call waits for the page; whoever brings the page in waits for the lock in that callback";
     if (across->kind == VERIFY_CALL_CREATE && operation->cleanup)
         return "the create waits until the owner of an oplock closes the file; the close waits for the lock in that callback";
+    if (back)
+        return "the call came back to the driver while the lock was held: another thread that comes the same way waits for "
+               "the lock, and the holder for it";
     return NULL;
 }
 

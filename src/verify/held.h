@@ -59,7 +59,7 @@ void verify_report_held(void);
 /* Before the thread may wait for the lock. */
 static inline void verify_lock_wanted(struct verify_held *held, const void *lock, bool exclusive, const void *site)
 {
-    if (__builtin_expect(verify_watch_locks, 0))
+    if (__builtin_expect(__atomic_load_n(&verify_watch_locks, __ATOMIC_RELAXED), 0))
         verify_lock_reached(held, lock, exclusive, site);
 }
 
@@ -102,7 +102,7 @@ static inline void verify_lock_given_for(struct verify_held *held, const void *l
 /* Its memory becomes a lock, or stops being one. */
 static inline void verify_lock_new(const void *lock)
 {
-    if (__builtin_expect(verify_watch_locks, 0))
+    if (__builtin_expect(__atomic_load_n(&verify_watch_locks, __ATOMIC_RELAXED), 0))
         verify_lock_forgotten(lock);
 }
 

@@ -148,6 +148,58 @@ static void a_device_hint_aims_a_create_without_the_filter_manager(void **state)
     noted();
 }
 
+/* ---- pipes and mailslots ---- */
+
+static FLT_PREOP_CALLBACK_STATUS see_pipe(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects, PVOID *context)
+{
+    for (int i = 0; i < 3; i++)
+        if (probes[i].filter == objects->Filter)
+            note("%c>%s", probes[i].letter, data->Iopb->MajorFunction == IRP_MJ_CREATE_NAMED_PIPE ? "pipe" : "slot");
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static const FLT_OPERATION_REGISTRATION pipe_operations[] = {
+    {IRP_MJ_CREATE_NAMED_PIPE, 0, see_pipe, NULL, NULL},
+    {IRP_MJ_CREATE_MAILSLOT, 0, see_pipe, NULL, NULL},
+    {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL},
+};
+
+/* The file system has neither: what counts is who was asked on the way to it. */
+static void expect_pipe(PFLT_INSTANCE instance, const char *pipe, const char *slot)
+{
+    WCHAR buffer[100];
+    UNICODE_STRING name = wide("\\??\\C:\\pipe", buffer);
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK iosb;
+    HANDLE handle;
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
+    assert_int_equal(FltCreateNamedPipeFile(B->filter, instance, &handle, NULL, GENERIC_READ, &attributes, &iosb,
+                                            FILE_SHARE_READ, FILE_OPEN_IF, 0, 0, 0, 0, 1, 0, 0, NULL, NULL),
+                     STATUS_INVALID_DEVICE_REQUEST);
+    assert_string_equal(noted(), pipe);
+    assert_int_equal(FltCreateMailslotFile(B->filter, instance, &handle, NULL, GENERIC_READ, &attributes, &iosb, 0, 0, 0, NULL,
+                                           NULL),
+                     STATUS_INVALID_DEVICE_REQUEST);
+    assert_string_equal(noted(), slot);
+}
+
+static void pipes_and_mailslots_are_aimed_as_files_are(void **state)
+{
+    for (int i = 0; i < 3; i++) {
+        if (probes[i].driver)
+            assert_int_equal(probe_unload(&probes[i]), STATUS_SUCCESS);
+        probes[i].operations = pipe_operations;
+    }
+    load(B);
+    load(C);
+    load(A);
+    noted();
+    expect_pipe(NULL, "A>pipe B>pipe C>pipe", "A>slot B>slot C>slot");
+    expect_pipe(A->instance, "B>pipe C>pipe", "B>slot C>slot");
+    expect_pipe(B->instance, "C>pipe", "C>slot");
+    expect_pipe(C->instance, "", "");
+}
+
 /* ---- what is done with the handle ---- */
 
 static void io_by_handle_stays_below_like_the_create(void **state)
@@ -639,6 +691,7 @@ int main(void)
         CASE(a_create_below_the_lowest_is_seen_by_the_lower_legacy_filter),
         CASE(an_unaimed_create_is_seen_by_everybody_its_issuer_too),
         CASE(a_device_hint_aims_a_create_without_the_filter_manager),
+        CASE(pipes_and_mailslots_are_aimed_as_files_are),
         CASE(io_by_handle_stays_below_like_the_create),
         CASE(each_try_of_a_reparse_stays_aimed),
         CASE(a_create_that_leaves_the_volume_is_refused),
@@ -648,6 +701,7 @@ int main(void)
         CASE(a_list_of_an_aimed_create_can_be_passed_on_to_another),
         CASE(an_unaimed_create_with_such_a_list_is_seen_by_everybody),
         EA_CASE(each_try_of_a_reparse_stays_aimed),
+        EA_CASE(pipes_and_mailslots_are_aimed_as_files_are),
         EA_CASE(the_target_in_an_extended_attribute_is_hidden_from_those_below),
         EA_CASE(the_caller_s_own_extended_attributes_arrive_all_the_same),
         EA_CASE(a_program_cannot_aim_by_an_extended_attribute),
