@@ -289,8 +289,8 @@ VOID FltCancelFileOpen(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
     }
     FileObject->Flags |= FO_FILE_OPEN_CANCELLED;
     for (int step = 0; step < 2; step++) {
-        if (!NT_SUCCESS(FltAllocateCallbackData(Instance, FileObject, &data)))
-            return;
+        while (!NT_SUCCESS(FltAllocateCallbackData(Instance, FileObject, &data)))
+            ; /* it cannot fail: nobody would close the file later */
         data->Iopb->MajorFunction = step ? IRP_MJ_CLOSE : IRP_MJ_CLEANUP;
         data->Iopb->IrpFlags = step ? IRP_CLOSE_OPERATION | IRP_SYNCHRONOUS_API : IRP_SYNCHRONOUS_API;
         FltPerformSynchronousIo(data);

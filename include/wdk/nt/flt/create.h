@@ -12,7 +12,10 @@ FLTSIM_WDK_BEGIN
 
 // Opens a file; seen by those below the instance only, by all for NULL. FltClose the handle.
 // OBJ_KERNEL_HANDLE outside of a system process. Not with APCs disabled, not with a top-level IRP
-// set. IRQL PASSIVE_LEVEL. STATUS_FILE_LOCK_CONFLICT, STATUS_BLOCK.
+// set (create-top-level-irp); creates for all from a create callback end in create-recursion.
+// IRQL PASSIVE_LEVEL. STATUS_FLT_DELETING_OBJECT, STATUS_INVALID_DEVICE_OBJECT_PARAMETER,
+// STATUS_MOUNT_POINT_NOT_RESOLVED, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_STOPPED_ON_SYMLINK,
+// STATUS_FILE_LOCK_CONFLICT, STATUS_BLOCK.
 NTSTATUS FltCreateFile(_In_ PFLT_FILTER Filter, _In_opt_ PFLT_INSTANCE Instance,
                        _Out_ PHANDLE FileHandle, _In_ ACCESS_MASK DesiredAccess,
                        _In_ POBJECT_ATTRIBUTES ObjectAttributes,
@@ -33,6 +36,8 @@ NTSTATUS FltCreateFileEx(_In_ PFLT_FILTER Filter, _In_opt_ PFLT_INSTANCE Instanc
                          _In_ ULONG Flags);
 
 // As FltCreateFileEx, with a transaction, ECPs or a device hint. The ECP list stays the caller's.
+// With an FLT_CREATEFILE_TARGET_ECP_CONTEXT on it, a name that leads to another volume is followed
+// below the filter's instance there, or the ECP tells where it leads.
 // IRQL PASSIVE_LEVEL. STATUS_FILE_LOCK_CONFLICT, STATUS_BLOCK.
 NTSTATUS FltCreateFileEx2(_In_ PFLT_FILTER Filter, _In_opt_ PFLT_INSTANCE Instance,
                           _Out_ PHANDLE FileHandle, _Outptr_opt_ PFILE_OBJECT *FileObject,
