@@ -81,24 +81,25 @@ struct cursor {
     unsigned line;
 };
 
-/* Skips blanks, and a backslash that ends its line joins the next one. */
+/* Where the next line begins if a backslash joins it to this one, with or without a comment in between; else NULL. */
+static const char *continuation(const char *p)
+{
+    if (*p++ != '\\')
+        return NULL;
+    p += strspn(p, " \t\r");
+    if (*p == ';')
+        p += strcspn(p, "\n");
+    return *p == '\n' ? p + 1 : NULL;
+}
+
 static void skip_blanks(struct cursor *c)
 {
     for (;;) {
-        while (*c->at == ' ' || *c->at == '\t' || *c->at == '\r')
-            c->at++;
-        const char *p = c->at;
-        if (*p != '\\')
+        c->at += strspn(c->at, " \t\r");
+        const char *next = continuation(c->at);
+        if (!next)
             return;
-        p++;
-        while (*p == ' ' || *p == '\t' || *p == '\r')
-            p++;
-        if (*p == ';')
-            while (*p && *p != '\n')
-                p++;
-        if (*p != '\n')
-            return;
-        c->at = p + 1;
+        c->at = next;
         c->line++;
     }
 }
@@ -112,15 +113,6 @@ static void trim(char *text)
         text[--length] = 0;
 }
 
-static bool at_continuation(const char *p)
-{
-    if (*p++ != '\\')
-        return false;
-    while (*p == ' ' || *p == '\t' || *p == '\r')
-        p++;
-    return *p == '\n' || *p == ';';
-}
-
 /* A field up to ',' (or '=' for a key): quoted parts verbatim with "" for a quote. NULL: an error was recorded. */
 static char *read_field(struct cursor *c, bool stop_at_equals)
 {
@@ -128,7 +120,7 @@ static char *read_field(struct cursor *c, bool stop_at_equals)
     size_t used = 0, quoted = 0; /* quoted: where the last quoted part ends; blanks up to there are meant */
     skip_blanks(c);
     while (!ends_line(*c->at) && *c->at != ',' && !(stop_at_equals && *c->at == '=')) {
-        if (at_continuation(c->at)) {
+        if (continuation(c->at)) {
             skip_blanks(c);
             continue;
         }
