@@ -13,7 +13,8 @@ void ExpApcsAreOn(const char *routine, const void *site);
 static inline bool ExpApcsOff(void)
 {
     struct _KTHREAD *thread = KiCurrentThread();
-    return thread->irql >= APC_LEVEL || thread->kernel_apc_disable || thread->special_apc_disable;
+    /* Nobody suspends or terminates a system thread: Windows asks nothing of one either. */
+    return thread->system || thread->irql >= APC_LEVEL || thread->kernel_apc_disable || thread->special_apc_disable;
 }
 #define EXP_CHECK_APCS(routine, site)                                                                                  \
     do {                                                                                                               \

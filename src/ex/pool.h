@@ -24,6 +24,8 @@ enum exp_pool_flags { EXP_PAGED = 1, EXP_ZERO = 2, EXP_EXECUTE = 4 };
 /* Is this the start of a live block; and how long? */
 bool ExpIsPool(const void *body, size_t *size, ULONG *tag);
 bool ExpIsPagedPool(const void *body);
+/* A routine allocated the block for the code at `site`, which is to free it: a leak is laid to that. NULL: nothing. */
+void ExpHandOut(void *body, const void *site);
 
 /* For lookaside lists. A block that waits in one keeps its place in pool; its contents are spoilt behind the link, and
  * whoever is handed it next is who allocated. */

@@ -294,6 +294,13 @@ bool ExpIsPagedPool(const void *body)
     return block && block->flags & EXP_PAGED;
 }
 
+void ExpHandOut(void *body, const void *site)
+{
+    struct pool_block *block = body ? live_block(body) : NULL;
+    if (block)
+        block->site = site;
+}
+
 /* ---- lookaside lists ---- */
 
 bool ExpIsSpecial(void) { return machine->options.special_pool; }

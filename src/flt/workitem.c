@@ -1,6 +1,7 @@
 /* Work items: generic ones hold their object, deferred ones an operation that is pended. */
 #include "flt/core.h"
 
+#include "ex/pool.h"
 #include "verify/api.h"
 
 struct _FLT_GENERIC_WORKITEM {
@@ -39,8 +40,10 @@ PFLT_GENERIC_WORKITEM FltAllocateGenericWorkItem(VOID)
 {
     API_IRQL(FltAllocateGenericWorkItem);
     PFLT_GENERIC_WORKITEM item = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof *item, 'wGlF');
-    if (item)
+    if (item) {
+        ExpHandOut(item, VERIFY_CALLER);
         RtlZeroMemory(item, sizeof *item);
+    }
     return item;
 }
 
@@ -91,8 +94,10 @@ PFLT_DEFERRED_IO_WORKITEM FltAllocateDeferredIoWorkItem(VOID)
 {
     API_IRQL(FltAllocateDeferredIoWorkItem);
     PFLT_DEFERRED_IO_WORKITEM item = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof *item, 'wDlF');
-    if (item)
+    if (item) {
+        ExpHandOut(item, VERIFY_CALLER);
         RtlZeroMemory(item, sizeof *item);
+    }
     return item;
 }
 

@@ -1,6 +1,8 @@
 /* Symbolic links to devices, and the DOS names of volumes. */
 #include "iop.h"
 
+#include "ex/pool.h"
+
 #include <string.h>
 
 NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING SymbolicLinkName, PUNICODE_STRING DeviceName)
@@ -73,6 +75,7 @@ NTSTATUS IoVolumeDeviceToDosName(PVOID VolumeDeviceObject, PUNICODE_STRING DosNa
     PWCHAR buffer = ExAllocatePoolWithTag(PagedPool, 3 * sizeof(WCHAR), IOP_TAG);
     if (!buffer)
         return STATUS_INSUFFICIENT_RESOURCES;
+    ExpHandOut(buffer, VERIFY_CALLER);
     buffer[0] = search.letter;
     buffer[1] = ':';
     buffer[2] = 0;
@@ -121,6 +124,7 @@ NTSTATUS IoVolumeDeviceToGuidPath(PDEVICE_OBJECT VolumeDeviceObject, PUNICODE_ST
     PWCHAR buffer = ExAllocatePoolWithTag(PagedPool, length + sizeof(WCHAR), IOP_TAG);
     if (!buffer)
         return STATUS_INSUFFICIENT_RESOURCES;
+    ExpHandOut(buffer, VERIFY_CALLER);
     memcpy(buffer, prefix, sizeof prefix);
     memcpy(buffer + 4, search.volume, search.volume_length);
     buffer[length / sizeof(WCHAR)] = 0;
@@ -156,6 +160,7 @@ NTSTATUS IoQueryFileDosDeviceName(PFILE_OBJECT FileObject, POBJECT_NAME_INFORMAT
         memcpy((PCHAR)buffer + dos.Length, FileObject->FileName.Buffer, FileObject->FileName.Length);
         buffer[length / sizeof(WCHAR)] = 0;
         info->Name = (UNICODE_STRING){length, (USHORT)(length + sizeof(WCHAR)), buffer};
+        ExpHandOut(info, VERIFY_CALLER);
         *ObjectNameInformation = info;
     }
     ExFreePool(dos.Buffer);

@@ -1,5 +1,8 @@
 #include "mm/mmp.h"
 
+#include "ex/pool.h"
+#include "verify/verify.h"
+
 #include <string.h>
 
 /* -- making and freeing ------------------------------------------------------------------------ */
@@ -20,6 +23,7 @@ PMDL IoAllocateMdl(PVOID address, ULONG length, BOOLEAN secondary, BOOLEAN charg
     PMDL mdl = ExAllocatePoolWithTag(NonPagedPool, MmSizeOfMdl(address, length), 'ldM ');
     if (!mdl)
         return NULL;
+    ExpHandOut(mdl, VERIFY_CALLER);
     MmInitializeMdl(mdl, address, length);
     if (irp && !secondary) {
         irp->MdlAddress = mdl;

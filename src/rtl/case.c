@@ -99,12 +99,14 @@ NTSTATUS RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STR
                                 BOOLEAN AllocateDestinationString)
 {
     RTL_IRQL(RtlUpcaseUnicodeString);
-    return MapString(DestinationString, SourceString, AllocateDestinationString, RtlpUpcase);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          MapString(DestinationString, SourceString, AllocateDestinationString, RtlpUpcase));
 }
 
 NTSTATUS RtlDowncaseUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING SourceString,
                                   BOOLEAN AllocateDestinationString)
 {
     RTL_IRQL(RtlDowncaseUnicodeString);
-    return MapString(DestinationString, SourceString, AllocateDestinationString, RtlpDowncase);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          MapString(DestinationString, SourceString, AllocateDestinationString, RtlpDowncase));
 }

@@ -181,56 +181,65 @@ NTSTATUS RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, PCANSI_
                                       BOOLEAN AllocateDestinationString)
 {
     RTL_IRQL(RtlAnsiStringToUnicodeString);
-    return StringToWide(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToWide(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE));
 }
 
 NTSTATUS RtlOemStringToUnicodeString(PUNICODE_STRING DestinationString, PCOEM_STRING SourceString,
                                      BOOLEAN AllocateDestinationString)
 {
-    return StringToWide(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToWide(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE));
 }
 
 NTSTATUS RtlOemStringToCountedUnicodeString(PUNICODE_STRING DestinationString, PCOEM_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
-    return StringToWide(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToWide(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE));
 }
 
 NTSTATUS RtlUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUNICODE_STRING SourceString,
                                       BOOLEAN AllocateDestinationString)
 {
     RTL_IRQL(RtlUnicodeStringToAnsiString);
-    return StringToBytes(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE, FALSE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE, FALSE));
 }
 
 NTSTATUS RtlUpcaseUnicodeStringToAnsiString(PANSI_STRING DestinationString, PCUNICODE_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
-    return StringToBytes(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE, TRUE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_ANSI, DestinationString, SourceString, AllocateDestinationString, TRUE, TRUE));
 }
 
 NTSTATUS RtlUnicodeStringToOemString(POEM_STRING DestinationString, PCUNICODE_STRING SourceString,
                                      BOOLEAN AllocateDestinationString)
 {
-    return StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE, FALSE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE, FALSE));
 }
 
 NTSTATUS RtlUpcaseUnicodeStringToOemString(POEM_STRING DestinationString, PCUNICODE_STRING SourceString,
                                            BOOLEAN AllocateDestinationString)
 {
-    return StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE, TRUE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, TRUE, TRUE));
 }
 
 NTSTATUS RtlUnicodeStringToCountedOemString(POEM_STRING DestinationString, PCUNICODE_STRING SourceString,
                                             BOOLEAN AllocateDestinationString)
 {
-    return StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE, FALSE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE, FALSE));
 }
 
 NTSTATUS RtlUpcaseUnicodeStringToCountedOemString(POEM_STRING DestinationString, PCUNICODE_STRING SourceString,
                                                   BOOLEAN AllocateDestinationString)
 {
-    return StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE, TRUE);
+    return RTL_HANDED_OUT(AllocateDestinationString, DestinationString->Buffer,
+                          StringToBytes(RTLP_OEM, DestinationString, SourceString, AllocateDestinationString, FALSE, TRUE));
 }
 
 BOOLEAN RtlIsValidOemCharacter(PWCHAR Char)

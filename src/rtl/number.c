@@ -137,6 +137,7 @@ NTSTATUS RtlStringFromGUID(REFGUID Guid, PUNICODE_STRING GuidString)
 
     if (buffer == NULL)
         return STATUS_NO_MEMORY;
+    ExpHandOut(buffer, VERIFY_CALLER);
     *to++ = '{';
     for (ULONG i = 0; i < sizeof guid_order; i++) {
         if (guid_order[i] == 16) {

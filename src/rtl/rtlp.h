@@ -6,7 +6,9 @@
 #include <nt/rtl.h>
 #include <nt/se.h>
 
+#include "ex/pool.h"
 #include "verify/api.h"
+#include "verify/verify.h"
 
 /* Shown as "Strg": the tag of strings that a routine allocated for its caller. */
 #define RTL_STRING_TAG 'grtS'
@@ -35,5 +37,14 @@ struct rtlp_output {
 };
 void RtlpFormatA(struct rtlp_output *out, PCSTR format, va_list arguments);
 void RtlpFormatW(struct rtlp_output *out, PCWSTR format, va_list arguments);
+
+/* The end of a routine that allocates the destination if the driver asks for it. */
+#define RTL_HANDED_OUT(allocated, buffer, call) RtlpHandOut(call, allocated, (PVOID *)&(buffer), VERIFY_CALLER)
+static inline NTSTATUS RtlpHandOut(NTSTATUS status, BOOLEAN allocated, PVOID *buffer, const void *site)
+{
+    if (allocated && NT_SUCCESS(status))
+        ExpHandOut(*buffer, site);
+    return status;
+}
 
 #endif

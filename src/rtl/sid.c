@@ -119,6 +119,7 @@ NTSTATUS RtlAllocateAndInitializeSid(PSID_IDENTIFIER_AUTHORITY IdentifierAuthori
     SID *sid = ExAllocatePoolWithTag(PagedPool, SizeFor(SubAuthorityCount), 'iSeS');
     if (sid == NULL)
         return STATUS_NO_MEMORY;
+    ExpHandOut(sid, VERIFY_CALLER);
     RtlInitializeSid(sid, IdentifierAuthority, SubAuthorityCount);
     memcpy(sid->SubAuthority, all, SubAuthorityCount * sizeof(ULONG));
     *Sid = sid;

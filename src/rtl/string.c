@@ -139,6 +139,7 @@ BOOLEAN RtlCreateUnicodeString(PUNICODE_STRING DestinationString, PCWSTR SourceS
     DestinationString->Buffer = ExAllocatePoolWithTag(PagedPool, bytes, RTL_STRING_TAG);
     if (DestinationString->Buffer == NULL)
         return FALSE;
+    ExpHandOut(DestinationString->Buffer, VERIFY_CALLER);
     memcpy(DestinationString->Buffer, SourceString, bytes);
     DestinationString->MaximumLength = (USHORT)bytes;
     DestinationString->Length = (USHORT)(bytes - sizeof(WCHAR));
@@ -165,6 +166,7 @@ NTSTATUS RtlDuplicateUnicodeString(ULONG Flags, PCUNICODE_STRING StringIn, PUNIC
         buffer = ExAllocatePoolWithTag(PagedPool, bytes, RTL_STRING_TAG);
         if (buffer == NULL)
             return STATUS_NO_MEMORY;
+        ExpHandOut(buffer, VERIFY_CALLER);
         if (length != 0)
             memcpy(buffer, StringIn->Buffer, length);
         if (Flags & terminate)

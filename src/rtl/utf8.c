@@ -133,6 +133,7 @@ NTSTATUS RtlUnicodeStringToUTF8String(PUTF8_STRING DestinationString, PCUNICODE_
         DestinationString->Buffer = ExAllocatePoolWithTag(PagedPool, bytes + 1, RTL_STRING_TAG);
         if (DestinationString->Buffer == NULL)
             return STATUS_NO_MEMORY;
+        ExpHandOut(DestinationString->Buffer, VERIFY_CALLER);
         DestinationString->MaximumLength = (USHORT)(bytes + 1);
     } else if (bytes + 1 > DestinationString->MaximumLength) {
         return STATUS_BUFFER_OVERFLOW;
@@ -158,6 +159,7 @@ NTSTATUS RtlUTF8StringToUnicodeString(PUNICODE_STRING DestinationString, PCUTF8_
         DestinationString->Buffer = ExAllocatePoolWithTag(PagedPool, whole, RTL_STRING_TAG);
         if (DestinationString->Buffer == NULL)
             return STATUS_NO_MEMORY;
+        ExpHandOut(DestinationString->Buffer, VERIFY_CALLER);
         DestinationString->MaximumLength = (USHORT)whole;
     } else if (whole > DestinationString->MaximumLength) {
         return STATUS_BUFFER_OVERFLOW;

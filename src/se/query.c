@@ -1,6 +1,8 @@
 /* What a token says of itself. */
 #include "sep.h"
 
+#include "ex/pool.h"
+
 #include <string.h>
 
 /* Fills a buffer from both ends: structures at its front, the SIDs they point to behind. */
@@ -234,6 +236,7 @@ NTSTATUS SeQueryInformationToken(PACCESS_TOKEN Token, TOKEN_INFORMATION_CLASS To
     *TokenInformation = ExAllocatePoolWithTag(PagedPool, needed, SEP_TAG);
     if (!*TokenInformation)
         return STATUS_INSUFFICIENT_RESOURCES;
+    ExpHandOut(*TokenInformation, VERIFY_CALLER);
     return SepQueryToken(Token, TokenInformationClass, *TokenInformation, needed, &needed);
 }
 

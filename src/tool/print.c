@@ -88,6 +88,13 @@ static void print_operations(const struct check *check)
         run = check->runs[r];
     if (!run->operation_count)
         return;
+    bool attached = false;
+    for (unsigned i = 0; i < run->operation_count; i++)
+        attached |= run->seen[i].pre || run->seen[i].post;
+    if (!attached) {
+        printf("the driver saw no operation: none of its instances is attached, or it watches nothing that was done\n");
+        return;
+    }
     printf("operations that the driver saw (run 1):\n");
     for (unsigned i = 0; i < run->operation_count; i++)
         printf("    %-48s pre %8lu   post %8lu\n", run->seen[i].name, run->seen[i].pre, run->seen[i].post);

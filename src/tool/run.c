@@ -378,9 +378,6 @@ static void run_body(void *argument)
     for (int i = 0; i < 2; i++) {
         body->w[i].driver = NULL;
         workload_cached(&body->w[i]);
-        run->operations += body->w[i].operations;
-        if (run->kind != CHECK_SHORT)
-            run->unexpected += body->w[i].unexpected;
     }
     fltsim_process_exit(body->w[0].other);
 }
@@ -399,6 +396,11 @@ void check_run_body(const struct check *check, struct check_run *run)
         fltsim_set_policy("assertion-failed", FLTSIM_OFF); /* it may say that memory suffices */
     if (!fltsim_try(run_body, body))
         check_dump(check, run);
+    for (int i = 0; i < 2; i++) {
+        run->operations += body->w[i].operations;
+        if (run->kind != CHECK_SHORT)
+            run->unexpected += body->w[i].unexpected;
+    }
     check_step(check, run, "stopping");
     if (check->options->trace)
         fltsim_trace_print(stdout);
