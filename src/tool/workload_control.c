@@ -114,10 +114,12 @@ static void break_oplock(struct workload *w, ULONG code)
         other.options = FILE_COMPLETE_IF_OPLOCKED;
         HANDLE second = NULL;
         w->operations++;
-        if (NT_SUCCESS(fltsim_open(workload_path(w, "oplock"), &other, &second)) && second)
-            fltsim_write(second, "break", 5, 0, NULL);
-        workload_close(w, first);
+        if (!NT_SUCCESS(fltsim_open(workload_path(w, "oplock"), &other, &second)))
+            second = NULL;
+        workload_close(w, first); /* that acknowledges, too */
         finish(first, event, status, &iosb);
+        if (second)
+            fltsim_write(second, "after", 5, 0, NULL);
         workload_close(w, second);
     }
     ZwClose(event);
