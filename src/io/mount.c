@@ -89,10 +89,21 @@ static NTSTATUS TryFileSystems(PDEVICE_OBJECT device, PVPB vpb)
     return status;
 }
 
+/* A file system that dismounts takes the flag off one and puts another there, both under the lock. */
+static PVPB CurrentVpb(PDEVICE_OBJECT device, USHORT *flags)
+{
+    KIRQL irql;
+    IoAcquireVpbSpinLock(&irql);
+    PVPB vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE);
+    *flags = __atomic_load_n(&vpb->Flags, __ATOMIC_ACQUIRE);
+    IoReleaseVpbSpinLock(irql);
+    return vpb;
+}
+
 static NTSTATUS MountLocked(PDEVICE_OBJECT device)
 {
-    PVPB vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE); /* a file system that dismounts puts another there */
-    USHORT flags = __atomic_load_n(&vpb->Flags, __ATOMIC_ACQUIRE);
+    USHORT flags;
+    PVPB vpb = CurrentVpb(device, &flags);
     if (flags & VPB_MOUNTED)
         return STATUS_SUCCESS;
     if (flags & VPB_LOCKED)

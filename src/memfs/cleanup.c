@@ -69,7 +69,7 @@ static void finish_delete(struct memfs_volume *volume, PFILE_OBJECT file, struct
     MemfsReleaseLink(link);
     ExReleaseResourceLite(&volume->tree);
     if (MemfsCount(&scb->node->link_count) == 0)
-        MemfsDropDead(scb->node, scb);
+        MemfsDropDead(volume, scb->node, scb);
 }
 
 static bool is_deleted(const struct memfs_scb *scb)

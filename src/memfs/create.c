@@ -149,6 +149,7 @@ static void release(struct memfs_open *open)
         MemfsReleaseLink(open->link);
     if (open->parent)
         MemfsReleaseNode(open->parent);
+    MemfsCheckDelete(open->volume); /* it may have been dismounted meanwhile, and this was the last to look at it */
 }
 
 /* An open, a query and a close in one. What is not plain goes the long way. */

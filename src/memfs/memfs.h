@@ -186,7 +186,8 @@ struct memfs_volume { /* extension of the volume's device */
     PNOTIFY_SYNC notify;
     LIST_ENTRY watchers; /* of FsRtlNotify */
     PFILE_OBJECT locked_by; /* FSCTL_LOCK_VOLUME; changed by compare-and-swap */
-    bool dismounted, deleting;
+    bool dismounting, dismounted, deleting;
+    KEVENT gone; /* the dismount is over */
     volatile LONG references; /* of one who works on it outside of a request */
     WORK_QUEUE_ITEM work;
     LIST_ENTRY link; /* memfs_state.volumes */
@@ -403,8 +404,9 @@ void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);
  * ones go after. */
 void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
                   void (*visit)(struct memfs_scb *scb, bool flag), bool flag);
-/* A file or a stream of it lost its name: what is only cached goes, data and control blocks. */
-void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except);
+/* A file or a stream of it lost its name: what is only cached of it on the volume goes, data and control blocks. Those of
+ * a mount that is over go with that mount: whoever holds one of them last has to look after its volume. */
+void MemfsDropDead(struct memfs_volume *volume, struct memfs_node *node, struct memfs_scb *except);
 void MemfsDropAll(struct memfs_volume *volume, bool write_back);
 
 /* -- volume.c ---------------------------------------------------------------------------------- */

@@ -198,7 +198,7 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
     if (!open->last.stream.Length) {
         ULONG attributes = new_attributes(open) | FILE_ATTRIBUTE_ARCHIVE;
         remove_named_streams(node);
-        MemfsDropDead(node, open->scb);
+        MemfsDropDead(open->volume, node, open->scb);
         MemfsLockNode(node);
         if (open->disposition == FILE_SUPERSEDE)
             MemfsSetBits(node, attributes);

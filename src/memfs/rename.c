@@ -135,7 +135,7 @@ static bool is_open(struct memfs_node *node)
 }
 
 /* Images and views that somebody has of the file that would go. */
-static bool is_mapped(struct memfs_node *node)
+static bool is_mapped(struct memfs_volume *volume, struct memfs_node *node)
 {
     enum { BATCH = 16 };
     struct memfs_scb *scbs[BATCH];
@@ -144,7 +144,7 @@ static bool is_mapped(struct memfs_node *node)
     MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && count < BATCH;
          stream = stream->next)
-        if (stream->scb) {
+        if (stream->scb && stream->scb->volume == volume) {
             MemfsReferenceScb(stream->scb);
             scbs[count++] = stream->scb;
         }
@@ -167,7 +167,7 @@ static NTSTATUS check_victim(struct rename *rename, struct memfs_link *victim)
         return STATUS_ACCESS_DENIED;
     if (is_open(node) && !rename->posix)
         return STATUS_ACCESS_DENIED;
-    return is_mapped(node) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
+    return is_mapped(rename->volume, node) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
 /* -- doing it ---------------------------------------------------------------------------------- */
@@ -295,7 +295,7 @@ static NTSTATUS rename_stream(struct rename *rename)
         sim_free(old);
     }
     MemfsUnlockNode(node);
-    MemfsDropDead(node, rename->scb);
+    MemfsDropDead(rename->volume, node, rename->scb);
     return status;
 }
 
@@ -324,7 +324,7 @@ NTSTATUS MemfsRename(struct memfs_volume *volume, PFILE_OBJECT file, PIRP irp, b
     }
     if (rename.gone) {
         if (MemfsCount(&rename.gone->link_count) == 0)
-            MemfsDropDead(rename.gone, NULL);
+            MemfsDropDead(volume, rename.gone, NULL);
         MemfsReleaseNode(rename.gone);
     }
     if (rename.target)

@@ -298,7 +298,12 @@ void MemfsEachScb(struct memfs_volume *volume, bool idle_only,
     }
 }
 
-void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
+static bool may_drop(struct memfs_scb *scb, struct memfs_volume *volume, struct memfs_scb *except)
+{
+    return scb && scb != except && scb->volume == volume && MemfsCount(&scb->handles) == 0 && is_dead(scb);
+}
+
+void MemfsDropDead(struct memfs_volume *volume, struct memfs_node *node, struct memfs_scb *except)
 {
     enum { BATCH = 16 };
     struct memfs_scb *idle[BATCH];
@@ -306,11 +311,9 @@ void MemfsDropDead(struct memfs_node *node, struct memfs_scb *except)
     MemfsLockNode(node);
     for (struct memfs_stream *stream = node->streams; stream && count < BATCH - 1;
          stream = stream->next)
-        if (stream->scb && stream->scb != except && MemfsCount(&stream->scb->handles) == 0 &&
-            is_dead(stream->scb))
+        if (may_drop(stream->scb, volume, except))
             idle[count++] = stream->scb;
-    if (node->directory && node->directory != except && MemfsCount(&node->directory->handles) == 0 &&
-        is_dead(node->directory))
+    if (may_drop(node->directory, volume, except))
         idle[count++] = node->directory;
     for (unsigned i = 0; i < count; i++)
         MemfsReferenceScb(idle[i]);

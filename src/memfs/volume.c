@@ -16,6 +16,7 @@ static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB
     MemfsReferenceStore(store);
     ObReferenceObject(volume->disk); /* files of a dismounted volume still point at it */
     ExInitializeResourceLite(&volume->tree);
+    KeInitializeEvent(&volume->gone, NotificationEvent, FALSE);
     ExInitializeFastMutex(&volume->lock);
     InitializeListHead(&volume->scbs);
     InitializeListHead(&volume->watchers);
@@ -177,10 +178,13 @@ static void take_vpb(struct memfs_volume *volume)
 void MemfsDismountVolume(struct memfs_volume *volume, bool write_back)
 {
     ExAcquireFastMutex(&volume->lock);
-    bool mine = !MemfsIs(&volume->dismounted);
+    bool mine = !volume->dismounting;
+    volume->dismounting = true;
     InterlockedIncrement(&volume->references);
     ExReleaseFastMutex(&volume->lock);
-    if (mine) {
+    if (!mine) {
+        KeWaitForSingleObject(&volume->gone, Executive, KernelMode, FALSE, NULL);
+    } else {
         TRACE("memfs", "dismount volume %p", (void *)volume->device);
         if (write_back)
             MemfsFlushVolume(volume);
@@ -191,6 +195,7 @@ void MemfsDismountVolume(struct memfs_volume *volume, bool write_back)
         ExReleaseFastMutex(&memfs->lock);
         FsRtlNotifyCleanupAll(volume->notify, &volume->watchers);
         MemfsDropAll(volume, write_back);
+        KeSetEvent(&volume->gone, IO_NO_INCREMENT, FALSE);
     }
     ExAcquireFastMutex(&volume->lock);
     InterlockedDecrement(&volume->references);

@@ -3,6 +3,8 @@
 
 enum { THREADS = 4, ROUNDS = 60, FILES = 5 };
 
+static bool dismounts; /* now and then somebody dismounts, or locks, the volume */
+
 static unsigned next_random(unsigned *seed)
 {
     *seed = *seed * 1103515245u + 12345u;
@@ -50,6 +52,40 @@ static void list(void)
     fltsim_close(folder);
 }
 
+/* The next open of anybody mounts anew. */
+static void dismount(void)
+{
+    HANDLE volume;
+    struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE};
+    if (!NT_SUCCESS(fltsim_open("C:", &open, &volume)))
+        return;
+    fltsim_fsctl(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, NULL);
+    fltsim_close(volume);
+}
+
+static void lock_volume(void)
+{
+    HANDLE volume;
+    struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE};
+    if (!NT_SUCCESS(fltsim_open("C:", &open, &volume)))
+        return;
+    if (NT_SUCCESS(fltsim_fsctl(volume, FSCTL_LOCK_VOLUME, NULL, 0, NULL, 0, NULL)))
+        fltsim_fsctl(volume, FSCTL_UNLOCK_VOLUME, NULL, 0, NULL, 0, NULL);
+    fltsim_close(volume);
+}
+
+static void rest(unsigned seed)
+{
+    if (!dismounts)
+        fltsim_trim(unit.volume);
+    else if (seed % 4 == 0)
+        dismount();
+    else if (seed % 4 == 1)
+        lock_volume();
+    else
+        fltsim_trim(unit.volume);
+}
+
 static int work(void *argument)
 {
     unsigned seed = (unsigned)(uintptr_t)argument;
@@ -68,7 +104,7 @@ static int work(void *argument)
             list();
             break;
         case 3:
-            fltsim_trim(unit.volume);
+            rest(next_random(&seed));
             break;
         default:
             write_and_read(path, next_random(&seed));
@@ -101,9 +137,18 @@ static void threads_share_a_folder(void **state)
         run_with(seed, seed % 2 ? FLTSIM_NTFS : FLTSIM_FAT, (enum fltsim_completion)(seed % 4));
 }
 
+static void threads_share_a_volume_that_is_dismounted(void **state)
+{
+    dismounts = true;
+    for (uint64_t seed = 11; seed <= 14; seed++)
+        run_with(seed, seed % 2 ? FLTSIM_NTFS : FLTSIM_FAT, (enum fltsim_completion)(seed % 4));
+    dismounts = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_share_a_volume_that_is_dismounted),
         cmocka_unit_test(threads_share_a_folder),
     };
     return cmocka_run_group_tests_name("memfs/stress", tests, NULL, NULL);
