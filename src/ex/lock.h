@@ -19,19 +19,24 @@ void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site);
 
 /* For who must know when a lock goes (NULL: nobody): it is deleted, or a block of `size` bytes that holds it is freed;
  * and when one is made. Both may be called at DISPATCH_LEVEL. */
-extern void (*ExpLockGone)(const void *lock, size_t size, const char *kind, const char *routine, const void *site);
-extern void (*ExpLockMade)(const void *lock);
+typedef void EXP_LOCK_GONE(const void *lock, size_t size, const char *kind, const char *routine, const void *site);
+typedef void EXP_LOCK_MADE(const void *lock);
+extern EXP_LOCK_GONE *ExpLockGone; /* read and written by the two below: a filter may come while others run */
+extern EXP_LOCK_MADE *ExpLockMade;
+#define ExpHook(hook) __atomic_load_n(&(hook), __ATOMIC_ACQUIRE)
+#define ExpSetHook(hook, to) __atomic_store_n(&(hook), (to), __ATOMIC_RELEASE)
 /* Private to ex: the block is about to be freed. */
 void ExpLookForLocks(const void *block, size_t size, const char *routine, const void *site);
 static inline void ExpTellFree(const void *block, size_t size, const char *routine, const void *site)
 {
-    if (__builtin_expect(ExpLockGone != NULL, 0))
+    if (__builtin_expect(ExpHook(ExpLockGone) != NULL, 0))
         ExpLookForLocks(block, size, routine, site);
 }
 static inline void ExpTellMade(const void *lock)
 {
-    if (__builtin_expect(ExpLockMade != NULL, 0))
-        ExpLockMade(lock);
+    EXP_LOCK_MADE *made = ExpHook(ExpLockMade);
+    if (__builtin_expect(made != NULL, 0))
+        made(lock);
 }
 
 /* ExAcquireRundownProtection without a scheduling point: may be called with an internal lock held. */

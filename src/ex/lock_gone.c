@@ -3,8 +3,8 @@
 
 /* What is freed may have held a lock that nobody deletes: those are known by how an idle one looks. */
 
-void (*ExpLockGone)(const void *lock, size_t size, const char *kind, const char *routine, const void *site);
-void (*ExpLockMade)(const void *lock);
+EXP_LOCK_GONE *ExpLockGone;
+EXP_LOCK_MADE *ExpLockMade;
 
 enum { LOOK_AT = 4096 };
 
@@ -32,7 +32,7 @@ void ExpLookForLocks(const void *block, size_t size, const char *routine, const 
         const LIST_ENTRY *list = (const LIST_ENTRY *)((const PVOID *)at + i);
         const char *kind = list->Flink == list && list->Blink == list ? kind_of(list, block) : NULL;
         if (kind) {
-            ExpLockGone(block, size, kind, routine, site);
+            ExpHook(ExpLockGone)(block, size, kind, routine, site);
             return;
         }
     }

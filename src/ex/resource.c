@@ -315,8 +315,9 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
     if (Resource->OwnerTable)
         ExpFree(Resource->OwnerTable, 0, "ERESOURCE", VERIFY_CALLER);
     ExpUntrack(Resource);
-    if (ExpLockGone)
-        ExpLockGone(Resource, sizeof *Resource, "resource", "ExDeleteResourceLite", VERIFY_CALLER);
+    EXP_LOCK_GONE *gone = ExpHook(ExpLockGone);
+    if (gone)
+        gone(Resource, sizeof *Resource, "resource", "ExDeleteResourceLite", VERIFY_CALLER);
     verify_lock_new(Resource);
     Resource->OwnerTable = NULL;
     Resource->Reserved2 = NULL;

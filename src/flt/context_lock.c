@@ -72,7 +72,7 @@ static void Look(PFLTP_CONTEXT Context, void *Argument)
     Suspects.Ring[Suspects.Next++ % SUSPECTS] = lost;
     sched_unlock(&Suspects.Lock);
     __atomic_store_n(&Context->Suspect, true, __ATOMIC_RELEASE);
-    ExpLockMade = LockMade;
+    ExpSetHook(ExpLockMade, LockMade);
 }
 
 /* The right place is the context's cleanup callback: the context is linked no more there. */
@@ -85,15 +85,16 @@ static VOID LockGone(const void *Lock, size_t Size, const char *Kind, const char
 
 void FltpWatchLocks(bool Watch)
 {
-    ExpLockGone = Watch ? LockGone : NULL;
-    ExpLockMade = NULL;
-    if (!Watch)
-        memset(&Suspects, 0, sizeof Suspects);
+    ExpSetHook(ExpLockGone, Watch ? LockGone : NULL);
+    if (Watch)
+        return;
+    ExpSetHook(ExpLockMade, NULL);
+    memset(&Suspects, 0, sizeof Suspects);
 }
 
 void FltpPushLockGone(PEX_PUSH_LOCK PushLock, const void *Site)
 {
-    if (ExpLockGone)
+    if (ExpHook(ExpLockGone))
         LockGone(PushLock, sizeof *PushLock, "push lock", "FltDeletePushLock", Site);
 }
 

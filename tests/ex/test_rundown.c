@@ -115,7 +115,8 @@ enum { USERS = 4, ROUNDS = 60 };
 static struct shared {
     EX_RUNDOWN_REF ref;
     PEX_RUNDOWN_REF_CACHE_AWARE aware; /* NULL: ref */
-    volatile LONG alive, wrong, stop, uses;
+    volatile LONG alive, wrong, stop;
+    KEVENT used;
 } *shared;
 
 static bool enter(void)
@@ -140,7 +141,7 @@ static VOID use_while_there(PVOID unused)
         }
         if (!__atomic_load_n(&shared->alive, __ATOMIC_ACQUIRE))
             __atomic_add_fetch(&shared->wrong, 1, __ATOMIC_RELAXED);
-        __atomic_add_fetch(&shared->uses, 1, __ATOMIC_RELAXED);
+        KeSetEvent(&shared->used, IO_NO_INCREMENT, FALSE);
         fltsim_yield();
         if (!__atomic_load_n(&shared->alive, __ATOMIC_ACQUIRE))
             __atomic_add_fetch(&shared->wrong, 1, __ATOMIC_RELAXED);
@@ -169,12 +170,12 @@ static void under_stress(bool aware)
     HANDLE threads[USERS];
     shared = &memory;
     ExInitializeRundownProtection(&memory.ref);
+    KeInitializeEvent(&memory.used, SynchronizationEvent, FALSE);
     memory.aware = aware ? ExAllocateCacheAwareRundownProtection(NonPagedPoolNx, 'nuRx') : NULL;
     for (int i = 0; i < USERS; i++)
         threads[i] = run_thread(use_while_there, NULL);
     for (int i = 0; i < ROUNDS; i++) {
-        for (LONG seen = __atomic_load_n(&memory.uses, __ATOMIC_RELAXED); __atomic_load_n(&memory.uses, __ATOMIC_RELAXED) == seen;)
-            fltsim_yield();
+        KeWaitForSingleObject(&memory.used, Executive, KernelMode, FALSE, NULL);
         run_down_and_up_again();
     }
     __atomic_store_n(&memory.stop, 1, __ATOMIC_RELEASE);

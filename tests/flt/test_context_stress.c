@@ -18,7 +18,8 @@ struct context {
 static struct fltsim_volume *volume;
 static struct fltsim_driver *driver;
 static PFLT_FILTER filter;
-static volatile LONG made, cleaned, wrong, progress, stop, turn;
+static volatile LONG made, cleaned, wrong, progress, wanted, stop, turn;
+static KEVENT passed; /* progress reached what was wanted */
 
 static void check(bool good)
 {
@@ -68,11 +69,15 @@ static struct context *find_or_create(PCFLT_RELATED_OBJECTS objects)
     return old;
 }
 
+/* Not a yield: a thread that only yields is taken to wait for time to pass, which passes when all of them wait. */
+static void let_others(void) { fltsim_sleep(1); }
+
 static void use(struct context *c)
 {
     __atomic_add_fetch(&c->users, 1, __ATOMIC_ACQ_REL);
     check(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == ALIVE);
-    fltsim_yield();
+    if (__atomic_load_n(&turn, __ATOMIC_RELAXED) % 4 == 0)
+        let_others();
     check(__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == ALIVE);
     __atomic_sub_fetch(&c->users, 1, __ATOMIC_ACQ_REL);
 }
@@ -89,7 +94,8 @@ static void hang_on_handle(PCFLT_RELATED_OBJECTS objects)
 static FLT_PREOP_CALLBACK_STATUS FLTAPI before_read(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects, PVOID *context)
 {
     struct context *c = find_or_create(objects);
-    __atomic_add_fetch(&progress, 1, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&progress, 1, __ATOMIC_RELAXED) == __atomic_load_n(&wanted, __ATOMIC_ACQUIRE))
+        KeSetEvent(&passed, IO_NO_INCREMENT, FALSE);
     if (!c)
         return FLT_PREOP_SUCCESS_NO_CALLBACK;
     use(c);
@@ -188,7 +194,7 @@ static int read_on(void *argument)
     HANDLE handle = open_file("C:\\file");
     for (int i = 1; !__atomic_load_n(&stop, __ATOMIC_ACQUIRE); i++) {
         fltsim_read(handle, &byte, 1, 0, NULL);
-        fltsim_yield();
+        let_others();
         if (i % 16)
             continue;
         fltsim_close(handle);
@@ -203,7 +209,7 @@ static int write_on(void *argument)
     HANDLE handle = open_file("C:\\file");
     while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
         fltsim_write(handle, "x", 1, 0, NULL);
-        fltsim_yield();
+        let_others();
     }
     fltsim_close(handle);
     return 0;
@@ -218,23 +224,26 @@ static int trim_on(void *argument)
         fltsim_read(handle, &byte, 1, 0, NULL);
         fltsim_close(handle);
         fltsim_trim(volume);
-        fltsim_yield();
+        let_others();
     }
     return 0;
 }
 
+/* The instance is attached: reads come by, and nobody else sets `wanted`. */
 static void let_some_pass(LONG count)
 {
-    for (LONG from = __atomic_load_n(&progress, __ATOMIC_RELAXED);
-         __atomic_load_n(&progress, __ATOMIC_RELAXED) - from < count;)
-        fltsim_yield();
+    KeClearEvent(&passed);
+    __atomic_store_n(&progress, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&wanted, count, __ATOMIC_RELEASE);
+    KeWaitForSingleObject(&passed, Executive, KernelMode, FALSE, NULL);
 }
 
 static void contexts_survive_whatever_happens_at_once(void)
 {
     struct fltsim_thread *threads[READERS + WRITERS + 1];
     int count = 0;
-    made = cleaned = wrong = progress = stop = turn = 0;
+    made = cleaned = wrong = progress = wanted = stop = turn = 0;
+    KeInitializeEvent(&passed, NotificationEvent, FALSE);
     assert_int_equal(fltsim_mount(&(struct fltsim_volume_options){.letter = 'C'}, &volume), STATUS_SUCCESS);
     load();
     fltsim_close(open_file("C:\\file"));
@@ -247,11 +256,11 @@ static void contexts_survive_whatever_happens_at_once(void)
         let_some_pass(40);
         if (round % 3 == 2) {
             assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
-            fltsim_yield();
+            let_others();
             load();
         } else {
             assert_int_equal(fltsim_detach(driver, volume, NULL), STATUS_SUCCESS);
-            fltsim_yield();
+            let_others();
             assert_int_equal(fltsim_attach(driver, volume, NULL, NULL), STATUS_SUCCESS);
         }
     }
