@@ -24,6 +24,8 @@ enum exp_pool_flags { EXP_PAGED = 1, EXP_ZERO = 2, EXP_EXECUTE = 4 };
 /* Is this the start of a live block; and how long? */
 bool ExpIsPool(const void *body, size_t *size, ULONG *tag);
 bool ExpIsPagedPool(const void *body);
+/* Any address: does it lie in a live block of paged pool? Slow. */
+bool ExpIsInPagedPool(const void *address);
 /* A routine allocated the block for the code at `site`, which is to free it: a leak is laid to that. NULL: nothing. */
 void ExpHandOut(void *body, const void *site);
 
@@ -116,6 +118,7 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
 bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site);
 void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void *context);
 bool ExpFindSpecial(const void *body, struct pool_block **block);
+bool ExpIsInPagedSpecial(const void *address);
 void ExpStopSpecial(void);
 
 struct pool_state *ExpPool(void);

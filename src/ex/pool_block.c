@@ -225,9 +225,9 @@ void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site)
         return NULL;
     __atomic_store_n(&block->site, site, __ATOMIC_RELAXED); /* somebody may be looking for leaks */
     block->free_site = NULL;
-    block->size = size;
+    __atomic_store_n(&block->size, size, __ATOMIC_RELAXED);
     block->tag = tag;
-    block->flags = (uint8_t)(flags & (EXP_PAGED | EXP_EXECUTE));
+    __atomic_store_n(&block->flags, (uint8_t)(flags & (EXP_PAGED | EXP_EXECUTE)), __ATOMIC_RELAXED);
     block->shard = (uint8_t)index;
     block->units = slot ? (uint16_t)units : 0;
     block->guard = POOL_GUARD;
@@ -299,6 +299,43 @@ void ExpHandOut(void *body, const void *site)
     struct pool_block *block = body ? live_block(body) : NULL;
     if (block)
         block->site = site;
+}
+
+static struct pool_block *slot_around(const struct pool_chunk *chunk, size_t stride, const void *address)
+{
+    size_t offset = (uintptr_t)address - ((uintptr_t)chunk + POOL_UNIT);
+    return offset < chunk->used * stride
+               ? (struct pool_block *)((char *)chunk + POOL_UNIT + offset / stride * stride)
+               : NULL;
+}
+
+static bool is_paged_around(const struct pool_block *block, const void *address)
+{
+    return block && has_state(block, POOL_LIVE) && __atomic_load_n(&block->flags, __ATOMIC_RELAXED) & EXP_PAGED &&
+           (uintptr_t)address - (uintptr_t)pool_body(block) < __atomic_load_n(&block->size, __ATOMIC_RELAXED);
+}
+
+static bool holds_paged(struct pool_shard *shard, const void *address)
+{
+    bool found = false;
+    sched_lock(&shard->lock);
+    for (size_t units = 1; units <= POOL_MAX_UNITS && !found; units++)
+        for (struct pool_chunk *chunk = shard->classes[units].chunks; chunk && !found; chunk = chunk->next)
+            found = is_paged_around(slot_around(chunk, units * POOL_UNIT, address), address);
+    for (struct pool_block *block = shard->large; block && !found; block = block->next)
+        found = is_paged_around(block, address);
+    sched_unlock(&shard->lock);
+    return found;
+}
+
+bool ExpIsInPagedPool(const void *address)
+{
+    bool found = ExpIsSpecial() && ExpIsInPagedSpecial(address);
+    for (size_t s = 0; s < POOL_SHARDS && !found; s++) {
+        struct pool_shard *shard = __atomic_load_n(&ExpPool()->shards[s], __ATOMIC_ACQUIRE);
+        found = shard && holds_paged(shard, address);
+    }
+    return found;
 }
 
 /* ---- lookaside lists ---- */

@@ -219,6 +219,12 @@ bool ExpFindSpecial(const void *body, struct pool_block **block)
     return true;
 }
 
+bool ExpIsInPagedSpecial(const void *address)
+{
+    struct pool_special *special = find((uintptr_t)address);
+    return special && !special->freed && special->block.flags & EXP_PAGED;
+}
+
 void ExpStopSpecial(void)
 {
     while (ExpPool()->special) {

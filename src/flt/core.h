@@ -226,6 +226,9 @@ static inline PVOID *FltpEcpSlot(PIRP_CTRL Op)
         return &Op->Irp->FltsimPrivate[0];
     return Op->Flags & FLTP_OP_GENERATED ? &Op->Ecps : NULL;
 }
+/* Of callback data. NULL: no create, or one that is shown to be drained only. ecp.c */
+PVOID *FltpCreateSlot(PFLT_CALLBACK_DATA Data);
+extern const GUID FltpOpenReparseEcp;
 
 /* status.c: who asked what the device below returned is told. Requests were taken out of the operation, which may be
  * gone. */

@@ -21,7 +21,7 @@ NTSTATUS FltAllocateExtraCreateParameter(PFLT_FILTER Filter, LPCGUID EcpType, UL
                                          PVOID *EcpContext)
 {
     API_IRQL(FltAllocateExtraCreateParameter);
-    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, NULL, EcpContext,
+    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, EcpContext,
                              FSRTL_WHO(FltAllocateExtraCreateParameter));
 }
 
@@ -30,8 +30,8 @@ NTSTATUS FltAllocateExtraCreateParameterFromLookasideList(
     PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK CleanupCallback, PVOID LookasideList, PVOID *EcpContext)
 {
     API_ENTER(FltAllocateExtraCreateParameterFromLookasideList, LookasideList, SCHED_WRITE);
-    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, 0, LookasideList, EcpContext,
-                             FSRTL_WHO(FltAllocateExtraCreateParameterFromLookasideList));
+    return FsRtlpAllocateLookasideEcp(EcpType, SizeOfContext, Flags, CleanupCallback, LookasideList, EcpContext,
+                                      FSRTL_WHO(FltAllocateExtraCreateParameterFromLookasideList));
 }
 
 VOID FltFreeExtraCreateParameter(PFLT_FILTER Filter, PVOID EcpContext)
@@ -107,8 +107,10 @@ BOOLEAN FltIsEcpFromUserMode(PFLT_FILTER Filter, PVOID EcpContext)
 
 /* ---- the list of a create ---- */
 
-/* Where the create keeps its list; NULL: no create, or one that is shown to be drained only. */
-static PVOID *SlotOf(PFLT_CALLBACK_DATA data)
+/* {323eb6a8-affd-4d95-8230-863bce09d37a}: ECP_TYPE_OPEN_REPARSE_GUID */
+const GUID FltpOpenReparseEcp = {0x323eb6a8, 0xaffd, 0x4d95, {0x82, 0x30, 0x86, 0x3b, 0xce, 0x09, 0xd3, 0x7a}};
+
+PVOID *FltpCreateSlot(PFLT_CALLBACK_DATA data)
 {
     if (!data || data->Iopb->MajorFunction != IRP_MJ_CREATE || data->Flags & FLTFL_CALLBACK_DATA_DRAINING_IO)
         return NULL;
@@ -118,7 +120,7 @@ static PVOID *SlotOf(PFLT_CALLBACK_DATA data)
 NTSTATUS FltGetEcpListFromCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST *EcpList)
 {
     API_ENTER(FltGetEcpListFromCallbackData, CallbackData, SCHED_READ);
-    PVOID *slot = SlotOf(CallbackData);
+    PVOID *slot = FltpCreateSlot(CallbackData);
     *EcpList = slot ? *slot : NULL;
     return slot ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
@@ -126,7 +128,7 @@ NTSTATUS FltGetEcpListFromCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA Ca
 NTSTATUS FltSetEcpListIntoCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST EcpList)
 {
     API_ENTER(FltSetEcpListIntoCallbackData, CallbackData, SCHED_WRITE);
-    PVOID *slot = SlotOf(CallbackData);
+    PVOID *slot = FltpCreateSlot(CallbackData);
     if (!slot)
         return STATUS_INVALID_PARAMETER_2;
     return FsRtlpSetEcpList(slot, CallbackData->Iopb->TargetFileObject, EcpList,

@@ -42,7 +42,7 @@ NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *re
         return STATUS_INSUFFICIENT_RESOURCES;
     PECP_LIST list = TakeFreeList();
     list->flags = flags;
-    list->freed_by_create = list->set = list->orphaned = false;
+    list->freed_by_create = list->set = false;
     list->name_length = 0;
     list->creates = 0;
     list->site = who.site;
@@ -56,9 +56,11 @@ NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *re
     return STATUS_SUCCESS;
 }
 
-static void GiveFreeList(PECP_LIST list)
+static void GiveFreeList(PECP_LIST list, bool by_create, const void *site)
 {
     sched_lock(&ecps.lock);
+    list->free_site = site;
+    list->freed_by_create = by_create;
     RemoveEntryList(&list->all);
     list->state = ECP_GONE;
     list->next_free = NULL;
@@ -72,9 +74,7 @@ void FsRtlpDropEcpList(PECP_LIST list, bool by_create, const void *site)
 {
     while (!IsListEmpty(&list->parameters))
         FsRtlpDropEcpOfList(CONTAINING_RECORD(list->parameters.Flink, struct _ECP_HEADER, link), by_create, site);
-    list->free_site = site;
-    list->freed_by_create = by_create;
-    GiveFreeList(list);
+    GiveFreeList(list, by_create, site);
 }
 
 void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who)
@@ -84,22 +84,6 @@ void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who)
 }
 
 /* ---- parameters ---- */
-
-void FsRtlpInitializeEcp(PECP_HEADER header, LPCGUID type, ULONG size,
-                         PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, const void *site)
-{
-    header->flags = 0;
-    header->list = header->origin = NULL;
-    header->cleanup = cleanup;
-    header->type = *type;
-    header->size = size;
-    header->tag = tag;
-    header->site = site;
-    header->free_site = NULL;
-    header->freed_by_create = false;
-    memset(FsRtlpContextOf(header), 0, size);
-    __atomic_store_n(&header->state, ECP_LIVE, __ATOMIC_RELAXED);
-}
 
 static PECP_HEADER AllocateFromPool(ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG tag)
 {
@@ -113,16 +97,15 @@ static PECP_HEADER AllocateFromPool(ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, 
 }
 
 NTSTATUS FsRtlpAllocateEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
-                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID lookaside,
-                           PVOID *context, struct fsrtl_who who)
+                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID *context,
+                           struct fsrtl_who who)
 {
     *context = NULL;
     FsRtlpCheckEcpFlags(flags, ECP_FLAGS, who);
-    PECP_HEADER header = NULL;
-    if (!lookaside || FsRtlpTakeFromLookaside(lookaside, size, flags, &tag, &header, who) == ECP_TOO_BIG)
-        header = AllocateFromPool(size, flags, tag);
+    PECP_HEADER header = AllocateFromPool(size, flags, tag);
     if (!header)
         return STATUS_INSUFFICIENT_RESOURCES;
+    memset(FsRtlpContextOf(header), 0, size);
     FsRtlpInitializeEcp(header, type, size, cleanup, tag, who.site);
     *context = FsRtlpContextOf(header);
     return STATUS_SUCCESS;
@@ -164,7 +147,9 @@ void FsRtlpDropEcpOfList(PECP_HEADER header, bool by_create, const void *site)
 
 void FsRtlpFreeEcp(PVOID context, struct fsrtl_who who)
 {
-    PECP_HEADER header = FsRtlpEcpToFree(context, who);
+    PECP_HEADER header = FsRtlpHeaderOf(context);
+    if (!FsRtlpIsPlainlyLive(context) || header->list)
+        header = FsRtlpEcpToFree(context, who);
     if (header)
         FsRtlpDropEcp(header, false, who.site);
 }

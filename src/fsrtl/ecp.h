@@ -10,6 +10,8 @@
 
 #include "fsrtlp.h"
 
+#include <string.h>
+
 enum {
     ECP_ACKNOWLEDGED = 1,
     ECP_FROM_USER = 2,
@@ -35,7 +37,6 @@ struct _ECP_LIST {
     const void *free_site;
     bool freed_by_create;
     bool set;           // a filter set it into a create, whose it is
-    bool orphaned;      // freed while a create carried it: it goes when that ends
     USHORT name_length; // of the file whose create carries it
     LONG creates;       // calls of IoCreateFileEx and its kin that it is under way in
     WCHAR name[ECP_NAME];
@@ -74,6 +75,7 @@ enum { ECP_FREED = 256, ECP_FREE_LISTS = 16 };
 
 struct ecp_books {
     struct sched_lock lock;
+    bool special;                          // pool is special: what was freed cannot be read
     LIST_ENTRY lists;                      // _ECP_LIST.all
     LIST_ENTRY pool;                       // _ECP_HEADER.all
     LIST_ENTRY lookasides;                 // ecp_lookaside.all
@@ -99,9 +101,37 @@ static inline PECP_LIST FsRtlpListOf(PECP_HEADER header)
     return __atomic_load_n(&header->list, __ATOMIC_ACQUIRE);
 }
 
+/* Its contents are the caller's to zero. */
+static inline void FsRtlpInitializeEcp(PECP_HEADER header, LPCGUID type, ULONG size,
+                                       PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag,
+                                       const void *site)
+{
+    header->flags = 0;
+    header->list = header->origin = NULL;
+    header->cleanup = cleanup;
+    header->type = *type;
+    header->size = size;
+    header->tag = tag;
+    header->site = site;
+    header->free_site = NULL;
+    header->freed_by_create = false;
+    __atomic_store_n(&header->state, ECP_LIVE, __ATOMIC_RELEASE);
+}
+
+/* Who looks at all of them looks at this first. */
+static inline bool FsRtlpIsLive(PECP_HEADER header)
+{
+    return __atomic_load_n(&header->state, __ATOMIC_ACQUIRE) == ECP_LIVE;
+}
+
+/* Nothing to report about using it. */
+static inline bool FsRtlpIsPlainlyLive(PVOID context)
+{
+    return __builtin_expect(
+        context && !((uintptr_t)context % 16) && !ecps.special && FsRtlpIsLive(FsRtlpHeaderOf(context)), 1);
+}
+
 /* ecp.c */
-void FsRtlpInitializeEcp(PECP_HEADER header, LPCGUID type, ULONG size,
-                         PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, const void *site);
 void FsRtlpDetachEcp(PECP_HEADER header);
 /* With its cleanup callback; it is on no list any more. by_create: its create has ended. */
 void FsRtlpDropEcp(PECP_HEADER header, bool by_create, const void *site);
@@ -111,12 +141,10 @@ void FsRtlpDropEcpOfList(PECP_HEADER header, bool by_create, const void *site);
 void FsRtlpDropEcpList(PECP_LIST list, bool by_create, const void *site);
 
 /* ecp_lookaside.c */
-enum ecp_take { ECP_TAKEN, ECP_TOO_BIG /* for the list: pool */, ECP_NOTHING };
-/* tag: out, the list's. */
-enum ecp_take FsRtlpTakeFromLookaside(PVOID head, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG *tag,
-                                      PECP_HEADER *header, struct fsrtl_who who);
 void FsRtlpGiveToLookaside(PECP_HEADER header);
 void FsRtlpEachLookasideEcp(void (*visit)(PECP_HEADER header, void *context), void *context);
+/* Its list was deleted under it, which was reported. */
+bool FsRtlpIsLookasideDeleted(PECP_HEADER header);
 void FsRtlpReportLookasides(const char *driver);
 void FsRtlpForgetLookasides(void);
 

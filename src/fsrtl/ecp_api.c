@@ -18,7 +18,7 @@ NTSTATUS FsRtlAllocateExtraCreateParameter(LPCGUID EcpType, ULONG SizeOfContext,
                                            ULONG PoolTag, PVOID *EcpContext)
 {
     API_IRQL(FsRtlAllocateExtraCreateParameter);
-    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, NULL, EcpContext,
+    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, PoolTag, EcpContext,
                              FSRTL_WHO(FsRtlAllocateExtraCreateParameter));
 }
 
@@ -28,8 +28,8 @@ FsRtlAllocateExtraCreateParameterFromLookasideList(LPCGUID EcpType, ULONG SizeOf
                                                    PVOID LookasideList, PVOID *EcpContext)
 {
     API_ENTER(FsRtlAllocateExtraCreateParameterFromLookasideList, LookasideList, SCHED_WRITE);
-    return FsRtlpAllocateEcp(EcpType, SizeOfContext, Flags, CleanupCallback, 0, LookasideList, EcpContext,
-                             FSRTL_WHO(FsRtlAllocateExtraCreateParameterFromLookasideList));
+    return FsRtlpAllocateLookasideEcp(EcpType, SizeOfContext, Flags, CleanupCallback, LookasideList, EcpContext,
+                                      FSRTL_WHO(FsRtlAllocateExtraCreateParameterFromLookasideList));
 }
 
 VOID FsRtlFreeExtraCreateParameter(PVOID EcpContext)

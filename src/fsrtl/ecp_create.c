@@ -62,10 +62,8 @@ void FsRtlpEndCreate(PECP_LIST callers)
 {
     DropFilters(callers);
     sched_lock(&ecps.lock);
-    bool orphan = !--callers->creates && callers->orphaned;
+    callers->creates--;
     sched_unlock(&ecps.lock);
-    if (orphan)
-        FsRtlpDropEcpList(callers, false, callers->free_site);
 }
 
 /* ---- a filter's list ---- */

@@ -8,10 +8,9 @@
 
 #include "ex/pool.h"
 
-#define FREED_BYTE 0xdd
 #define LOOKASIDE_FLAGS FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL
 
-enum { MIN_DEPTH = 4, MAX_DEPTH = 256, WINDOW = 128, MOST_AT_ONCE = 30, SPOILT = 64 };
+enum { MIN_DEPTH = 4, MAX_DEPTH = 256, WINDOW = 128, MOST_AT_ONCE = 30, CHECKED = 128 };
 
 struct ecp_lookaside {
     struct sched_lock lock;
@@ -58,7 +57,7 @@ static void ReportNoList(PVOID head, struct fsrtl_who who)
 
 static void CheckHead(PVOID head, struct fsrtl_who who)
 {
-    if (!ExpIsPool(head, NULL, NULL) || !ExpIsPagedPool(head))
+    if (!ExpIsInPagedPool(head))
         return;
     struct verify_violation *v = verify_begin(VERIFY_ECP_FLAGS,
                                               "%s was given a list head, %p, in paged pool; the head of "
@@ -97,7 +96,7 @@ static void Adapt(struct ecp_lookaside *list)
     if (list->misses)
         list->depth += list->misses < MOST_AT_ONCE ? list->misses : MOST_AT_ONCE;
     else
-        list->depth -= list->unneeded < list->depth ? list->unneeded / 2 : 0;
+        list->depth -= (list->unneeded < list->depth ? list->unneeded : list->depth) / 2;
     list->depth = list->depth < MIN_DEPTH ? MIN_DEPTH : list->depth > MAX_DEPTH ? MAX_DEPTH : list->depth;
     list->head->Depth = (USHORT)list->depth;
     list->takes = list->misses = 0;
@@ -133,6 +132,8 @@ static PECP_HEADER TakeNew(struct ecp_lookaside *list)
         return NULL;
     header->lookaside = list;
     header->state = ECP_FREEING;
+    FsRtlpForgetFreed(header);
+    memset(FsRtlpContextOf(header), 0, list->size);
     sched_lock(&list->lock);
     InsertTailList(&list->entries, &header->all);
     list->out++;
@@ -140,24 +141,23 @@ static PECP_HEADER TakeNew(struct ecp_lookaside *list)
     return header;
 }
 
-static void CheckSpoilt(PECP_HEADER header, const struct ecp_lookaside *list)
+/* Free ones are zero: a late write is seen, and the next owner need not zero again. */
+static void CheckUntouched(PECP_HEADER header, const struct ecp_lookaside *list)
 {
-    const unsigned char *body = FsRtlpContextOf(header);
-    ULONG size = list->size < SPOILT ? list->size : SPOILT, at = 0;
-    static const uint64_t pattern = 0x0101010101010101ull * FREED_BYTE;
-    while (at + sizeof pattern <= size && !memcmp(body + at, &pattern, sizeof pattern))
-        at += sizeof pattern;
-    while (at < size && body[at] == FREED_BYTE)
+    const uint64_t *words = FsRtlpContextOf(header);
+    ULONG count = (list->size < CHECKED ? list->size : CHECKED) / sizeof *words, at = 0;
+    while (at < count && !words[at])
         at++;
-    if (__builtin_expect(at == size, 1))
+    if (__builtin_expect(at == count, 1))
         return;
     struct verify_violation *v = verify_begin(
         header->freed_by_create ? VERIFY_ECP_USE_AFTER_CREATE : VERIFY_POOL_USE_AFTER_FREE,
-        "Something wrote to extra create parameter %p at offset %u after it was freed%s.", (const void *)body,
-        (unsigned)at, header->freed_by_create ? " with its create" : " to its lookaside list");
+        "Something wrote to extra create parameter %p near offset %u after it was freed%s.", (const void *)words,
+        (unsigned)(at * sizeof *words), header->freed_by_create ? " with its create" : " to its lookaside list");
     verify_site(v, "allocated by", header->site);
     verify_site(v, "freed by", header->free_site);
     verify_end(v);
+    memset(FsRtlpContextOf(header), 0, list->size);
 }
 
 static void CheckTakeFlags(const struct ecp_lookaside *list, FSRTL_ALLOCATE_ECP_FLAGS flags, struct fsrtl_who who)
@@ -173,24 +173,27 @@ static void CheckTakeFlags(const struct ecp_lookaside *list, FSRTL_ALLOCATE_ECP_
     verify_end(v);
 }
 
-enum ecp_take FsRtlpTakeFromLookaside(PVOID head, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG *tag,
-                                      PECP_HEADER *header, struct fsrtl_who who)
+NTSTATUS FsRtlpAllocateLookasideEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
+                                    PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, PVOID head, PVOID *context,
+                                    struct fsrtl_who who)
 {
     struct ecp_lookaside *list = RecordOf(head);
-    if (!list) {
+    *context = NULL;
+    if (__builtin_expect(!list, 0)) {
         ReportNoList(head, who);
-        return ECP_NOTHING;
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
-    *tag = list->tag;
     if (size > list->size)
-        return ECP_TOO_BIG;
+        return FsRtlpAllocateEcp(type, size, flags, cleanup, list->tag, context, who);
     CheckTakeFlags(list, flags, who);
-    *header = TakeFree(list);
-    if (*header)
-        CheckSpoilt(*header, list);
-    else
-        *header = TakeNew(list);
-    return *header ? ECP_TAKEN : ECP_NOTHING;
+    PECP_HEADER header = TakeFree(list);
+    if (header)
+        CheckUntouched(header, list);
+    else if (!(header = TakeNew(list)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    FsRtlpInitializeEcp(header, type, size, cleanup, list->tag, who.site);
+    *context = FsRtlpContextOf(header);
+    return STATUS_SUCCESS;
 }
 
 /* ---- give back ---- */
@@ -228,11 +231,11 @@ static void ReportLate(PECP_HEADER header)
 void FsRtlpGiveToLookaside(PECP_HEADER header)
 {
     struct ecp_lookaside *list = header->lookaside;
-    memset(FsRtlpContextOf(header), FREED_BYTE, list->size < SPOILT ? list->size : SPOILT);
+    memset(FsRtlpContextOf(header), 0, list->size);
     __atomic_store_n(&header->state, ECP_GONE, __ATOMIC_RELAXED);
     sched_lock(&list->lock);
     bool deleted = list->deleted, told = list->told;
-    bool keep = !deleted && list->free_count < list->depth && !ExpIsSpecial();
+    bool keep = !deleted && list->free_count < list->depth && !ecps.special;
     if (keep) {
         header->next_free = list->free;
         list->free = header;
@@ -248,8 +251,10 @@ void FsRtlpGiveToLookaside(PECP_HEADER header)
     sched_unlock(&list->lock);
     if (deleted && !told)
         ReportLate(header);
-    if (!keep)
+    if (!keep) {
+        FsRtlpRememberFreed(header);
         ExFreePoolWithTag(header, header->tag);
+    }
     if (last)
         FreeRecord(list);
 }
@@ -269,7 +274,7 @@ static ULONG TakeOut(struct ecp_lookaside *list, struct out *outs, ULONG room)
     ULONG count = 0;
     for (PLIST_ENTRY link = list->entries.Flink; link != &list->entries; link = link->Flink) {
         PECP_HEADER header = CONTAINING_RECORD(link, struct _ECP_HEADER, all);
-        if (__atomic_load_n(&header->state, __ATOMIC_RELAXED) != ECP_LIVE)
+        if (!FsRtlpIsLive(header))
             continue;
         if (count < room)
             outs[count] = (struct out){header, FsRtlpListOf(header), header->site, header->size};
@@ -383,16 +388,20 @@ void FsRtlpReportLookasides(const char *driver)
                      "lookaside lists of extra create parameters", "initialized by", when);
 }
 
+bool FsRtlpIsLookasideDeleted(PECP_HEADER header)
+{
+    return header->lookaside && __atomic_load_n(&header->lookaside->deleted, __ATOMIC_RELAXED);
+}
+
 /* Under the books' lock, which keeps the records there. */
 void FsRtlpEachLookasideEcp(void (*visit)(PECP_HEADER header, void *context), void *context)
 {
     for (PLIST_ENTRY at = ecps.lookasides.Flink; at != &ecps.lookasides; at = at->Flink) {
         struct ecp_lookaside *list = CONTAINING_RECORD(at, struct ecp_lookaside, all);
         sched_lock(&list->lock);
-        for (PLIST_ENTRY link = list->deleted ? &list->entries : list->entries.Flink; link != &list->entries;
-             link = link->Flink) {
+        for (PLIST_ENTRY link = list->entries.Flink; link != &list->entries; link = link->Flink) {
             PECP_HEADER header = CONTAINING_RECORD(link, struct _ECP_HEADER, all);
-            if (__atomic_load_n(&header->state, __ATOMIC_RELAXED) == ECP_LIVE)
+            if (FsRtlpIsLive(header))
                 visit(header, context);
         }
         sched_unlock(&list->lock);

@@ -10,7 +10,7 @@ struct ecp_books ecps;
 
 void FsRtlpStartEcps(void)
 {
-    ecps = (struct ecp_books){.last_free_list = &ecps.free_lists};
+    ecps = (struct ecp_books){.special = machine->options.special_pool, .last_free_list = &ecps.free_lists};
     InitializeListHead(&ecps.lists);
     InitializeListHead(&ecps.pool);
     InitializeListHead(&ecps.lookasides);
@@ -40,7 +40,8 @@ void FsRtlpForgetFreed(PECP_HEADER header)
     sched_lock(&ecps.lock);
     if (place->context == FsRtlpContextOf(header))
         place->context = NULL;
-    InsertTailList(&ecps.pool, &header->all);
+    if (!header->lookaside)
+        InsertTailList(&ecps.pool, &header->all);
     sched_unlock(&ecps.lock);
 }
 
@@ -48,7 +49,8 @@ void FsRtlpRememberFreed(PECP_HEADER header)
 {
     PVOID context = FsRtlpContextOf(header);
     sched_lock(&ecps.lock);
-    RemoveEntryList(&header->all);
+    if (!header->lookaside)
+        RemoveEntryList(&header->all);
     *Place(context) =
         (struct ecp_freed){context, header->site, header->free_site, header->type, header->freed_by_create};
     sched_unlock(&ecps.lock);
@@ -111,7 +113,7 @@ static PECP_HEADER Examine(PVOID context, struct ecp_freed *freed, bool *freeing
     *freeing = false;
     if ((uintptr_t)context < POOL_PAGE || (uintptr_t)context % 16)
         ReportNone(context, who);
-    if (ExpIsSpecial() && Recall(context, freed))
+    if (ecps.special && Recall(context, freed))
         return NULL;
     ULONG state = __atomic_load_n(&header->state, __ATOMIC_RELAXED);
     if (__builtin_expect(state == ECP_LIVE, 1))
@@ -129,6 +131,8 @@ PECP_HEADER FsRtlpLiveEcp(PVOID context, struct fsrtl_who who)
 {
     struct ecp_freed freed;
     bool freeing;
+    if (FsRtlpIsPlainlyLive(context))
+        return FsRtlpHeaderOf(context);
     PECP_HEADER header = Examine(context, &freed, &freeing, who);
     if (header)
         return header;
@@ -202,10 +206,6 @@ bool FsRtlpMayFreeList(PECP_LIST list, struct fsrtl_who who)
     }
     sched_lock(&ecps.lock);
     bool carried = list->set || list->creates;
-    if (list->creates) {
-        list->orphaned = true;
-        list->free_site = who.site;
-    }
     sched_unlock(&ecps.lock);
     if (carried)
         ReportCarried(list, who);
@@ -220,6 +220,7 @@ struct left {
     const void *site;
     PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup;
     bool carried, is_list;
+    bool told; // of the lookaside list that was deleted under it
 };
 
 struct lefts {
@@ -236,10 +237,12 @@ static void Add(struct lefts *lefts, struct left left)
 
 static void AddHeader(PECP_HEADER header, void *context)
 {
+    if (!FsRtlpIsLive(header))
+        return;
     PECP_LIST list = FsRtlpListOf(header);
-    if (__atomic_load_n(&header->state, __ATOMIC_RELAXED) == ECP_LIVE)
+    if (FsRtlpIsLive(header)) /* still: what leaves its list with its create stops being live before */
         Add(context, (struct left){header, header->site, __atomic_load_n(&header->cleanup, __ATOMIC_RELAXED),
-                                   list != NULL, false});
+                                   list != NULL, false, FsRtlpIsLookasideDeleted(header)});
 }
 
 static void Collect(struct lefts *lefts)
@@ -248,7 +251,7 @@ static void Collect(struct lefts *lefts)
     sched_lock(&ecps.lock);
     for (PLIST_ENTRY link = ecps.lists.Flink; link != &ecps.lists; link = link->Flink) {
         PECP_LIST list = CONTAINING_RECORD(link, struct _ECP_LIST, all);
-        Add(lefts, (struct left){list, list->site, NULL, list->set || list->creates, true});
+        Add(lefts, (struct left){list, list->site, NULL, list->set || list->creates, true, false});
     }
     for (PLIST_ENTRY link = ecps.pool.Flink; link != &ecps.pool; link = link->Flink)
         AddHeader(CONTAINING_RECORD(link, struct _ECP_HEADER, all), lefts);
@@ -330,9 +333,9 @@ static void LookAtHeader(const struct left *left, const char *driver, struct ver
     PECP_HEADER header = left->object;
     if (left->carried) {
         if (driver && left->cleanup && verify_is_driver_code((const void *)(uintptr_t)left->cleanup, driver) &&
-            Disarm(header))
+            Disarm(header) && !left->told)
             ReportOrphan(header, left);
-    } else if (verify_is_driver_code(left->site, driver)) {
+    } else if (!left->told && verify_is_driver_code(left->site, driver)) {
         verify_leaks_add(leaks, header->tag, left->site, header->size, FsRtlpContextOf(header), NULL, NULL);
         DropSilently(header);
     }

@@ -43,10 +43,13 @@ struct fsrtl_who {
 
 NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *list, struct fsrtl_who who);
 void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who);
-/* lookaside: the driver's list head, or NULL: from pool, with the tag. */
 NTSTATUS FsRtlpAllocateEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
-                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID lookaside,
-                           PVOID *context, struct fsrtl_who who);
+                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, ULONG tag, PVOID *context,
+                           struct fsrtl_who who);
+/* head: the driver's. */
+NTSTATUS FsRtlpAllocateLookasideEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
+                                    PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, PVOID head, PVOID *context,
+                                    struct fsrtl_who who);
 void FsRtlpFreeEcp(PVOID context, struct fsrtl_who who);
 NTSTATUS FsRtlpInsertEcp(PECP_LIST list, PVOID context, struct fsrtl_who who);
 NTSTATUS FsRtlpFindEcp(PECP_LIST list, LPCGUID type, PVOID *context, ULONG *size, struct fsrtl_who who);

@@ -6,6 +6,7 @@
 #include "iop.h"
 
 #include "fault/fault.h"
+#include "fsrtl/fsrtlp.h"
 
 #include <string.h>
 
@@ -220,6 +221,7 @@ VOID IoFreeIrp(PIRP Irp)
         verify_site(v, "freed by", VERIFY_CALLER);
         verify_end(v);
     }
+    FsRtlpEndCreateTry(&Irp->FltsimPrivate[0], NULL);
     IopFreeIrp(Irp);
 }
 

@@ -299,7 +299,7 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
     if (MemfsIs(&open->link->delete_pending))
         return STATUS_DELETE_PENDING; /* whatever the disposition; looked at again when locked */
     if (node->reparse && !(open->options & FILE_OPEN_REPARSE_POINT) &&
-        open->disposition != FILE_CREATE)
+        open->disposition != FILE_CREATE && !MemfsOpensPoint(open, node, true, open->unparsed))
         return MemfsStopAtReparse(open, node, open->unparsed);
     NTSTATUS status = check_kind(open, node);
     if (NT_SUCCESS(status))

@@ -29,6 +29,8 @@ struct memfs_open {
 /* path.c. Finds parent, link, last. STATUS_REPARSE after setting the IRP's reparse buffer. */
 NTSTATUS MemfsWalk(struct memfs_open *open);
 NTSTATUS MemfsStopAtReparse(struct memfs_open *open, struct memfs_node *node, USHORT unparsed);
+/* open_reparse.c. The create says to open the point, or to walk through its folder. */
+bool MemfsOpensPoint(struct memfs_open *open, struct memfs_node *node, bool last, USHORT unparsed);
 
 /* open.c */
 NTSTATUS MemfsOpenExisting(struct memfs_open *open);

@@ -112,7 +112,7 @@ static NTSTATUS step(struct memfs_open *open, struct memfs_node **folder,
         return STATUS_OBJECT_PATH_NOT_FOUND;
     if (MemfsIs(&link->delete_pending))
         status = STATUS_DELETE_PENDING;
-    else if (link->node->reparse)
+    else if (link->node->reparse && !MemfsOpensPoint(open, link->node, false, unparsed))
         status = MemfsStopAtReparse(open, link->node, unparsed);
     else if (!MemfsIsDirectory(link->node))
         status = STATUS_OBJECT_PATH_NOT_FOUND;

@@ -333,7 +333,7 @@ NTSTATUS ObpCloseHandle(HANDLE handle, CCHAR mode, const void *site)
 static void close_matching(struct ob_handle_table *table, bool (*wanted)(struct ob_handle *, struct ob_header *, void *),
                            void *context)
 {
-    for (uint32_t index = 1; index < table->limit; index++) {
+    for (uint32_t index = 1; index < __atomic_load_n(&table->limit, __ATOMIC_ACQUIRE); index++) {
         struct ob_handle *entry = entry_at(table, index);
         struct ob_header *header = lock_entry(entry);
         if (!header)

@@ -114,7 +114,7 @@ static NTSTATUS attach_ecps(const struct fltsim_open *open, PECP_LIST *list, str
     for (size_t i = 0; i < open->ecp_count && NT_SUCCESS(status); i++) {
         const struct fltsim_ecp *ecp = &open->ecps[i];
         PVOID context;
-        status = FsRtlpAllocateEcp(ecp->type, ecp->size, 0, NULL, ECP_TAG, NULL, &context, who);
+        status = FsRtlpAllocateEcp(ecp->type, ecp->size, 0, NULL, ECP_TAG, &context, who);
         if (!NT_SUCCESS(status))
             break;
         if (ecp->data)

@@ -63,5 +63,6 @@ int main(void)
     bench_slope();
     bench_threads();
     bench_aimed();
+    bench_ecp();
     return 0;
 }

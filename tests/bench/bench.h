@@ -25,5 +25,6 @@ void bench_cycle(void);   /* (a) */
 void bench_slope(void);   /* (b) */
 void bench_threads(void); /* (c) */
 void bench_aimed(void);   /* (d) */
+void bench_ecp(void);     /* (e) */
 
 #endif

@@ -239,6 +239,74 @@ static void the_callers_list_comes_back(void)
     assert_int_equal(cleaned, 3);
 }
 
+/* ---- a legacy filter above, which works on IRPs ---- */
+
+static PDEVICE_OBJECT legacy, below;
+
+static NTSTATUS pass(PDEVICE_OBJECT device, PIRP irp)
+{
+    IoSkipCurrentIrpStackLocation(irp);
+    return IoCallDriver(below, irp);
+}
+
+static NTSTATUS legacy_create(PDEVICE_OBJECT device, PIRP irp)
+{
+    PECP_LIST list;
+    PVOID context;
+    assert_int_equal(FsRtlGetEcpListFromIrp(irp, &list), STATUS_SUCCESS);
+    if (!list) {
+        assert_int_equal(FsRtlAllocateExtraCreateParameterList(0, &list), STATUS_SUCCESS);
+        assert_int_equal(FsRtlSetEcpListIntoIrp(irp, list), STATUS_SUCCESS);
+    }
+    assert_int_equal(FsRtlAllocateExtraCreateParameter(&typeA, 4, 0, Cleanup, 'tseT', &context), STATUS_SUCCESS);
+    assert_int_equal(FsRtlInsertExtraCreateParameter(list, context), STATUS_SUCCESS);
+    return pass(device, irp);
+}
+
+static VOID legacy_unload(PDRIVER_OBJECT object)
+{
+    IoDetachDevice(below);
+    IoDeleteDevice(legacy);
+}
+
+static NTSTATUS legacy_entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
+{
+    PDEVICE_OBJECT top = fltsim_volume_device(volume);
+    for (int i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
+        object->MajorFunction[i] = pass;
+    object->MajorFunction[IRP_MJ_CREATE] = legacy_create;
+    object->DriverUnload = legacy_unload;
+    NTSTATUS status = IoCreateDevice(object, 0, NULL, FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &legacy);
+    if (!NT_SUCCESS(status))
+        return status;
+    legacy->Flags |= top->Flags & (DO_BUFFERED_IO | DO_DIRECT_IO);
+    below = IoAttachDeviceToDeviceStack(legacy, top);
+    legacy->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
+    return STATUS_SUCCESS;
+}
+
+static void what_a_legacy_filter_sets_travels_and_goes(void)
+{
+    ULONG number = 7;
+    struct fltsim_ecp ecp = {.type = &typeB, .data = &number, .size = sizeof number};
+    struct fltsim_driver *other;
+    HANDLE handle;
+    load();
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "legacy", .entry = legacy_entry}, &other),
+                     STATUS_SUCCESS);
+    after = find_in_list;
+    fltsim_close(open_file());
+    assert_int_equal(calls, 1);
+    assert_int_equal(cleaned, 1);
+    cleaned = 0;
+    assert_int_equal(fltsim_open("C:\\f", &(struct fltsim_open){.ecps = &ecp, .ecp_count = 1}, &handle), STATUS_SUCCESS);
+    fltsim_close(handle); /* on the opener's list */
+    assert_int_equal(calls, 2);
+    assert_int_equal(cleaned, 1);
+    assert_false(ecp.removed);
+    assert_int_equal(fltsim_unload(other), STATUS_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +314,7 @@ int main(void)
         fltsim_unit_test(memory_can_run_out),
         fltsim_unit_test(what_a_filter_sets_goes_with_the_create),
         fltsim_unit_test(the_callers_list_comes_back),
+        fltsim_unit_test(what_a_legacy_filter_sets_travels_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

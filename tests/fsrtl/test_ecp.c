@@ -92,6 +92,69 @@ static void lookaside_lists_serve_and_are_deleted(void **state)
     FsRtlFreeExtraCreateParameter(large);
 }
 
+static void take_and_give(PVOID lookaside, unsigned at_once, unsigned times)
+{
+    PVOID out[64];
+    while (times--) {
+        for (unsigned i = 0; i < at_once; i++)
+            FsRtlAllocateExtraCreateParameterFromLookasideList(&typeA, 32, 0, NULL, lookaside, &out[i]);
+        for (unsigned i = 0; i < at_once; i++)
+            FsRtlFreeExtraCreateParameter(out[i]);
+    }
+}
+
+/* Busy: it keeps as many as are wanted at once. Quiet: it gives them back. */
+static void a_lookaside_list_gets_as_deep_as_is_needed(void **state)
+{
+    static PAGED_LOOKASIDE_LIST lookaside;
+    FsRtlInitExtraCreateParameterLookasideList(&lookaside, 0, 32, 'kooL');
+    take_and_give(&lookaside, 1, 100);
+    assert_int_equal(lookaside.L.AllocateMisses, 1);
+    USHORT shallow = lookaside.L.Depth;
+    take_and_give(&lookaside, 64, 20);
+    assert_true(lookaside.L.Depth >= 64);
+    ULONG misses = lookaside.L.AllocateMisses;
+    take_and_give(&lookaside, 64, 20);
+    assert_int_equal(lookaside.L.AllocateMisses, misses);
+    take_and_give(&lookaside, 1, 4000);
+    assert_int_equal(lookaside.L.Depth, shallow);
+    assert_int_equal(lookaside.L.TotalAllocates, lookaside.L.TotalFrees);
+    FsRtlDeleteExtraCreateParameterLookasideList(&lookaside, 0);
+}
+
+static void memory_is_used_again_and_is_zero_again(void **state)
+{
+    static const ULONG sizes[] = {1, 8, 31, 200};
+    static NPAGED_LOOKASIDE_LIST lookaside;
+    UCHAR zeros[200] = {0}, *first, *second;
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        FsRtlInitExtraCreateParameterLookasideList(&lookaside, FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL, sizes[i], 'kooL');
+        FsRtlAllocateExtraCreateParameterFromLookasideList(&typeA, sizes[i], 0, NULL, &lookaside, (PVOID *)&first);
+        memset(first, 1, sizes[i]);
+        FsRtlFreeExtraCreateParameter(first);
+        FsRtlAllocateExtraCreateParameterFromLookasideList(&typeA, sizes[i], 0, NULL, &lookaside, (PVOID *)&second);
+        assert_ptr_equal(first, second);
+        assert_memory_equal(second, zeros, sizes[i]);
+        FsRtlFreeExtraCreateParameter(second);
+        FsRtlDeleteExtraCreateParameterLookasideList(&lookaside, FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL);
+    }
+}
+
+static void special_pool_keeps_nothing_and_still_knows_what_was_freed(void **state)
+{
+    static PAGED_LOOKASIDE_LIST lookaside;
+    fltsim_stop(NULL);
+    assert_true(fltsim_start(&(struct fltsim_options){.special_pool = true}));
+    FsRtlInitExtraCreateParameterLookasideList(&lookaside, 0, 32, 'kooL');
+    take_and_give(&lookaside, 4, 4);
+    assert_int_equal(lookaside.L.AllocateMisses, 16);
+    FsRtlDeleteExtraCreateParameterLookasideList(&lookaside, 0);
+    PVOID a = Allocate(&typeA, 4);
+    FsRtlFreeExtraCreateParameter(a);
+    fltsim_expect("ecp-double-free");
+    FsRtlFreeExtraCreateParameter(a);
+}
+
 static void deleting_a_list_in_use_is_reported(void **state)
 {
     PAGED_LOOKASIDE_LIST lookaside;
@@ -123,6 +186,9 @@ int main(void)
         unit(a_list_finds_walks_and_frees),          unit(acknowledging_can_be_taken_back),
         unit(a_create_keeps_what_its_caller_gave),   unit(lookaside_lists_serve_and_are_deleted),
         unit(deleting_a_list_in_use_is_reported),    unit(freeing_an_attached_one_is_reported),
+        unit(a_lookaside_list_gets_as_deep_as_is_needed),
+        unit(memory_is_used_again_and_is_zero_again),
+        unit(special_pool_keeps_nothing_and_still_knows_what_was_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

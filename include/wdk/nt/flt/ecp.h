@@ -117,16 +117,19 @@ BOOLEAN FltIsEcpFromUserMode(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
 // Clears the acknowledgement, before the ECP is used again. IRQL <= APC_LEVEL.
 VOID FltPrepareToReuseEcp(_In_ PFLT_FILTER Filter, _In_ PVOID EcpContext);
 
-// Adds an entry to the create's list of reparse points that are to be opened, not followed. The
-// entry's memory stays the caller's. IRQL <= APC_LEVEL. STATUS_INVALID_PARAMETER_2.
+// Adds an entry to the create's list of reparse points that are to be opened, not followed; the
+// create gets an ECP list and an ECP (ECP_TYPE_OPEN_REPARSE_GUID) as needed. The entry's memory
+// stays the caller's, and the filter stays referenced until the entry is removed. IRQL <= APC_LEVEL.
+// STATUS_INVALID_PARAMETER_2 for another operation.
 NTSTATUS FltAddOpenReparseEntry(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                 _In_ POPEN_REPARSE_LIST_ENTRY OpenReparseEntry);
 
 // Takes it off again, in the post-callback at the latest. IRQL <= APC_LEVEL.
-NTSTATUS FltRemoveOpenReparseEntry(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
-                                   _In_ POPEN_REPARSE_LIST_ENTRY OpenReparseEntry);
+VOID FltRemoveOpenReparseEntry(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
+                               _In_ POPEN_REPARSE_LIST_ENTRY OpenReparseEntry);
 
-// Copies the list to another create's ECP list. IRQL <= APC_LEVEL. STATUS_INVALID_PARAMETER_2.
+// Copies the entries to the ECP list of a create that is to be issued. IRQL <= APC_LEVEL.
+// STATUS_INVALID_PARAMETER_2 for another operation.
 NTSTATUS FltCopyOpenReparseList(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                 _Inout_ PECP_LIST EcpList);
 
