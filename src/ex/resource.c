@@ -251,7 +251,7 @@ static void gave(PERESOURCE resource, ULONG_PTR owner)
     if (owner == me())
         verify_lock_given(&KiCurrentThread()->held, resource);
     else if (!(owner & 3))
-        verify_lock_given_for(&((struct _KTHREAD *)owner)->held, resource);
+        verify_lock_given_elsewhere(&((struct _KTHREAD *)owner)->held, resource);
 }
 
 void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site)

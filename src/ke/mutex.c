@@ -51,7 +51,7 @@ int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread)
 static void GiveUp(KMUTANT *mutant)
 {
     mutant->OwnerThread->kernel_apc_disable -= mutant->ApcDisable;
-    verify_lock_given_for(&mutant->OwnerThread->held, mutant);
+    verify_lock_given(&mutant->OwnerThread->held, mutant);
     mutant->OwnerThread = NULL;
     RemoveEntryList(&mutant->MutantListEntry);
     InitializeListHead(&mutant->MutantListEntry);

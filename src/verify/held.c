@@ -26,13 +26,21 @@ struct pair {
     bool same;
 };
 
-enum { BUCKETS = 64, PAIRS = 64, MAX_RECORDS = 512 };
+/* Given back by another thread than the one that holds it on record. */
+struct elsewhere {
+    const struct verify_held *holder;
+    const void *lock;
+};
+
+enum { BUCKETS = 64, PAIRS = 64, ELSEWHERE = 64, MAX_RECORDS = 512 };
 
 static struct sched_lock lock;
 static struct across *table[BUCKETS];
 static struct across *ended; /* their locks are no more; one of each kind is kept for the end */
 static unsigned records;
 static struct pair pairs[PAIRS];
+static struct elsewhere elsewhere[ELSEWHERE];
+static unsigned elsewhere_next;
 static void (*describe_operation)(const void *, struct verify_operation *);
 
 bool verify_watch_locks;
@@ -63,6 +71,23 @@ static bool is_one_driver(const void *one, const void *other)
     *slot = fresh;
     sched_unlock(&lock);
     return fresh.same;
+}
+
+void verify_lock_given_elsewhere(const struct verify_held *holder, const void *address)
+{
+    sched_lock(&lock);
+    elsewhere[elsewhere_next++ % ELSEWHERE] = (struct elsewhere){holder, address};
+    sched_unlock(&lock);
+}
+
+static bool was_given_elsewhere(const struct verify_held *holder, const void *address)
+{
+    bool found = false;
+    sched_lock(&lock);
+    for (unsigned i = 0; i < ELSEWHERE && !found; i++)
+        found = elsewhere[i].holder == holder && elsewhere[i].lock == address;
+    sched_unlock(&lock);
+    return found;
 }
 
 /* ---- held across a call ---- */
@@ -99,8 +124,8 @@ void verify_call_with_locks(struct verify_held *held, struct verify_call_down *c
     if (!machine || !machine->verify || verify_get_policy(VERIFY_LOCK_ACROSS_CREATE) == VERIFY_OFF)
         return;
     for (unsigned i = 0; i < held->count && i < VERIFY_HELD_LOCKS; i++) {
-        const void *address = __atomic_load_n(&held->locks[i].lock, __ATOMIC_RELAXED);
-        if (address && is_one_driver(held->locks[i].site, call->site))
+        const void *address = held->locks[i].lock;
+        if (address && !was_given_elsewhere(held, address) && is_one_driver(held->locks[i].site, call->site))
             note(&held->locks[i], address, call);
     }
 }
@@ -114,7 +139,7 @@ static bool came_back(const struct verify_held *held, const void *address)
         if (call->operation == held->operation)
             continue;
         for (unsigned i = 0; i < call->held && i < VERIFY_HELD_LOCKS; i++)
-            if (__atomic_load_n(&held->locks[i].lock, __ATOMIC_RELAXED) == address)
+            if (held->locks[i].lock == address)
                 return true;
     }
     return false;
@@ -167,7 +192,7 @@ void verify_lock_reached(struct verify_held *held, const void *address, bool exc
     if (!held->operation)
         return;
     struct verify_operation operation = describe(held->operation);
-    bool back = came_back(held, address);
+    bool back = came_back(held, address) && !was_given_elsewhere(held, address);
     sched_lock(&lock);
     for (struct across *at = *bucket_of(address); at && !how; at = at->next) {
         if (at->lock != address || at->reported || (!exclusive && !at->exclusive))
@@ -242,6 +267,7 @@ void verify_stop_held(void)
     }
     records = 0;
     memset(pairs, 0, sizeof pairs);
+    memset(elsewhere, 0, sizeof elsewhere);
     verify_watch_locks = false;
     lock = (struct sched_lock){0};
 }

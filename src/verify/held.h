@@ -17,7 +17,7 @@ struct verify_held_lock {
     bool exclusive;
 };
 
-/* A thread's own; others only ever clear .lock. */
+/* A thread's own. */
 struct verify_held {
     unsigned count; /* more than VERIFY_HELD_LOCKS: those beyond are not known */
     struct verify_call_down *call;
@@ -51,6 +51,8 @@ void verify_describe_operations(void (*describe)(const void *operation, struct v
 extern bool verify_watch_locks; /* some lock has been held across a call */
 void verify_lock_reached(struct verify_held *held, const void *lock, bool exclusive, const void *site);
 void verify_lock_forgotten(const void *lock);
+/* Another thread gives back what the thread of `holder` took; that thread may be gone: `holder` is only compared. */
+void verify_lock_given_elsewhere(const struct verify_held *holder, const void *lock);
 void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call);
 void verify_stop_held(void);
 /* Those held across a call and never reached by it: warnings. */
@@ -72,31 +74,20 @@ static inline void verify_lock_taken(struct verify_held *held, const void *lock,
     held->locks[at].site = site;
     held->locks[at].what = what;
     held->locks[at].exclusive = exclusive;
-    __atomic_store_n(&held->locks[at].lock, lock, __ATOMIC_RELAXED);
+    held->locks[at].lock = lock;
 }
 
 static inline void verify_lock_given(struct verify_held *held, const void *lock)
 {
     unsigned at = held->count < VERIFY_HELD_LOCKS ? held->count : VERIFY_HELD_LOCKS;
-    while (at && __atomic_load_n(&held->locks[at - 1].lock, __ATOMIC_RELAXED) != lock)
+    while (at && held->locks[at - 1].lock != lock)
         at--;
     if (at)
-        __atomic_store_n(&held->locks[at - 1].lock, NULL, __ATOMIC_RELAXED);
+        held->locks[at - 1].lock = NULL;
     else if (held->count > VERIFY_HELD_LOCKS)
         held->count--;
-    while (held->count && held->count <= VERIFY_HELD_LOCKS &&
-           !__atomic_load_n(&held->locks[held->count - 1].lock, __ATOMIC_RELAXED))
+    while (held->count && held->count <= VERIFY_HELD_LOCKS && !held->locks[held->count - 1].lock)
         held->count--;
-}
-
-/* Another thread gives it back. */
-static inline void verify_lock_given_for(struct verify_held *held, const void *lock)
-{
-    for (unsigned i = VERIFY_HELD_LOCKS; i-- > 0;) {
-        const void *expected = lock;
-        if (__atomic_compare_exchange_n(&held->locks[i].lock, &expected, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-            return;
-    }
 }
 
 /* Its memory becomes a lock, or stops being one. */

@@ -365,6 +365,31 @@ static void a_resource_that_another_owner_has_is_not_held(void **state)
     stop(0);
 }
 
+static HANDLE lender;
+static PKTHREAD lent;
+
+static VOID lend(PVOID context)
+{
+    ExEnterCriticalRegionAndAcquireResourceExclusive(&resource);
+    KeLeaveCriticalRegion();
+    lent = KeGetCurrentThread();
+}
+
+/* Nor does anybody look into a thread that is gone. */
+static void a_resource_is_given_back_for_a_thread_that_ended(void **state)
+{
+    PVOID thread;
+    start(&kinds[0]);
+    assert_int_equal(PsCreateSystemThread(&lender, THREAD_ALL_ACCESS, NULL, NULL, NULL, lend, NULL), STATUS_SUCCESS);
+    assert_int_equal(ObReferenceObjectByHandle(lender, SYNCHRONIZE, *PsThreadType, KernelMode, &thread, NULL), STATUS_SUCCESS);
+    KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL);
+    ObDereferenceObject(thread);
+    ZwClose(lender);
+    ExReleaseResourceForThreadLite(&resource, (ERESOURCE_THREAD)lent);
+    create(B->instance);
+    stop(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_create_of_the_kernel_s_own_name_counts_as_well),
         cmocka_unit_test(a_lock_that_is_made_anew_has_no_past),
         cmocka_unit_test(a_resource_that_another_owner_has_is_not_held),
+        cmocka_unit_test(a_resource_is_given_back_for_a_thread_that_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
