@@ -85,7 +85,8 @@ void FltpHandOver(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 /* context_check.c */
 enum { FLTP_CONTEXT_TYPES = 7 };
 int FltpContextTypeIndex(FLT_CONTEXT_TYPE Type); /* -1: no such type */
-const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);
+const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type);       /* "stream handle" */
+const char *FltpContextTypeInRoutines(FLT_CONTEXT_TYPE Type); /* "StreamHandle" */
 /* "stream context 0x... (16 bytes) of filter "x" <what>." */
 struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *Format, ...)
     __attribute__((format(printf, 3, 4)));

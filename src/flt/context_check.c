@@ -28,11 +28,16 @@ const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type)
     return index < 0 ? "unknown" : names[index].Text;
 }
 
+const char *FltpContextTypeInRoutines(FLT_CONTEXT_TYPE Type)
+{
+    int index = FltpContextTypeIndex(Type);
+    return index < 0 ? "" : names[index].InRoutine;
+}
+
 /* "FltSetStreamContext" */
 static const char *RoutineName(const char *Verb, FLT_CONTEXT_TYPE Type, char *Text, size_t Size)
 {
-    int index = FltpContextTypeIndex(Type);
-    snprintf(Text, Size, "Flt%s%sContext", Verb, index < 0 ? "" : names[index].InRoutine);
+    snprintf(Text, Size, "Flt%s%sContext", Verb, FltpContextTypeInRoutines(Type));
     return Text;
 }
 

@@ -30,6 +30,11 @@ LONG64 FltpRundownLeft(PFLT_OBJECT Object);
 /* Reports the references of an object whose rundown nobody can end, and drops them. True: there were some. */
 bool FltpReportLeakedReferences(PFLT_OBJECT Object);
 const char *FltpObjectKind(PFLT_OBJECT Object);
+/* Others may be setting FLT_OBFL_DRAINING meanwhile. */
+static inline bool FltpIsOfType(PFLT_OBJECT Object, ULONG Type)
+{
+    return __atomic_load_n(&Object->Flags, __ATOMIC_RELAXED) & Type;
+}
 /* "filter nullFilter", "instance X of filter Y on \Device\HarddiskVolume1". Returns text. */
 const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size);
 

@@ -149,21 +149,13 @@ static void TakeLive(PFLTP_CONTEXT Context, void *Argument)
     Append(contexts, (struct shown){FltpDriverPart(Context), header, NULL});
 }
 
-static const char *TypeName(FLT_CONTEXT_TYPE Type)
-{
-    static const char *const names[] = {"VolumeContext", "InstanceContext",    "FileContext",   "StreamContext",
-                                        "StreamHandleContext", "TransactionContext", "SectionContext"};
-    int index = FltpContextTypeIndex(Type);
-    return index < 0 ? "?" : names[index];
-}
-
 static void ContextHead(int Depth, const struct shown *Shown)
 {
     static const char *const states[] = {"", "", " (unlinked)"};
     const FLTP_CONTEXT *header = &Shown->Header;
 
-    fprintf(Out(), "%*sCONTEXT_NODE: " PTR "  [%04x] %s %s  UseCount %d%s\n", 3 * Depth, "", Address(Shown->Pointer),
-            header->Type, TypeName(header->Type), FLTP_POOL_IS_PAGED(header->Pool) ? "PagedPool" : "NonPagedPool",
+    fprintf(Out(), "%*sCONTEXT_NODE: " PTR "  [%04x] %sContext %s  UseCount %d%s\n", 3 * Depth, "", Address(Shown->Pointer),
+            header->Type, FltpContextTypeInRoutines(header->Type), FLTP_POOL_IS_PAGED(header->Pool) ? "PagedPool" : "NonPagedPool",
             (int)header->Count, header->State == FLTP_CONTEXT_UNLINKED ? " (never linked)" : states[header->State % 3]);
 }
 

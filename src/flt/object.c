@@ -57,7 +57,7 @@ static void NameOwners(const void *Object, void (*Add)(PKTHREAD Owner, void *Con
 {
     PFLT_OBJECT object = (PFLT_OBJECT)(uintptr_t)Object;
     FltpIsRunBy(object, Add, Context);
-    if (object->Flags & FLT_OBFL_TYPE_INSTANCE)
+    if (FltpIsOfType(object, FLT_OBFL_TYPE_INSTANCE))
         FltpEachCallbackThread(CONTAINING_RECORD(object, struct _FLT_INSTANCE, Base), Add, Context);
 }
 
@@ -123,9 +123,9 @@ void FltpDereferencePointer(PFLT_OBJECT Object)
     if (__atomic_sub_fetch(&Object->PointerCount, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     verify_ledger_free(&Object->Ledger);
-    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE))
         FltpFreeInstance(CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base));
-    else if (Object->Flags & FLT_OBFL_TYPE_FILTER)
+    else if (FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER))
         FltpForgetFilter(CONTAINING_RECORD(Object, struct _FLT_FILTER, Base));
     else
         FltpFreeVolume(CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base));
@@ -161,7 +161,7 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
     verify_ledger_drop(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, -1);
-    if (!(Object->Flags & FLT_OBFL_TYPE_INSTANCE)) {
+    if (!FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE)) {
         FltpReleaseRundown(&Object->RundownRef.Count); /* whoever waits frees it */
         return;
     }
@@ -173,9 +173,9 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
 
 static const char *ReferencesOn(PFLT_OBJECT Object)
 {
-    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE))
         return "the references on an instance";
-    return Object->Flags & FLT_OBFL_TYPE_FILTER ? "the references on the filter" : "the references on a volume";
+    return FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER) ? "the references on the filter" : "the references on a volume";
 }
 
 void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT), const void *Site)
@@ -189,16 +189,16 @@ void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT), const voi
 
 const char *FltpObjectKind(PFLT_OBJECT Object)
 {
-    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE))
         return "instance";
-    return Object->Flags & FLT_OBFL_TYPE_FILTER ? "filter" : "volume";
+    return FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER) ? "filter" : "volume";
 }
 
 static enum verify_rule LeakRule(PFLT_OBJECT Object)
 {
-    if (Object->Flags & FLT_OBFL_TYPE_INSTANCE)
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE))
         return VERIFY_INSTANCE_REFERENCE_LEAK;
-    return Object->Flags & FLT_OBFL_TYPE_FILTER ? VERIFY_FILTER_REFERENCE_LEAK : VERIFY_VOLUME_REFERENCE_LEAK;
+    return FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER) ? VERIFY_FILTER_REFERENCE_LEAK : VERIFY_VOLUME_REFERENCE_LEAK;
 }
 
 /* Nothing can end the wait: names who holds what, and takes the references away so that the wait ends. */

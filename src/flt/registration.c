@@ -43,10 +43,10 @@ const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size)
 {
     char one[96], two[96], three[96];
 
-    if (Object->Flags & FLT_OBFL_TYPE_FILTER) {
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER)) {
         PFLT_FILTER filter = CONTAINING_RECORD(Object, struct _FLT_FILTER, Base);
         snprintf(Text, Size, "filter %s", FltpText(&filter->Name, one, sizeof one));
-    } else if (Object->Flags & FLT_OBFL_TYPE_VOLUME) {
+    } else if (FltpIsOfType(Object, FLT_OBFL_TYPE_VOLUME)) {
         PFLT_VOLUME volume = CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base);
         snprintf(Text, Size, "volume %s", FltpText(&volume->Name, one, sizeof one));
     } else {

@@ -20,9 +20,9 @@ bool FltpRunsNow(enum flt_runs What)
 
 static PFLT_FILTER FilterOf(PFLT_OBJECT Object)
 {
-    if (Object->Flags & FLT_OBFL_TYPE_FILTER)
+    if (FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER))
         return CONTAINING_RECORD(Object, struct _FLT_FILTER, Base);
-    return Object->Flags & FLT_OBFL_TYPE_INSTANCE ? CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base)->Filter : NULL;
+    return FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE) ? CONTAINING_RECORD(Object, struct _FLT_INSTANCE, Base)->Filter : NULL;
 }
 
 void FltpCountHeld(PFLT_OBJECT Object, LONG Change)

@@ -1,18 +1,9 @@
 #include "sim/machine.h"
 
-#include "flt/fltp.h"
+#include "flt/context.h"
 #include "trace/trace.h"
 
 #include <string.h>
-
-static const struct {
-    FLT_CONTEXT_TYPE type;
-    const char *name;
-} context_types[] = {
-    {FLT_VOLUME_CONTEXT, "volume"}, {FLT_INSTANCE_CONTEXT, "instance"},         {FLT_FILE_CONTEXT, "file"},
-    {FLT_STREAM_CONTEXT, "stream"}, {FLT_STREAMHANDLE_CONTEXT, "stream handle"}, {FLT_TRANSACTION_CONTEXT, "transaction"},
-    {FLT_SECTION_CONTEXT, "section"},
-};
 
 static void append(char *text, size_t size, const char *format, const char *a, const char *b)
 {
@@ -46,10 +37,8 @@ static void describe_contexts(PFLT_FILTER filter, void (*line)(const char *, voi
     if (!entry || entry->ContextType == FLT_CONTEXT_END)
         return;
     for (; entry->ContextType != FLT_CONTEXT_END; entry++)
-        for (size_t i = 0; i < sizeof context_types / sizeof *context_types; i++)
-            if (context_types[i].type == entry->ContextType)
-                append(text, sizeof text, " %s%s", context_types[i].name,
-                       entry->Size == FLT_VARIABLE_SIZED_CONTEXTS ? " (variable size)" : "");
+        append(text, sizeof text, " %s%s", FltpContextTypeName(entry->ContextType),
+               entry->Size == FLT_VARIABLE_SIZED_CONTEXTS ? " (variable size)" : "");
     line(text, context);
 }
 
