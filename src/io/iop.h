@@ -127,7 +127,12 @@ struct iop_file {
     bool has_device_reference;
     PVOID filter_target; /* flt: the instance below which alone its operations are shown */
     bool lock_waited;
+    UCHAR io_priority; /* as KTHREAD.io_priority */
 };
+
+/* Priority hints as files and threads keep them. */
+IO_PRIORITY_HINT IopPriorityOf(const UCHAR *stored);
+NTSTATUS IopSetPriority(UCHAR *stored, IO_PRIORITY_HINT hint);
 
 static inline struct iop_file *IopFile(PFILE_OBJECT file) { return CONTAINING_RECORD(file, struct iop_file, object); }
 

@@ -132,11 +132,53 @@ NTSTATUS IoSetIoPriorityHint(PIRP Irp, IO_PRIORITY_HINT PriorityHint)
     return STATUS_SUCCESS;
 }
 
+IO_PRIORITY_HINT IopPriorityOf(const UCHAR *stored)
+{
+    UCHAR value = __atomic_load_n(stored, __ATOMIC_RELAXED);
+    return value ? (IO_PRIORITY_HINT)(value - 1) : IoPriorityNormal;
+}
+
+NTSTATUS IopSetPriority(UCHAR *stored, IO_PRIORITY_HINT hint)
+{
+    if ((unsigned)hint > IoPriorityCritical)
+        return STATUS_INVALID_PARAMETER;
+    __atomic_store_n(stored, (UCHAR)(hint + 1), __ATOMIC_RELAXED);
+    return STATUS_SUCCESS;
+}
+
+/* The first of them that was given one says it. */
+static IO_PRIORITY_HINT FirstPriority(PIRP irp, PFILE_OBJECT file, PKTHREAD thread)
+{
+    if (irp && irp->FltsimPrivate[3])
+        return IoGetIoPriorityHint(irp);
+    if (file && IopFile(file)->io_priority)
+        return IopPriorityOf(&IopFile(file)->io_priority);
+    return thread ? IopPriorityOf(&thread->io_priority) : IoPriorityNormal;
+}
+
 VOID IoRetrievePriorityInfo(PIRP Irp, PFILE_OBJECT FileObject, PETHREAD Thread, PIO_PRIORITY_INFO PriorityInfo)
 {
+    API_IRQL(IoRetrievePriorityInfo);
     PriorityInfo->ThreadPriority = Thread ? (ULONG)KeQueryPriorityThread((PKTHREAD)Thread) : 0xffff;
-    PriorityInfo->IoPriority = Irp ? IoGetIoPriorityHint(Irp) : IoPriorityNormal;
+    PriorityInfo->IoPriority = FirstPriority(Irp, FileObject, (PKTHREAD)Thread);
     PriorityInfo->PagePriority = 0;
+}
+
+NTSTATUS IoApplyPriorityInfoThread(PIO_PRIORITY_INFO InputPriorityInfo, PIO_PRIORITY_INFO OutputPriorityInfo, PETHREAD Thread)
+{
+    API_IRQL(IoApplyPriorityInfoThread);
+    IO_PRIORITY_INFO wanted = *InputPriorityInfo;
+    bool known = wanted.ThreadPriority == 0xffff || (wanted.ThreadPriority > LOW_PRIORITY && wanted.ThreadPriority <= HIGH_PRIORITY);
+
+    if (wanted.Size != sizeof wanted || !known || (unsigned)wanted.IoPriority > IoPriorityCritical)
+        return STATUS_INVALID_PARAMETER_1;
+    if (OutputPriorityInfo) {
+        OutputPriorityInfo->Size = sizeof *OutputPriorityInfo;
+        IoRetrievePriorityInfo(NULL, NULL, Thread, OutputPriorityInfo);
+    }
+    if (wanted.ThreadPriority != 0xffff)
+        KeSetPriorityThread((PKTHREAD)Thread, (KPRIORITY)wanted.ThreadPriority);
+    return IopSetPriority(&((PKTHREAD)Thread)->io_priority, wanted.IoPriority);
 }
 
 static PKEVENT NamedEvent(PUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)

@@ -76,6 +76,7 @@ struct _KTHREAD {
     int special_apc_disable; /* depth of guarded regions: all APCs are off */
     PVOID top_level_irp;     /* IoGetTopLevelIrp */
     KPRIORITY priority;
+    UCHAR io_priority;       /* io: its IO_PRIORITY_HINT, one more than the value; 0: none was set */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
     LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */
     struct sched_lock apc_lock;
