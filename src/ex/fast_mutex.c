@@ -1,5 +1,6 @@
 #include "ex/expriv.h"
 #include "ex/lock.h"
+#include "ex/pool.h"
 
 /* Count: 1 free, 0 held, below: as many wait. Who releases passes it on through the event. */
 
@@ -71,6 +72,7 @@ static void release(PFAST_MUTEX mutex, const char *kind, const void *site)
 VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex)
 {
     API_IRQL(ExInitializeFastMutex);
+    ExpCheckResident(FastMutex, "fast mutex", VERIFY_CALLER);
     initialize(FastMutex);
 }
 

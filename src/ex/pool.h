@@ -28,6 +28,8 @@ bool ExpIsPagedPool(const void *body);
 bool ExpIsInPagedPool(const void *address);
 /* A routine allocated the block for the code at `site`, which is to free it: a leak is laid to that. NULL: nothing. */
 void ExpHandOut(void *body, const void *site);
+/* Under special pool: reports `paged-object` when the object (what: "event") stands in paged pool. */
+void ExpCheckResident(const void *object, const char *what, const void *site);
 
 /* For lookaside lists. A block that waits in one keeps its place in pool; its contents are spoilt behind the link, and
  * whoever is handed it next is who allocated. */

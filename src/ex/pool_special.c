@@ -48,6 +48,19 @@ static struct pool_special *find(uintptr_t address)
     return special;
 }
 
+/* A block that begins on the object's page and holds it. */
+static struct pool_special *find_around(const void *object)
+{
+    const char *address = object;
+    struct pool_special *special;
+    sched_lock(&ExpPool()->lock);
+    special = ExpPool()->special_buckets ? *bucket_of(object) : NULL;
+    while (special && (special->freed || address < special->body || address >= special->body + special->block.size))
+        special = special->next_in_bucket;
+    sched_unlock(&ExpPool()->lock);
+    return special;
+}
+
 static void unlink_special(struct pool_special *special)
 {
     struct pool_special **link = &ExpPool()->special;
@@ -223,6 +236,19 @@ bool ExpIsInPagedSpecial(const void *address)
 {
     struct pool_special *special = find((uintptr_t)address);
     return special && !special->freed && special->block.flags & EXP_PAGED;
+}
+
+void ExpCheckResident(const void *object, const char *what, const void *site)
+{
+    if (__builtin_expect(!machine || !machine->ex || !machine->options.special_pool, 1))
+        return;
+    struct pool_special *special = find_around(object);
+    if (!special || !(special->block.flags & EXP_PAGED))
+        return;
+    struct verify_violation *v = verify_begin(VERIFY_PAGED_OBJECT, "The %s %p was initialized in paged pool.", what, object);
+    describe(v, special);
+    verify_site(v, "initialized by", site);
+    verify_end(v);
 }
 
 void ExpStopSpecial(void)

@@ -287,6 +287,7 @@ NTSTATUS ExInitializeResourceLite(PERESOURCE Resource)
 {
     API_IRQL(ExInitializeResourceLite);
     verify_lock_new(Resource);
+    ExpCheckResident(Resource, "resource", VERIFY_CALLER);
     memset(Resource, 0, sizeof *Resource);
     Resource->Reserved2 = RESOURCE_LIVE;
     ExpTrack(EXP_RESOURCE, Resource, VERIFY_CALLER);

@@ -58,15 +58,27 @@ static void __attribute__((noinline)) OddPostStatus(PIRP_CTRL Op, PCOMPLETION_NO
     verify_end(v);
 }
 
-/* A create that succeeded below and fails here leaves the file open unless it was cancelled. */
-static void __attribute__((noinline)) CheckFailedCreate(PIRP_CTRL Op, PCOMPLETION_NODE Node)
+/* A create that succeeded below and fails here leaves the file open unless it was cancelled; one that was cancelled
+ * must fail. */
+static void __attribute__((noinline)) CheckCreate(PIRP_CTRL Op, PCOMPLETION_NODE Node, NTSTATUS before)
 {
     PFILE_OBJECT file = Op->Iopb.TargetFileObject;
-    if (!file || file->Flags & FO_FILE_OPEN_CANCELLED)
+    NTSTATUS now = Op->Data.IoStatus.Status;
+    bool cancelled = file && file->Flags & FO_FILE_OPEN_CANCELLED;
+    struct verify_violation *v;
+
+    if (!file || before == STATUS_REPARSE || now == STATUS_REPARSE || NT_SUCCESS(now) != cancelled ||
+        (!cancelled && !NT_SUCCESS(before)))
         return;
-    struct verify_violation *v = verify_begin(VERIFY_FAILED_CREATE_LEFT_OPEN, "A post-create callback turned a successful "
-                                              "create into %s without FltCancelFileOpen.",
-                                              trace_status(Op->Data.IoStatus.Status));
+    if (cancelled)
+        v = verify_begin(VERIFY_CANCELLED_OPEN_FILE,
+                         "FltCancelFileOpen undid the open of file object %p, and its create still answers %s: the "
+                         "callback must set a failure into IoStatus.Status.",
+                         (void *)file, trace_status(now));
+    else
+        v = verify_begin(VERIFY_FAILED_CREATE_LEFT_OPEN,
+                         "A post-create callback turned a successful create into %s without FltCancelFileOpen.",
+                         trace_status(now));
     verify_routine(v, "post-operation callback", (const void *)(uintptr_t)Node->PostOperation);
     verify_end(v);
 }
@@ -96,9 +108,8 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
         FltpIrqlChanged("post", (const void *)(uintptr_t)callback, irql);
     if (__builtin_expect(thread->top_level_irp != top, 0))
         FltpTopLevelChanged("post", (const void *)(uintptr_t)callback, top);
-    if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE && NT_SUCCESS(before) &&
-        before != STATUS_REPARSE && !NT_SUCCESS(Op->Data.IoStatus.Status))
-        CheckFailedCreate(Op, Node);
+    if (status == FLT_POSTOP_FINISHED_PROCESSING && Op->Iopb.MajorFunction == IRP_MJ_CREATE)
+        CheckCreate(Op, Node, before);
     return status;
 }
 

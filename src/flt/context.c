@@ -61,10 +61,10 @@ static void EndContext(PFLTP_CONTEXT context)
     FltpEnter(&running, FLTP_RUNS_CLEANUP, &filter->Base, (const void *)(uintptr_t)cleanup);
     if (cleanup)
         cleanup(FltpDriverPart(context), context->Type);
-    FltpLeave(&running);
     if (context->Suspect)
         FltpForgetSuspect(context);
-    FltpGiveBlock(context);
+    FltpGiveBlock(context); /* no driver frees what looks like a lock in there */
+    FltpLeave(&running);
     FltpReleaseRundown(&filter->Base.RundownRef.Count);
 }
 

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
+#include "ex/pool.h"
 #include "trace/trace.h"
 
-enum { QUARANTINE = 32 };
+enum { QUARANTINE = 32, NAME_TAG = 'nFMF' };
 
 typedef struct _NAME_SHARD {
     struct sched_lock Lock;
@@ -153,6 +154,14 @@ void FltpStopNames(void)
 
 /* ---- blocks ----------------------------------------------------------------------------------------------------------- */
 
+static void ListName(PFLTP_NAME name)
+{
+    NAME_SHARD *shard = &FltGlobals.Names->Shards[name->Shard = (UCHAR)FltpShard()];
+    sched_lock(&shard->Lock);
+    InsertTailList(&shard->Live, &name->Live);
+    sched_unlock(&shard->Lock);
+}
+
 PFLTP_NAME FltpCreateName(PFLTP_NAME_REQUEST Request, const FLTP_TEXT *Text, const void *Site)
 {
     size_t bytes = Text->Count * sizeof(WCHAR);
@@ -162,7 +171,6 @@ PFLTP_NAME FltpCreateName(PFLTP_NAME_REQUEST Request, const FLTP_TEXT *Text, con
     name->Total = 1;
     name->Filter = Request->Instance ? Request->Instance->Filter : NULL;
     name->Site = Site;
-    name->Shard = (UCHAR)FltpShard();
     name->Info.Size = sizeof name->Info;
     name->Info.Format = Request->Format;
     name->Info.Name.Buffer = name->Text;
@@ -170,11 +178,29 @@ PFLTP_NAME FltpCreateName(PFLTP_NAME_REQUEST Request, const FLTP_TEXT *Text, con
     name->Info.Name.MaximumLength = (USHORT)bytes;
     if (Request->Format != FLT_FILE_NAME_SHORT && Request->Volume && Request->Volume->Name.Length <= bytes)
         name->VolumeLength = Request->Volume->Name.Length;
-    NAME_SHARD *shard = &FltGlobals.Names->Shards[name->Shard];
-    sched_lock(&shard->Lock);
-    InsertTailList(&shard->Live, &name->Live);
-    sched_unlock(&shard->Lock);
+    ListName(name);
     return name;
+}
+
+PFLTP_NAME FltpNameForDriver(PFLTP_NAME Name, const void *Site)
+{
+    USHORT bytes = Name->Info.Name.Length;
+    if (!machine->options.special_pool)
+        return Name;
+    PFLTP_NAME own = sim_alloc(sizeof *own);
+    own->Magic = FLTP_NAME_MAGIC;
+    own->Total = 1;
+    own->Filter = Name->Filter;
+    own->Site = Site;
+    own->VolumeLength = Name->VolumeLength;
+    own->Info = (FLT_FILE_NAME_INFORMATION){.Size = sizeof own->Info, .Format = Name->Info.Format};
+    own->Own = ExpAllocate(0, bytes + sizeof(WCHAR), NAME_TAG, Site);
+    memcpy(own->Own, Name->Info.Name.Buffer, bytes);
+    own->Own[bytes / sizeof(WCHAR)] = 0;
+    own->Info.Name = (UNICODE_STRING){.Length = bytes, .MaximumLength = bytes, .Buffer = own->Own};
+    ListName(own);
+    FltpDereferenceName(Name);
+    return own;
 }
 
 void FltpReferenceName(PFLTP_NAME Name)
@@ -188,6 +214,8 @@ void FltpDereferenceName(PFLTP_NAME Name)
         return;
     NAME_SHARD *shard = &FltGlobals.Names->Shards[Name->Shard];
     Name->Magic = FLTP_NAME_FREED_MAGIC;
+    if (Name->Own)
+        ExpFree(Name->Own, NAME_TAG, "FltReleaseFileNameInformation", Name->ReleaseSite);
     sched_lock(&shard->Lock);
     RemoveEntryList(&Name->Live);
     PFLTP_NAME evicted = shard->Freed[shard->NextFreed];
@@ -231,6 +259,7 @@ VOID FltReleaseFileNameInformation(PFLT_FILE_NAME_INFORMATION FileNameInformatio
     API_ENTER(FltReleaseFileNameInformation, FileNameInformation, SCHED_ADD);
     PFLTP_NAME name = CheckName(FileNameInformation, "FltReleaseFileNameInformation", VERIFY_CALLER);
     verify_ledger_drop(&name->Ledger, "released by", name->Held - 1, VERIFY_CALLER);
+    __atomic_store_n(&name->ReleaseSite, VERIFY_CALLER, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&name->Held, 1, __ATOMIC_RELAXED);
     FltpDereferenceName(name);
 }

@@ -21,9 +21,15 @@ typedef struct _FLTP_NAME {
     PFLT_FILTER Filter;      /* who asked; NULL: nobody's instance */
     const void *Site;
     struct verify_ledger Ledger;
+    WCHAR *Own;              /* pool that Info.Name stands in instead of Text; NULL: none */
+    const void *ReleaseSite; /* who released it last */
     FLT_FILE_NAME_INFORMATION Info;
     WCHAR Text[];
 } FLTP_NAME, *PFLTP_NAME;
+
+/* What a driver is given of the name; the caller's reference goes over to it. Under special pool each answer is a block
+ * of its own, so that who looks at it after its release is caught; else it is the name itself. */
+PFLTP_NAME FltpNameForDriver(PFLTP_NAME Name, const void *Site);
 
 /* A growing text; Units is sim_alloc'd. */
 typedef struct _FLTP_TEXT {

@@ -144,6 +144,7 @@ static NTSTATUS Answer(PFLTP_NAME_REQUEST request, bool safe, PFLT_FILE_NAME_INF
     NTSTATUS status = Query(request, safe, &name, site);
     if (!NT_SUCCESS(status))
         return status;
+    name = FltpNameForDriver(name, site);
     FltpHoldName(name, "got by", site);
     FltpDereferenceName(name);
     *information = &name->Info;

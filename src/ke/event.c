@@ -1,9 +1,12 @@
+#include "ex/pool.h"
 #include "ke/kep.h"
 
 #include "verify/api.h"
+#include "verify/verify.h"
 
 VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 {
+    ExpCheckResident(Event, "event", VERIFY_CALLER);
     KiInitializeHeader(&Event->Header,
                        Type == NotificationEvent ? EventNotificationObject : EventSynchronizationObject,
                        State != FALSE);

@@ -1,4 +1,5 @@
 /* Mutexes. A free one has SignalState 1; each acquisition by its owner takes one more away. */
+#include "ex/pool.h"
 #include "ke/kep.h"
 
 #include "verify/api.h"
@@ -14,7 +15,11 @@ static void InitializeMutant(PRKMUTANT mutant, UCHAR apc_disable)
     mutant->ApcDisable = apc_disable;
 }
 
-VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level) { InitializeMutant(Mutex, 1); }
+VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level)
+{
+    ExpCheckResident(Mutex, "mutex", VERIFY_CALLER);
+    InitializeMutant(Mutex, 1);
+}
 
 VOID KeInitializeMutant(PRKMUTANT Mutant, BOOLEAN InitialOwner)
 {

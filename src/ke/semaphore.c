@@ -1,9 +1,12 @@
+#include "ex/pool.h"
 #include "ke/kep.h"
 
 #include "verify/api.h"
+#include "verify/verify.h"
 
 VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
 {
+    ExpCheckResident(Semaphore, "semaphore", VERIFY_CALLER);
     KiInitializeHeader(&Semaphore->Header, SemaphoreObject, Count);
     Semaphore->Limit = Limit;
 }

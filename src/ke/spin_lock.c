@@ -1,5 +1,6 @@
 /* Spin locks. The word holds the owning KTHREAD. Contention parks: so a lock that is never released is found as the
  * deadlock it is, and on the cooperative backend the owner gets to run. */
+#include "ex/pool.h"
 #include "ke/kep.h"
 
 #include "plat/thread.h"
@@ -185,7 +186,11 @@ static void ReleaseHere(PKSPIN_LOCK lock, const char *routine, const void *site)
     sched_point(routine, lock, SCHED_WRITE);
 }
 
-VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock) { *SpinLock = 0; }
+VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
+{
+    ExpCheckResident(SpinLock, "spin lock", VERIFY_CALLER);
+    *SpinLock = 0;
+}
 
 VOID KeAcquireSpinLock(PKSPIN_LOCK SpinLock, PKIRQL OldIrql)
 {

@@ -33,7 +33,7 @@ static const FLT_CONTEXT_REGISTRATION Contexts[] = {
     { FLT_CONTEXT_END }
 };
 static const FLT_OPERATION_REGISTRATION Operations[] = {
-    { %(major)s, 0, Pre, NULL },
+    { %(major)s, 0, Pre, %(post)s },
     { IRP_MJ_OPERATION_END }
 };
 static const FLT_REGISTRATION Registration = {
@@ -116,6 +116,25 @@ static VOID DropDevice(VOID)
         IoDeleteDevice(Device);
 }
 '''
+# Takes its successful creates back, and says so or not.
+CANCEL = r'''
+static FLT_POSTOP_CALLBACK_STATUS Cancel(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects, PVOID Context,
+                                         FLT_POST_OPERATION_FLAGS Flags)
+{
+    static LONG count;
+    if (NT_SUCCESS(Data->IoStatus.Status) && Data->IoStatus.Status != STATUS_REPARSE &&
+        InterlockedIncrement(&count) %% 50 == 0) {
+        FltCancelFileOpen(FltObjects->Instance, FltObjects->FileObject);
+        %(status)s
+    }
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+'''
+CANCELLED = 'Data->IoStatus.Status = STATUS_ACCESS_DENIED; Data->IoStatus.Information = 0;'
+RESOURCE = ("{ PERESOURCE r = ExAllocatePoolWithTag(%s, sizeof *r, 'rseR'); if (r) { ExInitializeResourceLite(r);"
+            "ExDeleteResourceLite(r); ExFreePoolWithTag(r, 'rseR'); } }")
+NAME = ("{ PFLT_FILE_NAME_INFORMATION n; WCHAR c = 0; if (NT_SUCCESS(FltGetFileNameInformation(Data, FLT_FILE_NAME_OPENED |"
+        "FLT_FILE_NAME_QUERY_DEFAULT, &n))) { c = n->Name.Buffer[0]; %s } if (c == 1) return FLT_PREOP_DISALLOW_FASTIO; }")
 CRASH = '*(volatile ULONG *)16 = 1;'
 
 
@@ -128,7 +147,7 @@ def device(control=''):
 
 
 def driver(**parts):
-    return DRIVER % {**dict(globals='', pre='', unload='', entry='', begin='', end='', major='IRP_MJ_CREATE'), **parts}
+    return DRIVER % {**dict(globals='', pre='', unload='', entry='', begin='', end='', post='NULL', major='IRP_MJ_CREATE'), **parts}
 
 
 def write(folder, name, content):
@@ -187,6 +206,8 @@ WRONG = [
     ('handle-leak', dict(entry="{ HANDLE h; OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, RegistryPath,"
                                "OBJ_KERNEL_HANDLE, NULL, NULL); ZwOpenKey(&h, KEY_READ, &a); }")),
     ('object-leak', dict(pre=ONCE + 'ObReferenceObject(FltObjects->FileObject);', major='IRP_MJ_WRITE')),
+    ('paged-object', dict(pre=RESOURCE % 'PagedPool')),
+    ('cancelled-open-file', dict(globals=CANCEL % dict(status=''), pre='return FLT_PREOP_SYNCHRONIZE;', post='Cancel')),
     ('bad-callback-status', dict(pre='return (FLT_PREOP_CALLBACK_STATUS)77;')),
     ('missing-post-callback', dict(pre='return FLT_PREOP_SUCCESS_WITH_CALLBACK;')),
     ('callback-data-not-dirty', dict(pre='Data->Iopb->Parameters.Create.Options |= FILE_WRITE_THROUGH;')),
@@ -205,6 +226,8 @@ WRONG = [
 
 # Bugs on ways that only some programs, or only failing allocations, take.
 HIDDEN = [
+    ('a name that was released', 'pool-use-after-free', dict(
+        pre=NAME % 'FltReleaseFileNameInformation(n); c = n->Name.Buffer[0];')),
     ('an allocation that fails', 'crash', dict(
         pre="{ PULONG p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); *p = 1; ExFreePoolWithTag(p, 'kael'); }")),
     ('a load that fails half way', 'pool-leak', dict(
@@ -266,8 +289,10 @@ def a_client_port_that_stays_is_laid_to_the_driver():
 
 
 @test
-def drivers_with_ports_and_control_devices_are_clean():
-    for parts in port(), device():
+def drivers_that_do_all_this_right_are_clean():
+    for parts in (port(), device(), dict(pre=RESOURCE % 'NonPagedPool'),
+                  dict(pre=NAME % 'c = n->Name.Buffer[0]; FltReleaseFileNameInformation(n);'),
+                  dict(globals=CANCEL % dict(status=CANCELLED), pre='return FLT_PREOP_SYNCHRONIZE;', post='Cancel')):
         code, rules, result = rules_of({'right.c': driver(**parts)})
         assert code == 0 and rules == [], result.stdout + result.stderr
 
