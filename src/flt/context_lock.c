@@ -39,14 +39,15 @@ static READS_WHAT_OTHERS_WRITE PVOID WordAt(PFLTP_CONTEXT Context, SIZE_T Offset
     return *(PVOID *)((char *)FltpDriverPart(Context) + Offset);
 }
 
-/* Where in the context the lock is, or is pointed to. */
+/* Where in the context the lock is, or is pointed to. A pointer to somewhere in it is none: a stale list entry points to
+ * memory that is a lock by now. */
 static bool Find(PFLTP_CONTEXT Context, struct lost *Lost)
 {
     const char *start = FltpDriverPart(Context);
 
     Lost->Inside = Lost->Lock >= start && Lost->Lock < start + Context->Size;
     Lost->Offset = Lost->Inside ? (SIZE_T)(Lost->Lock - start) : 0;
-    while (!Lost->Inside && Lost->Offset + sizeof(PVOID) <= Context->Size && !Within(WordAt(Context, Lost->Offset), Lost))
+    while (!Lost->Inside && Lost->Offset + sizeof(PVOID) <= Context->Size && WordAt(Context, Lost->Offset) != Lost->Lock)
         Lost->Offset += sizeof(PVOID);
     return Lost->Inside || Lost->Offset + sizeof(PVOID) <= Context->Size;
 }
@@ -132,7 +133,7 @@ void FltpFoundAgain(PFLTP_CONTEXT Context, const void *Site)
     struct lost lost;
     __atomic_store_n(&Context->Suspect, false, __ATOMIC_RELEASE);
     while (Take(Context, &lost))
-        if (lost.Inside || Within(WordAt(Context, lost.Offset), &lost))
+        if (lost.Inside || WordAt(Context, lost.Offset) == lost.Lock)
             Report(&lost, Site);
 }
 

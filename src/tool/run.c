@@ -338,8 +338,10 @@ static bool load_short_of_memory(struct body *body)
         NTSTATUS status = check_load(body->check, NULL, &body->driver);
         if (NT_SUCCESS(status) && !fltsim_allocation_failed())
             return true;
-        if (!NT_SUCCESS(status) && !fltsim_allocation_failed())
+        if (!NT_SUCCESS(status) && !fltsim_allocation_failed()) {
+            fltsim_fail_allocation(0); /* or the machine's own end would run into it */
             return false;
+        }
         if (NT_SUCCESS(status) && fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
             fltsim_unload_mandatory(body->driver);
     }
