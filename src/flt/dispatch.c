@@ -424,8 +424,8 @@ static enum flt_descent CompleteHere(PIRP_CTRL Op, const CALLBACK_NODE *Node, FL
     } else if (Status == FLT_PREOP_DISALLOW_FSFILTER_IO && IsQueryOpen(Op)) {
         Op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_FLT_DISALLOW_FSFILTER_IO};
     } else if (Status != FLT_PREOP_COMPLETE) {
-        Blame(VERIFY_BAD_CALLBACK_STATUS, Node, "A pre-operation callback for %s returned %d, which is not allowed there.",
-              major, Status);
+        Blame(VERIFY_BAD_CALLBACK_STATUS, Node, "A pre-operation callback for %s returned %d%s, which is not allowed there.",
+              major, Status, Status == FLT_PREOP_DISALLOW_FASTIO ? " (FLT_PREOP_DISALLOW_FASTIO)" : "");
         OweNothing(Op, Node, NULL);
         return FLTP_REACHED_BOTTOM;
     } else if (!CompletionStatusIsValid(Op)) {

@@ -338,10 +338,8 @@ static bool load_short_of_memory(struct body *body)
         NTSTATUS status = check_load(body->check, NULL, &body->driver);
         if (NT_SUCCESS(status) && !fltsim_allocation_failed())
             return true;
-        if (!NT_SUCCESS(status) && !fltsim_allocation_failed()) {
-            fltsim_fail_allocation(0); /* or the machine's own end would run into it */
+        if (!NT_SUCCESS(status) && !fltsim_allocation_failed())
             return false;
-        }
         if (NT_SUCCESS(status) && fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
             fltsim_unload_mandatory(body->driver);
     }
@@ -403,6 +401,7 @@ void check_run_body(const struct check *check, struct check_run *run)
         if (run->kind != CHECK_SHORT)
             run->unexpected += body->w[i].unexpected;
     }
+    fltsim_fail_allocation(0); /* wherever it ended: the machine's own end has memory */
     check_step(check, run, "stopping");
     if (check->options->trace)
         fltsim_trace_print(stdout);
