@@ -25,6 +25,21 @@ static size_t kept(const struct check_run *run)
     return run->violation_count < CHECK_VIOLATIONS ? run->violation_count : CHECK_VIOLATIONS;
 }
 
+static bool is_of_machine(const struct fltsim_violation *v) { return !strcmp(v->driver, "fltsim"); }
+
+/* What of the machine's own is left at its end because of something that the driver did wrong: that is told already. */
+static bool is_consequence(const struct check_run *run, const struct fltsim_violation *v)
+{
+    static const char *const leaks[] = {"pool-leak", "object-leak", "not-deleted", "device-leak"};
+    bool leak = false, cause = false;
+
+    for (size_t i = 0; i < sizeof leaks / sizeof *leaks; i++)
+        leak |= !strcmp(v->rule, leaks[i]);
+    for (size_t i = 0; i < kept(run); i++)
+        cause |= !is_of_machine(&run->violations[i]);
+    return leak && cause && is_of_machine(v);
+}
+
 static struct finding *collect(const struct check *check, size_t *count)
 {
     struct finding *list = tool_alloc(check->run_count * CHECK_VIOLATIONS * sizeof *list);
@@ -33,6 +48,8 @@ static struct finding *collect(const struct check *check, size_t *count)
     for (size_t r = 0; r < check->run_count; r++) {
         for (size_t i = 0; i < kept(check->runs[r]); i++) {
             const struct fltsim_violation *v = &check->runs[r]->violations[i];
+            if (is_consequence(check->runs[r], v))
+                continue;
             size_t at = 0;
             while (at < *count && !same(list[at].violation, v))
                 at++;
