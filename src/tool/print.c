@@ -121,7 +121,7 @@ static void print_notes(const struct check *check)
 {
     for (size_t r = 0; r < check->run_count; r++) {
         const struct check_run *run = check->runs[r];
-        if (!run->unexpected && !run->note_count)
+        if (!run->note_count)
             continue;
         unsigned shown = run->note_count < 8 ? run->note_count : 8;
         printf("run %zu: %u calls were answered otherwise than without the driver%s:\n", r + 1, run->note_count,
