@@ -95,9 +95,9 @@ static void an_address_of_ones_own_choice_is_taken_when_free(void **state)
     assert_int_equal(NtAllocateVirtualMemory(SELF, &at, 0, &size, MEM_RESERVE, PAGE_READWRITE),
                      STATUS_CONFLICTING_ADDRESSES);
     release(base);
-    at = (PVOID)0x600000000100;
+    at = base + PAGES(16) + 0x100;
     assert_int_equal(ZwAllocateVirtualMemory(SELF, &at, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE), STATUS_SUCCESS);
-    assert_ptr_equal(at, (PVOID)0x600000000000);
+    assert_ptr_equal(at, base + PAGES(16));
     assert_int_equal(size, PAGES(2));
     release(at);
 }
