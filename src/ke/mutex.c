@@ -36,7 +36,8 @@ bool KiCanTakeMutant(const KMUTANT *mutant, PKTHREAD thread)
 /* Only its owner gets here: nobody else changes the count meanwhile. */
 void KiCheckMutantLimit(const KMUTANT *mutant)
 {
-    if (mutant->OwnerThread == KiCurrentThread() && mutant->Header.SignalState == (LONG)MINLONG)
+    if (__atomic_load_n(&mutant->OwnerThread, __ATOMIC_RELAXED) == KiCurrentThread() &&
+        mutant->Header.SignalState == (LONG)MINLONG)
         ExRaiseStatus(STATUS_MUTANT_LIMIT_EXCEEDED);
 }
 
@@ -44,7 +45,7 @@ int KiTakeMutant(KMUTANT *mutant, PKTHREAD thread)
 {
     int abandoned = mutant->Abandoned ? KI_ABANDONED : 0;
     if (mutant->Header.SignalState-- == 1) {
-        mutant->OwnerThread = thread;
+        __atomic_store_n(&mutant->OwnerThread, thread, __ATOMIC_RELAXED);
         mutant->Abandoned = FALSE;
         InsertTailList(&thread->mutants, &mutant->MutantListEntry);
         thread->kernel_apc_disable += mutant->ApcDisable;
@@ -57,7 +58,7 @@ static void GiveUp(KMUTANT *mutant)
 {
     mutant->OwnerThread->kernel_apc_disable -= mutant->ApcDisable;
     verify_lock_given(&mutant->OwnerThread->held, mutant);
-    mutant->OwnerThread = NULL;
+    __atomic_store_n(&mutant->OwnerThread, NULL, __ATOMIC_RELAXED);
     RemoveEntryList(&mutant->MutantListEntry);
     InitializeListHead(&mutant->MutantListEntry);
 }

@@ -144,7 +144,7 @@ static NTSTATUS reserve(PEPROCESS process, PVOID *base, PSIZE_T size, ULONG prot
     if (fault_allocation())
         return STATUS_NO_MEMORY;
     UCHAR *memory = address ? plat_pages_alloc_at(address, pages * MI_PAGE, access)
-                            : plat_pages_alloc(pages * MI_PAGE, access);
+                            : plat_pages_alloc_aligned(pages * MI_PAGE, MI_GRANULE, access);
     if (!memory)
         return address ? STATUS_CONFLICTING_ADDRESSES : STATUS_NO_MEMORY;
     struct mi_region *region = sim_alloc(sizeof *region);

@@ -42,6 +42,19 @@ void *plat_pages_alloc(size_t size, enum plat_access access)
     return pages == MAP_FAILED ? NULL : pages;
 }
 
+void *plat_pages_alloc_aligned(size_t size, size_t alignment, enum plat_access access)
+{
+    size_t whole = whole_pages(size);
+    char *start = whole + alignment > whole ? plat_pages_alloc(whole + alignment, access) : NULL;
+    if (!start)
+        return NULL;
+    size_t before = (size_t)(-(uintptr_t)start & (alignment - 1));
+    if (before)
+        munmap(start, before);
+    munmap(start + before + whole, alignment - before);
+    return start + before;
+}
+
 void *plat_pages_alloc_at(void *address, size_t size, enum plat_access access)
 {
     void *pages = mmap(address, whole_pages(size), protection(access), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

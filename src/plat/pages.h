@@ -10,6 +10,8 @@ enum plat_access { PLAT_NO_ACCESS, PLAT_READ_ONLY, PLAT_READ_WRITE };
 size_t plat_page_size(void);
 /* Zeroed; `size` is rounded up to pages. NULL: no memory. */
 void *plat_pages_alloc(size_t size, enum plat_access access);
+/* The same on a multiple of `alignment`, a power of two not below the page size. */
+void *plat_pages_alloc_aligned(size_t size, size_t alignment, enum plat_access access);
 /* At that address and nowhere else. NULL: something is there, or no memory. */
 void *plat_pages_alloc_at(void *address, size_t size, enum plat_access access);
 bool plat_pages_protect(void *pages, size_t size, enum plat_access access);
