@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 bool plat_folder_make(const char *path)
@@ -46,6 +48,31 @@ char *plat_folder_temporary(const char *name)
         return path;
     free(path);
     return NULL;
+}
+
+static char doomed[1024];
+
+/* A signal handler may not walk folders; a program of its own may. */
+static void interrupted(int number)
+{
+    pid_t child = doomed[0] ? fork() : -1;
+    if (child == 0) {
+        execl("/bin/rm", "rm", "-rf", "--", doomed, (char *)NULL);
+        _exit(1);
+    }
+    if (child > 0)
+        waitpid(child, NULL, 0);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void plat_folder_remove_on_interrupt(const char *path)
+{
+    if (path && strlen(path) >= sizeof doomed)
+        return;
+    strcpy(doomed, path ? path : "");
+    signal(SIGINT, path ? interrupted : SIG_DFL);
+    signal(SIGTERM, path ? interrupted : SIG_DFL);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)

@@ -10,6 +10,8 @@ bool plat_folder_make(const char *path);
 bool plat_link_make(const char *target, const char *path);
 /* A new folder "<name>-XXXXXX" in the system's temporary folder; malloc. NULL with errno set. */
 char *plat_folder_temporary(const char *name);
+/* Of one folder: it goes, too, when SIGINT or SIGTERM ends the process. NULL: not any more. */
+void plat_folder_remove_on_interrupt(const char *path);
 /* With everything in it; symbolic links are removed, not followed. */
 void plat_folder_remove(const char *path);
 /* Absolute, links resolved; malloc. NULL: there is no such file. */

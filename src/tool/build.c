@@ -126,6 +126,7 @@ bool build_driver(const struct build_options *options, struct build_result *resu
         tool_error("no temporary folder can be made");
         return false;
     }
+    plat_folder_remove_on_interrupt(result->work);
     char *mirror = tool_join(result->work, "source");
     bool good = select_sources(options, &selection);
     if (good) {
@@ -158,8 +159,10 @@ void build_forget_missing(struct build_result *result)
 
 void build_finish(struct build_result *result)
 {
-    if (result->work)
+    if (result->work) {
         plat_folder_remove(result->work);
+        plat_folder_remove_on_interrupt(NULL);
+    }
     build_forget_missing(result);
     free(result->work);
     free(result->module);

@@ -168,6 +168,7 @@ static bool find_service(struct check *check)
     if (check->inf) {
         if (!sim_inf_read(check->inf, &inf, &error)) {
             tool_error("%s", error);
+            check->inf_error = tool_strdup(error);
             sim_inf_free_error(error);
             return false;
         }
@@ -211,13 +212,17 @@ int check_driver(const struct tool_options *options)
         fprintf(stderr, "\r\033[K");
     if (!built) {
         if (options->json)
-            check_print_json_build(&build);
-    } else if (find_service(&check) && run_all(&check, scenario)) {
+            check_print_json_build(&build, NULL);
+    } else if (!find_service(&check)) {
+        if (options->json && check.inf_error)
+            check_print_json_build(&build, check.inf_error);
+    } else if (run_all(&check, scenario)) {
         code = options->json ? check_print_json(&check) : check_print(&check);
     }
     for (size_t i = 0; i < check.run_count; i++)
         plat_shared_free(check.runs[i], RUN_MEMORY);
     free(check.remarks);
+    free(check.inf_error);
     scenario_free(scenario);
     build_finish(&build);
     return code;

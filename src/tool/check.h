@@ -48,6 +48,7 @@ struct check {
     const char *inf; /* or NULL */
     const char *name, *altitude; /* without an INF */
     bool altitude_by_default;
+    char *inf_error;
     char *remarks; /* about the INF, a line each, or NULL */
     struct check_run *runs[4];
     size_t run_count;
@@ -80,6 +81,7 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
 int check_print(const struct check *check);
 int check_print_json(const struct check *check);
 /* The build failed: what is missing, as JSON. */
-void check_print_json_build(const struct build_result *build);
+/* INF: what is wrong with it, else NULL. */
+void check_print_json_build(const struct build_result *build, const char *inf);
 
 #endif

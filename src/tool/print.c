@@ -329,11 +329,11 @@ int check_print_json(const struct check *check)
     return count ? 1 : 0;
 }
 
-void check_print_json_build(const struct build_result *build)
+void check_print_json_build(const struct build_result *build, const char *inf)
 {
     printf("{\n  ");
     json_member("driver", build->name, ",\n  ");
-    json_member("error", build->missing_count ? "routines are missing" : "the driver does not build", ",\n");
+    json_member("error", inf ? inf : build->missing_count ? "routines are missing" : "the driver does not build", ",\n");
     printf("  \"missing\": [");
     for (size_t i = 0; i < build->missing_count; i++) {
         printf("%s\n    {", i ? "," : "");

@@ -440,6 +440,12 @@ def a_malformed_inf_is_shown_by_file_and_line():
 
 
 @test
+def a_malformed_inf_is_an_error_in_json_too():
+    result = check({'right.c': driver(), 'right.inf': '[Version'}, '--json')
+    assert result.returncode == 2 and 'right.inf:1:' in json.loads(result.stdout)['error'], result.stdout
+
+
+@test
 def an_inf_that_is_named_and_missing_is_an_error():
     result = check({'main.c': driver()}, '--inf', '/nowhere.inf')
     assert result.returncode == 2 and '/nowhere.inf' in result.stderr, result.stderr
