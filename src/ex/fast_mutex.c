@@ -27,7 +27,7 @@ static void initialize(PFAST_MUTEX mutex)
     mutex->Owner = NULL;
     mutex->Contention = 0;
     mutex->OldIrql = 0;
-    KeInitializeEvent(&mutex->Event, SynchronizationEvent, FALSE);
+    KiInitializeEvent(&mutex->Event, SynchronizationEvent, false);
     ExpTellMade(mutex);
 }
 
@@ -125,6 +125,7 @@ VOID ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex)
 VOID KeInitializeGuardedMutex(PKGUARDED_MUTEX Mutex)
 {
     API_IRQL(KeInitializeGuardedMutex);
+    ExpCheckResident(Mutex, "guarded mutex", VERIFY_CALLER);
     initialize(Mutex);
 }
 

@@ -246,8 +246,8 @@ void ExpCheckResident(const void *object, const char *what, const void *site)
     if (!special || !(special->block.flags & EXP_PAGED))
         return;
     struct verify_violation *v = verify_begin(VERIFY_PAGED_OBJECT, "The %s %p was initialized in paged pool.", what, object);
-    describe(v, special);
     verify_site(v, "initialized by", site);
+    describe(v, special);
     verify_end(v);
 }
 

@@ -4,12 +4,16 @@
 #include "verify/api.h"
 #include "verify/verify.h"
 
+void KiInitializeEvent(PRKEVENT event, EVENT_TYPE type, bool state)
+{
+    KiInitializeHeader(&event->Header,
+                       type == NotificationEvent ? EventNotificationObject : EventSynchronizationObject, state);
+}
+
 VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State)
 {
     ExpCheckResident(Event, "event", VERIFY_CALLER);
-    KiInitializeHeader(&Event->Header,
-                       Type == NotificationEvent ? EventNotificationObject : EventSynchronizationObject,
-                       State != FALSE);
+    KiInitializeEvent(Event, Type, State != FALSE);
 }
 
 LONG KiSetEvent(PRKEVENT Event)

@@ -150,6 +150,8 @@ void KiLeaveCritical(void);
  * report says what `hint` does and blames `site`. hint NULL: the object itself. */
 NTSTATUS KiWaitFor(PVOID object, const LARGE_INTEGER *timeout, const struct ki_wait_hint *hint, const void *site);
 /* KeSetEvent without a scheduling point. */
+/* KeInitializeEvent for an event in a larger object that was looked at as a whole. */
+void KiInitializeEvent(PRKEVENT event, EVENT_TYPE type, bool state);
 LONG KiSetEvent(PRKEVENT event);
 /* Virtual time of a timeout as the WDK gives it: negative is relative, NULL is SCHED_FOREVER. */
 int64_t KiDeadline(const LARGE_INTEGER *timeout);

@@ -336,10 +336,10 @@ static bool load_short_of_memory(struct body *body)
         check_step(body->check, body->run, "loading while allocation %u fails", n);
         fltsim_fail_allocation(n <= LOADS ? n : 0);
         NTSTATUS status = check_load(body->check, NULL, &body->driver);
-        if (NT_SUCCESS(status) && !fltsim_allocation_failed())
-            return true;
-        if (!NT_SUCCESS(status) && !fltsim_allocation_failed())
-            return false;
+        bool failed = fltsim_allocation_failed();
+        fltsim_fail_allocation(0);
+        if (!failed)
+            return NT_SUCCESS(status);
         if (NT_SUCCESS(status) && fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
             fltsim_unload_mandatory(body->driver);
     }
