@@ -355,6 +355,7 @@ static bool link_module(const struct build_options *options, const char *mirror,
     tool_list_take(&command, tool_format("-L%s", library));
     tool_list_add(&command, "-lfltsim");
     tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
+    tool_list_add(&command, "-lm");
     add_link_flags(&command, options, result);
     bool good = run(&command, mirror, options->verbose, true, &output);
     if (!good) {
