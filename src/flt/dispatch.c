@@ -313,7 +313,7 @@ static void __attribute__((format(printf, 3, 4))) Blame(enum verify_rule Rule, c
     vsnprintf(what, sizeof what, Format, list);
     va_end(list);
     struct verify_violation *v = verify_begin(Rule, "%s", what);
-    verify_site(v, "pre-operation callback", CodeOf(Node));
+    verify_routine(v, "pre-operation callback", CodeOf(Node));
     verify_end(v);
 }
 
