@@ -111,7 +111,7 @@ static void delete_object(struct ob_header *header)
     retire(header);
 }
 
-static void delete_deferred(void *unused)
+void ObpDeleteDeferred(void *unused)
 {
     struct ob_header *header;
     atomic_store(&ob()->defer_queued, false);
@@ -128,9 +128,9 @@ static void defer(struct ob_header *header)
     header->deferred = atomic_load(&ob()->deferred);
     while (!atomic_compare_exchange_weak(&ob()->deferred, &header->deferred, header))
         ;
-    /* While the machine stops there are no workers any more: ObpStop sees to it. */
+    /* While the machine stops there are no workers any more: PspStop and ObpStop see to it. */
     if (machine->ex && !atomic_exchange(&ob()->defer_queued, true))
-        ExpQueueWork(delete_deferred, NULL);
+        ExpQueueWork(ObpDeleteDeferred, NULL);
 }
 
 bool ObpReferenceSafe(PVOID object)
@@ -289,7 +289,7 @@ void ObpStop(void)
 {
     if (!sched_is_dead()) {
         ObpStopNames();
-        delete_deferred(NULL);
+        ObpDeleteDeferred(NULL);
         report_leaks();
         ObpStopTables();
     }

@@ -183,6 +183,8 @@ void ObpCloseUserHandles(void);
 void ObpDeleteLeaked(POBJECT_TYPE type, bool (*mine)(PVOID object));
 
 bool ObpStart(void);
+/* Objects whose last reference went at DISPATCH_LEVEL, where they cannot be deleted. */
+void ObpDeleteDeferred(void *unused);
 void ObpStop(void);
 
 #endif

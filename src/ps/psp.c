@@ -80,6 +80,7 @@ void PspStop(void)
         ObpDereference(psp->test);
         PspExitProcess(psp->system, STATUS_SUCCESS);
         ObpDereference(psp->system);
+        ObpDeleteDeferred(NULL); /* threads among them, which are on lists of this room */
     } else {
         sched_set_owner(sched_self(), &machine->ke->boot);
     }

@@ -244,8 +244,9 @@ static void make_mount_point(const char *directory, const char *target)
                                                                   .options = FILE_DIRECTORY_FILE}, &handle),
                      STATUS_SUCCESS);
     point.data.ReparseTag = IO_REPARSE_TAG_MOUNT_POINT;
+    WCHAR *path = point.data.MountPointReparseBuffer.PathBuffer;
     for (; target[units]; units++)
-        point.data.MountPointReparseBuffer.PathBuffer[units] = (WCHAR)target[units];
+        path[units] = (WCHAR)target[units];
     point.data.MountPointReparseBuffer.SubstituteNameLength = (USHORT)(2 * units);
     point.data.MountPointReparseBuffer.PrintNameOffset = (USHORT)(2 * units + 2);
     point.data.ReparseDataLength = (USHORT)(8 + 2 * units + 4);

@@ -157,10 +157,9 @@ static NTSTATUS set_short(HANDLE handle, const WCHAR *name)
         UCHAR bytes[64];
     } set = {.info.FileNameLength = 0};
     IO_STATUS_BLOCK iosb;
-    while (name[set.info.FileNameLength / 2]) {
-        set.info.FileName[set.info.FileNameLength / 2] = name[set.info.FileNameLength / 2];
-        set.info.FileNameLength += 2;
-    }
+    WCHAR *to = set.info.FileName;
+    for (; name[set.info.FileNameLength / 2]; set.info.FileNameLength += 2)
+        to[set.info.FileNameLength / 2] = name[set.info.FileNameLength / 2];
     return ZwSetInformationFile(handle, &iosb, &set, sizeof set, FileShortNameInformation);
 }
 
