@@ -89,7 +89,8 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
     special->pages = pages;
     special->readable = readable;
     special->total = readable + page;
-    special->body = size < page ? pages + readable - room : pages;
+    size_t before = readable - room; /* more than a page of Windows where the host's are larger */
+    special->body = pages + (size < POOL_PAGE ? before : before / POOL_PAGE * POOL_PAGE);
     special->block = (struct pool_block){.site = site, .size = size, .tag = tag};
     special->block.flags = (uint8_t)((flags & (EXP_PAGED | EXP_EXECUTE)) | POOL_SPECIAL);
     memset(special->body, flags & EXP_ZERO ? 0 : POOL_FRESH_BYTE, size);

@@ -4,9 +4,10 @@
 
 enum { MI_CONTIGUOUS_TAG = 'tnCM' };
 
+/* Whole pages. */
 static PVOID contiguous(SIZE_T size)
 {
-    return ExAllocatePoolWithTag(NonPagedPool, size, MI_CONTIGUOUS_TAG);
+    return ExAllocatePoolWithTag(NonPagedPool, size < PAGE_SIZE ? PAGE_SIZE : size, MI_CONTIGUOUS_TAG);
 }
 
 PVOID MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS HighestAcceptableAddress)

@@ -18,9 +18,7 @@ static bool is_filled(const void *body, size_t size, unsigned char byte)
 static void use(void *body, size_t size)
 {
     assert_non_null(body);
-    assert_int_equal((uintptr_t)body % 16, 0);
-    if (size >= 4096)
-        assert_int_equal((uintptr_t)body % 4096, 0);
+    assert_int_equal((uintptr_t)body % (size < PAGE_SIZE ? 16 : PAGE_SIZE), 0);
     memset(body, 0x11, size);
 }
 
@@ -69,6 +67,33 @@ static void test_each_routine(void **state)
             ExFreePoolWithTag(bodies[i], 0);
         else
             ExFreePool2(bodies[i], 0, NULL, 0);
+    }
+}
+
+static void test_pages_are_aligned(void **state)
+{
+    static const size_t sizes[] = {1, 24, 2048, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 8, 3 * PAGE_SIZE};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        void *bodies[] = {
+            ExAllocatePool(PagedPool, sizes[i]),
+            ExAllocatePoolWithTag(NonPagedPool, sizes[i], TAG),
+            ExAllocatePoolWithTagPriority(NonPagedPoolNx, sizes[i], TAG, NormalPoolPriority),
+            ExAllocatePoolWithQuota(PagedPool, sizes[i]),
+            ExAllocatePoolWithQuotaTag(NonPagedPoolNx, sizes[i], TAG),
+            ExAllocatePoolUninitialized(NonPagedPoolNx, sizes[i], TAG),
+            ExAllocatePoolQuotaUninitialized(PagedPool, sizes[i], TAG),
+            ExAllocatePoolPriorityUninitialized(PagedPool, sizes[i], TAG, HighPoolPriority),
+            ExAllocatePoolZero(NonPagedPoolNx, sizes[i], TAG),
+            ExAllocatePoolQuotaZero(PagedPool, sizes[i], TAG),
+            ExAllocatePoolPriorityZero(PagedPool, sizes[i], TAG, LowPoolPriority),
+            ExAllocatePool2(POOL_FLAG_PAGED, sizes[i], TAG),
+            ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED, sizes[i], TAG),
+            ExAllocatePool3(POOL_FLAG_NON_PAGED_EXECUTE, sizes[i], TAG, NULL, 0),
+        };
+        for (size_t j = 0; j < sizeof bodies / sizeof *bodies; j++) {
+            use(bodies[j], sizes[i]);
+            ExFreePool(bodies[j]);
+        }
     }
 }
 
@@ -143,11 +168,13 @@ int main(void)
         TEST(test_sizes),
         TEST(test_some_allocations_fail),
         TEST(test_each_routine),
+        TEST(test_pages_are_aligned),
         TEST(test_invalid_requests),
         TEST(test_raising),
         TEST(test_reuse_comes_late),
         cmocka_unit_test_setup_teardown(test_sizes, start_special, stop_clean),
         cmocka_unit_test_setup_teardown(test_each_routine, start_special, stop_clean),
+        cmocka_unit_test_setup_teardown(test_pages_are_aligned, start_special, stop_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

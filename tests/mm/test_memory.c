@@ -72,6 +72,7 @@ static void memory_for_devices(void **state)
     PVOID two = MmAllocateContiguousMemorySpecifyCache(100, zero, any, zero, MmCached);
     PVOID three = MmAllocateNonCachedMemory(100);
     assert_true(one && two && three);
+    assert_int_equal((ULONG_PTR)one % PAGE_SIZE + (ULONG_PTR)two % PAGE_SIZE, 0);
     memset(one, 1, 100);
     MmFreeContiguousMemory(one);
     MmFreeContiguousMemory(two);
