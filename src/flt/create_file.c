@@ -130,7 +130,7 @@ static NTSTATUS CreateFile(struct create *C, PHANDLE Handle, PFILE_OBJECT *FileO
     CheckTopLevel(C->Routine, C->Site);
     struct verify_call_down call;
     struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, C->Routine, VERIFY_CALL_CREATE, C->Site);
+    verify_begin_call(held, &call, C->Routine, VERIFY_CALL_CREATE, NULL, C->Site);
     NTSTATUS status = C->Instance && FltpWantsCrossing(C->Context) ? TryAcrossVolumes(C, Handle)
                                                                    : Try(C, C->Instance, C->Request->Attributes, Handle);
     verify_end_call(held, &call);

@@ -91,7 +91,8 @@ static NTSTATUS Transfer(const struct transfer *T)
     struct verify_call_down call;
     struct verify_held *held = &KiCurrentThread()->held;
     verify_begin_call(held, &call, T->Routine,
-                      op->Iopb.IrpFlags & IRP_NOCACHE ? VERIFY_CALL_OTHER : VERIFY_CALL_CACHED, T->Site);
+                      op->Iopb.IrpFlags & IRP_NOCACHE ? VERIFY_CALL_OTHER : VERIFY_CALL_CACHED,
+                      T->FileObject->FsContext, T->Site);
     status = Finish(op, T->Done);
     verify_end_call(held, &call);
     if (T->Flags & FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET)

@@ -60,6 +60,8 @@ static void DescribeOperation(const void *Operation, struct verify_operation *Re
     UCHAR major = op->Iopb.MajorFunction;
 
     Result->major = trace_major(major);
+    if (op->Iopb.TargetFileObject)
+        Result->stream = op->Iopb.TargetFileObject->FsContext;
     if (op->Current)
         FltpText(&op->Current->Filter->Name, Result->filter, sizeof Result->filter);
     Result->post = op->Flags & FLTP_OP_IN_POST;
@@ -67,6 +69,8 @@ static void DescribeOperation(const void *Operation, struct verify_operation *Re
     Result->cleanup = major == IRP_MJ_CLEANUP && !Result->post;
     Result->section = major == IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION || major == IRP_MJ_ACQUIRE_FOR_MOD_WRITE ||
                       major == IRP_MJ_ACQUIRE_FOR_CC_FLUSH;
+    Result->back = (Result->paging && major == IRP_MJ_WRITE) || major == IRP_MJ_ACQUIRE_FOR_MOD_WRITE ||
+                   major == IRP_MJ_ACQUIRE_FOR_CC_FLUSH;
 }
 
 static void CreateControlDevice(void)

@@ -314,7 +314,7 @@ VOID FltPerformSynchronousIo(PFLT_CALLBACK_DATA CallbackData)
     struct verify_call_down call;
     struct verify_held *held = &KiCurrentThread()->held;
     verify_begin_call(held, &call, "FltPerformSynchronousIo", IsCached(op) ? VERIFY_CALL_CACHED : VERIFY_CALL_OTHER,
-                      VERIFY_CALLER);
+                      op->Iopb.TargetFileObject ? op->Iopb.TargetFileObject->FsContext : NULL, VERIFY_CALLER);
     FltpPerform(op);
     verify_end_call(held, &call);
 }

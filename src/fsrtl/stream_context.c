@@ -69,6 +69,7 @@ PFSRTL_PER_STREAM_CONTEXT FsRtlRemovePerStreamContext(PFSRTL_ADVANCED_FCB_HEADER
 VOID FsRtlTeardownPerStreamContexts(PFSRTL_ADVANCED_FCB_HEADER Header)
 {
     API_ENTER(FsRtlTeardownPerStreamContexts, Header, SCHED_WRITE);
+    verify_stream_gone(Header);
     if (!SupportsContexts(Header))
         return;
     for (;;) {

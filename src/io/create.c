@@ -171,7 +171,7 @@ static NTSTATUS Create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES at
     }
     struct verify_call_down call;
     struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, "a create", VERIFY_CALL_CREATE, site);
+    verify_begin_call(held, &call, "a create", VERIFY_CALL_CREATE, NULL, site);
     NTSTATUS status = IopCheckedCreateFile(&open, attributes, handle);
     verify_end_call(held, &call);
     iosb->Information = open.information;

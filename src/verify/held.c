@@ -15,6 +15,7 @@ struct across {
     bool exclusive;
     const void *taken, *called; /* sites */
     const char *routine;
+    const void *stream; /* verify_call_down.stream */
     enum verify_call_kind kind;
     struct verify_operation operation; /* from whose callback it called; .major NULL: none */
     bool reported;
@@ -92,10 +93,10 @@ static bool was_given_elsewhere(const struct verify_held *holder, const void *ad
 
 /* ---- held across a call ---- */
 
-static bool is_known(const void *address, const void *called)
+static bool is_known(const void *address, const struct verify_call_down *call)
 {
     for (struct across *at = *bucket_of(address); at; at = at->next)
-        if (at->lock == address && at->called == called)
+        if (at->lock == address && at->called == call->site && (at->stream == call->stream || at->reported))
             return true;
     return false;
 }
@@ -103,14 +104,14 @@ static bool is_known(const void *address, const void *called)
 static void note(const struct verify_held_lock *held, const void *address, const struct verify_call_down *call)
 {
     sched_lock(&lock);
-    bool known = is_known(address, call->site) || records >= MAX_RECORDS;
+    bool known = is_known(address, call) || records >= MAX_RECORDS;
     sched_unlock(&lock);
     if (known)
         return;
     struct across *fresh = verify_zeroed(sizeof *fresh);
     *fresh = (struct across){.lock = address, .what = held->what, .exclusive = held->exclusive, .taken = held->site,
-                             .called = call->site, .routine = call->routine, .kind = call->kind,
-                             .operation = describe(call->operation)};
+                             .called = call->site, .routine = call->routine, .stream = call->stream,
+                             .kind = call->kind, .operation = describe(call->operation)};
     sched_lock(&lock);
     fresh->next = *bucket_of(address);
     *bucket_of(address) = fresh;
@@ -132,26 +133,31 @@ void verify_call_with_locks(struct verify_held *held, struct verify_call_down *c
 
 /* ---- taken where such a call gets to ---- */
 
-/* Does this thread hold it across a call that it is in, and did the call come back to the callback that runs? */
-static bool came_back(const struct verify_held *held, const void *address)
+/* The call across which this thread holds it and which came back to the callback that runs, or NULL. */
+static const struct verify_call_down *came_back(const struct verify_held *held, const void *address)
 {
     for (const struct verify_call_down *call = held->call; call; call = call->outer) {
         if (call->operation == held->operation)
             continue;
         for (unsigned i = 0; i < call->held && i < VERIFY_HELD_LOCKS; i++)
             if (held->locks[i].lock == address)
-                return true;
+                return call;
     }
-    return false;
+    return NULL;
 }
 
-static const char *how_it_waits(const struct across *across, const struct verify_operation *operation, bool back)
+static const char *how_it_waits(const struct across *across, const struct verify_operation *operation,
+                                const struct verify_call_down *back)
 {
-    if (across->kind == VERIFY_CALL_CACHED && (operation->paging || operation->section))
-        return "the call waits for the page; whoever brings the page in waits for the lock in that callback";
+    if (across->kind == VERIFY_CALL_CACHED && (operation->paging || operation->section) &&
+        across->stream == operation->stream)
+        return operation->back
+                   ? "the call waits for the file's own locks; whoever writes its pages back has them and waits for the lock in "
+                     "that callback"
+                   : "the call waits for the page; whoever brings the page in waits for the lock in that callback";
     if (across->kind == VERIFY_CALL_CREATE && operation->cleanup)
         return "the create waits until the owner of an oplock closes the file; the close waits for the lock in that callback";
-    if (back)
+    if (back && back->site == across->called)
         return "the call came back to the driver while the lock was held: another thread that comes the same way waits for "
                "the lock, and the holder for it";
     return NULL;
@@ -192,7 +198,9 @@ void verify_lock_reached(struct verify_held *held, const void *address, bool exc
     if (!held->operation)
         return;
     struct verify_operation operation = describe(held->operation);
-    bool back = came_back(held, address) && !was_given_elsewhere(held, address);
+    const struct verify_call_down *back = came_back(held, address);
+    if (back && was_given_elsewhere(held, address))
+        back = NULL;
     sched_lock(&lock);
     for (struct across *at = *bucket_of(address); at && !how; at = at->next) {
         if (at->lock != address || at->reported || (!exclusive && !at->exclusive))
@@ -241,6 +249,19 @@ void verify_lock_forgotten(const void *address)
         else
             link = &(*link)->next;
     }
+    sched_unlock(&lock);
+}
+
+void verify_stream_forgotten(const void *stream)
+{
+    sched_lock(&lock);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct across **link = &table[i]; *link;) {
+            if ((*link)->stream == stream)
+                free(end(link));
+            else
+                link = &(*link)->next;
+        }
     sched_unlock(&lock);
 }
 

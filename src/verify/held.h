@@ -27,7 +27,7 @@ struct verify_held {
 
 enum verify_call_kind {
     VERIFY_CALL_CREATE, /* may wait for an oplock's owner to close */
-    VERIFY_CALL_CACHED, /* cached data: may wait for paging I/O, which comes from the top */
+    VERIFY_CALL_CACHED, /* cached data: may wait for paging I/O of the same stream, which comes from the top */
     VERIFY_CALL_OTHER,
 };
 
@@ -36,6 +36,7 @@ struct verify_call_down {
     const char *routine;
     const void *site;
     const void *operation; /* from whose callback */
+    const void *stream;    /* FsContext of the file; NULL: a create */
     unsigned held;
     enum verify_call_kind kind;
 };
@@ -44,13 +45,16 @@ struct verify_call_down {
 struct verify_operation {
     char filter[64];
     const char *major; /* NULL: no callback */
+    const void *stream; /* FsContext of the target file object, or NULL */
     bool post, paging, cleanup, section; /* section: IRP_MJ_ACQUIRE_FOR_... */
+    bool back;                           /* of paging and section: pages are written back */
 };
 void verify_describe_operations(void (*describe)(const void *operation, struct verify_operation *result));
 
 extern bool verify_watch_locks; /* some lock has been held across a call */
 void verify_lock_reached(struct verify_held *held, const void *lock, bool exclusive, const void *site);
 void verify_lock_forgotten(const void *lock);
+void verify_stream_forgotten(const void *stream);
 /* Another thread gives back what the thread of `holder` took; that thread may be gone: `holder` is only compared. */
 void verify_lock_given_elsewhere(const struct verify_held *holder, const void *lock);
 void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call);
@@ -97,13 +101,20 @@ static inline void verify_lock_new(const void *lock)
         verify_lock_forgotten(lock);
 }
 
+/* The file system tears the stream down: what is at its address later is another one. */
+static inline void verify_stream_gone(const void *stream)
+{
+    if (__builtin_expect(__atomic_load_n(&verify_watch_locks, __ATOMIC_RELAXED), 0))
+        verify_stream_forgotten(stream);
+}
+
 static inline void verify_begin_call(struct verify_held *held, struct verify_call_down *call, const char *routine,
-                                     enum verify_call_kind kind, const void *site)
+                                     enum verify_call_kind kind, const void *stream, const void *site)
 {
     call->held = held->count;
     if (__builtin_expect(!held->count, 1))
         return;
-    *call = (struct verify_call_down){held->call, routine, site, held->operation, held->count, kind};
+    *call = (struct verify_call_down){held->call, routine, site, held->operation, stream, held->count, kind};
     verify_call_with_locks(held, call);
     held->call = call;
 }

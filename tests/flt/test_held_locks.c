@@ -111,14 +111,16 @@ static void stop(unsigned expected)
     noted();
 }
 
-static HANDLE open_file(void)
+static HANDLE open_name(const char *name)
 {
     HANDLE handle;
-    assert_int_equal(fltsim_open("C:\\file", &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF},
+    assert_int_equal(fltsim_open(name, &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF},
                                  &handle),
                      STATUS_SUCCESS);
     return handle;
 }
+
+static HANDLE open_file(void) { return open_name("C:\\file"); }
 
 static void put(const char *text)
 {
@@ -275,6 +277,80 @@ static void a_lock_held_and_taken_nowhere_else_is_only_a_warning(void **state)
     stop(0);
 }
 
+/* ---- cached writes ---- */
+
+static void write_locked(HANDLE handle)
+{
+    static char text[] = "copy";
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    PVOID file;
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, &file, NULL), STATUS_SUCCESS);
+    kind->take();
+    assert_int_equal(FltWriteFile(B->instance, file, &offset, sizeof text, text, FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET, NULL,
+                                  NULL, NULL),
+                     STATUS_SUCCESS);
+    kind->give();
+    ObDereferenceObject(file);
+}
+
+/* What the cache has of one is written while a driver that takes the lock for paging writes watches. */
+static void write_back(HANDLE handle)
+{
+    B->pre = lock_briefly;
+    taken_for = IRP_MJ_WRITE;
+    paging_only = true;
+    assert_int_equal(fltsim_write(handle, "text", 4, 0, NULL), STATUS_SUCCESS);
+    assert_int_equal(fltsim_flush(handle), STATUS_SUCCESS);
+    B->pre = NULL;
+    paging_only = false;
+}
+
+static void a_lock_held_across_a_cached_write_and_taken_as_it_is_written_back_is_reported(void **state)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        start(&kinds[i]);
+        HANDLE copy = open_name("C:\\file:copy");
+        write_locked(copy);
+        write_back(copy);
+        assert_int_equal(fltsim_close(copy), STATUS_SUCCESS);
+        assert_non_null(strstr(history, "for IRP_MJ_WRITE (paging I/O)"));
+        assert_non_null(strstr(history, "whoever writes its pages back"));
+        stop(1);
+    }
+}
+
+static void a_lock_held_across_a_write_and_taken_as_another_stream_is_written_back_is_not(void **state)
+{
+    static const char *const others[] = {"C:\\file", "C:\\file:third", "C:\\elsewhere"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        start(&kinds[0]);
+        HANDLE copy = open_name("C:\\file:copy"), other = open_name(others[i]);
+        write_locked(copy);
+        write_back(other);
+        assert_int_equal(fltsim_close(copy), STATUS_SUCCESS);
+        assert_int_equal(fltsim_close(other), STATUS_SUCCESS);
+        stop(0);
+    }
+}
+
+/* What is opened after the stream is gone may be at its address. */
+static void a_stream_that_is_gone_is_no_other_stream(void **state)
+{
+    start(&kinds[0]);
+    HANDLE copy = open_name("C:\\file:copy");
+    write_locked(copy);
+    assert_int_equal(fltsim_close(copy), STATUS_SUCCESS);
+    assert_int_equal(fltsim_delete("C:\\file"), STATUS_SUCCESS);
+    for (unsigned i = 0; i < 8; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "C:\\new%u", i);
+        HANDLE other = open_name(name);
+        write_back(other);
+        assert_int_equal(fltsim_close(other), STATUS_SUCCESS);
+    }
+    stop(0);
+}
+
 /* ---- creates ---- */
 
 static void create_locked(PFLT_INSTANCE instance)
@@ -398,6 +474,9 @@ int main(void)
         cmocka_unit_test(a_lock_held_across_a_read_that_is_not_cached_is_not),
         cmocka_unit_test(a_resource_that_both_share_is_not),
         cmocka_unit_test(a_lock_held_and_taken_nowhere_else_is_only_a_warning),
+        cmocka_unit_test(a_lock_held_across_a_cached_write_and_taken_as_it_is_written_back_is_reported),
+        cmocka_unit_test(a_lock_held_across_a_write_and_taken_as_another_stream_is_written_back_is_not),
+        cmocka_unit_test(a_stream_that_is_gone_is_no_other_stream),
         cmocka_unit_test(a_resource_held_across_a_create_that_comes_back_is_reported),
         cmocka_unit_test(a_resource_held_across_an_aimed_create_is_not),
         cmocka_unit_test(a_lock_held_across_a_create_and_taken_in_cleanup_is_reported),
