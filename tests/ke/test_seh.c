@@ -1,14 +1,8 @@
-/* __try, __except, __finally, __leave as drivers use them. Each function writes the blocks it passes into `passed`. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+/* __try, __except, __finally, __leave as drivers use them, in C and in C++. Each function writes the blocks it passes
+ * into `passed`. */
+#include <fltsim/cmocka.h>
+
 #include <string.h>
-
-#include <cmocka.h>
-
-#include <fltsim/fltsim.h>
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 

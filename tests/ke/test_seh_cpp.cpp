@@ -1,0 +1,2 @@
+/* As C++ driver code. */
+#include "test_seh.c"
