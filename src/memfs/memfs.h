@@ -178,6 +178,7 @@ struct memfs_volume { /* extension of the volume's device */
     ULONG kind;       /* as memfs_control's: MEMFS_VOLUME_DEVICE */
     PDEVICE_OBJECT device, disk;
     PVPB vpb;
+    PVPB spare; /* the disk's, once the volume is off it: a dismount must not fail */
     struct memfs_store *store; /* referenced */
     ERESOURCE tree;
     FAST_MUTEX lock;        /* scbs, state */

@@ -5,13 +5,26 @@
 
 /* -- mount ------------------------------------------------------------------------------------- */
 
-static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB vpb,
+static PVPB create_spare(PDEVICE_OBJECT disk)
+{
+    PVPB vpb = ExAllocatePoolWithTag(NonPagedPool, sizeof *vpb, ' bpV');
+    if (!vpb)
+        return NULL;
+    memset(vpb, 0, sizeof *vpb);
+    vpb->Type = IO_TYPE_VPB;
+    vpb->Size = sizeof *vpb;
+    vpb->RealDevice = disk;
+    return vpb;
+}
+
+static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB vpb, PVPB spare,
                         struct memfs_store *store)
 {
     volume->kind = MEMFS_VOLUME_DEVICE;
     volume->device = device;
     volume->disk = vpb->RealDevice;
     volume->vpb = vpb;
+    volume->spare = spare;
     volume->store = store;
     MemfsReferenceStore(store);
     ObReferenceObject(volume->disk); /* files of a dismounted volume still point at it */
@@ -51,12 +64,17 @@ NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp)
     struct memfs_store *store = MemfsStoreOf(target);
     if (!store || store->ntfs != kind->ntfs)
         return STATUS_UNRECOGNIZED_VOLUME;
+    PVPB spare = create_spare(vpb->RealDevice);
+    if (!spare)
+        return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = IoCreateDevice(control->DriverObject, sizeof(struct memfs_volume), NULL,
                                      FILE_DEVICE_DISK_FILE_SYSTEM, 0, FALSE, &device);
-    if (!NT_SUCCESS(status))
+    if (!NT_SUCCESS(status)) {
+        ExFreePool(spare);
         return status;
+    }
     struct memfs_volume *volume = device->DeviceExtension;
-    open_volume(volume, device, vpb, store);
+    open_volume(volume, device, vpb, spare, store);
     volume->self = create_self(volume);
     device->StackSize = (CCHAR)(target->StackSize + 1);
     device->SectorSize = MEMFS_SECTOR;
@@ -108,6 +126,8 @@ static void delete_volume(struct memfs_volume *volume)
     FsRtlNotifyUninitializeSync(&volume->notify);
     ExDeleteResourceLite(&volume->tree);
     ExFreePool(volume->vpb);
+    if (volume->spare)
+        ExFreePool(volume->spare);
     ObDereferenceObject(volume->disk);
     MemfsReleaseStore(volume->store);
     PDEVICE_OBJECT device = volume->device;
@@ -160,18 +180,16 @@ void MemfsCheckDelete(struct memfs_volume *volume)
 static void take_vpb(struct memfs_volume *volume)
 {
     KIRQL irql;
-    PVPB fresh = ExAllocatePoolWithTag(NonPagedPool, sizeof *fresh, ' bpV'), vpb = volume->vpb;
-    memset(fresh, 0, sizeof *fresh);
-    fresh->Type = IO_TYPE_VPB;
-    fresh->Size = sizeof *fresh;
-    fresh->RealDevice = vpb->RealDevice;
+    PVPB vpb = volume->vpb;
     IoAcquireVpbSpinLock(&irql);
     /* The I/O manager reads both without the lock. */
     __atomic_or_fetch(&vpb->Flags, VPB_PERSISTENT, __ATOMIC_SEQ_CST);
     __atomic_and_fetch(&vpb->Flags, (USHORT)~VPB_MOUNTED, __ATOMIC_SEQ_CST);
-    fresh->Flags = vpb->Flags & VPB_LOCKED ? VPB_LOCKED : 0;
-    if (vpb->RealDevice->Vpb == vpb)
-        __atomic_store_n(&vpb->RealDevice->Vpb, fresh, __ATOMIC_RELEASE);
+    volume->spare->Flags = vpb->Flags & VPB_LOCKED ? VPB_LOCKED : 0;
+    if (vpb->RealDevice->Vpb == vpb) {
+        __atomic_store_n(&vpb->RealDevice->Vpb, volume->spare, __ATOMIC_RELEASE);
+        volume->spare = NULL;
+    }
     IoReleaseVpbSpinLock(irql);
 }
 

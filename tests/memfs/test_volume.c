@@ -4,6 +4,8 @@
 
 #include "memfs/memfs.h"
 
+#include <fltsim/fault.h>
+
 /* -- control blocks ---------------------------------------------------------------------------- */
 
 static PFILE_OBJECT file_of(HANDLE handle)
@@ -182,6 +184,60 @@ static void programs_dismount_and_the_next_open_mounts(void **state)
     expect_text("\\f", "kept");
     assert_ptr_not_equal(fltsim_volume_device(unit.volume), NULL);
     (void)before;
+    unit_stop();
+}
+
+/* As programs do; each allocation meanwhile fails if `starved`. */
+static void dismount_by_program(bool starved)
+{
+    size_t done;
+    HANDLE volume = open_for("", GENERIC_READ, FILE_OPEN, 0);
+    fltsim_fail_some_allocations(starved ? 1 : 0, 1);
+    NTSTATUS status = fltsim_fsctl(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, NULL, 0, &done);
+    fltsim_fail_some_allocations(0, 1);
+    assert_int_equal(status, STATUS_SUCCESS);
+    close_it(volume);
+    fltsim_sleep(10);
+}
+
+/* The mount may fail for want of memory, and the one that the next open tries then succeeds. */
+static void a_mount_fails_for_want_of_memory(void **state)
+{
+    bool failed;
+    unsigned n = 1, refused = 0;
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "kept");
+    do {
+        HANDLE handle;
+        dismount_by_program(false);
+        fltsim_fail_allocation(n++);
+        NTSTATUS status = try_open("\\f", GENERIC_READ, FILE_OPEN, 0, &handle);
+        failed = fltsim_allocation_failed();
+        fltsim_fail_allocation(0);
+        if (NT_SUCCESS(status)) {
+            close_it(handle); /* what failed was not needed: the filter manager attaches or not */
+        } else {
+            assert_true(failed);
+            assert_int_equal(status, STATUS_INSUFFICIENT_RESOURCES);
+            refused++;
+        }
+        expect_text("\\f", "kept");
+    } while (failed);
+    assert_true(refused >= 2); /* the device, the disk's next VPB */
+    unit_stop();
+}
+
+/* A dismount gets by without memory. */
+static void no_dismount_fails_for_want_of_memory(void **state)
+{
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "kept");
+    dismount_by_program(true);
+    expect_text("\\f", "kept");
+    fltsim_fail_some_allocations(1, 1);
+    NTSTATUS status = fltsim_dismount(unit.volume);
+    fltsim_fail_some_allocations(0, 1);
+    assert_int_equal(status, STATUS_SUCCESS);
     unit_stop();
 }
 
@@ -411,6 +467,8 @@ int main(void)
         cmocka_unit_test(ejecting_and_stopping_at_once),
         cmocka_unit_test(a_kept_file_object_is_reported),
         cmocka_unit_test(programs_dismount_and_the_next_open_mounts),
+        cmocka_unit_test(a_mount_fails_for_want_of_memory),
+        cmocka_unit_test(no_dismount_fails_for_want_of_memory),
         cmocka_unit_test(the_next_mount_does_not_know_who_had_files_open),
         cmocka_unit_test(a_volume_in_use_is_not_locked),
         cmocka_unit_test(reparse_points_lead_elsewhere),
