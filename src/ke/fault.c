@@ -50,6 +50,18 @@ static const void *Culprit(const struct ki_seh *seh, const void *pc)
     return pc;
 }
 
+static void RememberCallers(struct ki_seh *seh, const struct plat_fault *fault)
+{
+    seh->site_count = (unsigned)plat_backtrace_from(fault, seh->sites, KI_SEH_SITES);
+    void *caller = plat_fault_leaf_caller(fault);
+    if (!caller || IsDriver(fault->pc) || !IsDriver(caller) || (seh->site_count > 1 && seh->sites[1] == caller))
+        return;
+    memmove(seh->sites + 2, seh->sites + 1, (KI_SEH_SITES - 2) * sizeof *seh->sites);
+    seh->sites[1] = caller;
+    if (seh->site_count < KI_SEH_SITES)
+        seh->site_count++;
+}
+
 /* On the stack of the code that faulted, as if it had called us. */
 static void OnFault(const struct plat_fault *fault)
 {
@@ -61,7 +73,7 @@ static void OnFault(const struct plat_fault *fault)
         plat_fault_resume(fault);
     thread->seh.fault = true;
     thread->seh.fault_address = fault->address;
-    thread->seh.site_count = (unsigned)plat_backtrace_from(fault, thread->seh.sites, KI_SEH_SITES);
+    RememberCallers(&thread->seh, fault);
     if (access && KiExplainFault) /* special pool: ends the run even inside of a try */
         KiExplainFault(fault->address, fault->write, Culprit(&thread->seh, fault->pc));
     if (fault->kind == PLAT_FAULT_STACK)

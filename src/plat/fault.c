@@ -312,12 +312,30 @@ size_t plat_backtrace(void **frames, size_t count)
     return kept;
 }
 
-/* Of a call through a bad pointer: nothing of the routine has run, the return address is where the call put it. */
+/* Where nothing of the routine's prologue has run, or it has none: the return address is where the call put it. */
 static void *caller_of(const struct plat_fault *fault)
 {
     if (fault->lr)
         return fault->lr;
     return plat_pages_readable(fault->sp, sizeof(void *)) ? *(void **)fault->sp : NULL;
+}
+
+static bool is_behind_call(const unsigned char *code)
+{
+#if defined __x86_64__
+    if (!plat_pages_readable(code - 7, 7))
+        return false;
+    return code[-5] == 0xE8 || (code[-2] == 0xFF && (code[-1] & 0x38) == 0x10) ||
+           (code[-3] == 0xFF && (code[-2] & 0x38) == 0x10) || (code[-6] == 0xFF && code[-5] == 0x15);
+#else
+    return code != NULL;
+#endif
+}
+
+void *plat_fault_leaf_caller(const struct plat_fault *fault)
+{
+    void *caller = caller_of(fault);
+    return caller && is_behind_call(caller) ? caller : NULL;
 }
 
 size_t plat_backtrace_from(const struct plat_fault *fault, void **frames, size_t count)

@@ -41,5 +41,8 @@ _Noreturn void plat_fault_resume(const struct plat_fault *fault);
 size_t plat_backtrace(void **frames, size_t count);
 /* The same by frame pointers from the state that a fault recorded; the first one is its pc. */
 size_t plat_backtrace_from(const struct plat_fault *fault, void **frames, size_t count);
+/* What called the routine that faulted if that one keeps no frame (compilers give small leaves none, and the walk by
+ * frame pointers misses their caller); else NULL or, rarely, some other return address. */
+void *plat_fault_leaf_caller(const struct plat_fault *fault);
 
 #endif

@@ -27,6 +27,8 @@ static bool scan_scope(struct tree *tree, const struct build_options *options, c
         const char *relative = path + strlen(tree->top);
         relative += *relative == '/';
         bool folder = is_folder_scope(path), any = false;
+        if (!folder && plat_file_exists(path) && !tree_find(tree, relative, false))
+            tree_add(tree, relative); /* of a folder with more files than are looked at */
         for (size_t k = 0; k < tree->count; k++) {
             struct tree_file *file = tree->files[k];
             if (!file->is_source || !(folder ? is_below(file->path, relative) : !strcmp(file->path, relative)))
@@ -105,7 +107,7 @@ static bool read_tree(struct selection *selection, const struct build_options *o
 
     if (!top)
         return false;
-    for (int level = 0; level < 4 && top[0] && strchr(top + 1, '/'); level++) {
+    for (int level = 0; level < 4 && top[0] && (!level || strchr(top + 1, '/')); level++) {
         struct tree tree;
         const char *empty;
         if (!tree_read(&tree, top)) {

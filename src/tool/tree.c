@@ -40,14 +40,10 @@ static size_t bucket_of(const char *path)
     return hash % TREE_BUCKETS;
 }
 
-static bool add_file(const char *name, bool is_directory, uint64_t size, void *context)
+bool tree_add(struct tree *tree, const char *name)
 {
     static const char *const cpp[] = {".cpp", ".cc", ".cxx", NULL};
     static const char *const headers[] = {".h", ".hpp", ".hxx", ".hh", ".inl", ".inc", ".tpp", ".def", ".ipp", NULL};
-    struct tree *tree = context;
-
-    if (is_directory || is_ignored(name) || size > 8u << 20)
-        return true;
     struct tree_file *file = tool_alloc(sizeof *file);
     file->path = tool_strdup(name);
     file->is_cpp = has_extension(name, cpp);
@@ -61,6 +57,11 @@ static bool add_file(const char *name, bool is_directory, uint64_t size, void *c
         last = &(*last)->next;
     *last = file;
     return tree->count < 50000;
+}
+
+static bool add_file(const char *name, bool is_directory, uint64_t size, void *tree)
+{
+    return is_directory || is_ignored(name) || size > 8u << 20 || tree_add(tree, name);
 }
 
 bool tree_read(struct tree *tree, const char *top)

@@ -44,6 +44,8 @@ struct tree {
 
 /* Reads what is below `top` (hidden folders and build outputs left out). False: top cannot be read. */
 bool tree_read(struct tree *tree, const char *top);
+/* One more file, by its path relative to the top. False: the tree has got larger than any driver's. */
+bool tree_add(struct tree *tree, const char *path);
 void tree_free(struct tree *tree);
 
 /* A file by its path relative to the top. */

@@ -343,6 +343,12 @@ def a_crash_shows_the_line_of_the_driver():
 
 
 @test
+def a_crash_in_a_routine_without_a_frame_is_laid_to_its_caller():
+    output = check({'leaf.c': driver(pre='{ volatile size_t n = wcslen((const WCHAR *)(ULONG_PTR)16); (void)n; }')}).stdout
+    return 'called from Pre (leaf.c:' in output and 'crash [fltsim]' not in output, output
+
+
+@test
 def headers_in_the_wrong_letter_case_and_with_backslashes_are_found():
     source = driver(globals='#include "..\\Inc\\COMMON.H"\n#include "Sub/other.h"\nLONG Both = COMMON + OTHER;')
     files = {'Driver/Main.c': source.replace('<fltKernel.h>', '<FltKernel.h>'), 'inc/common.h': '#define COMMON 1\n',
