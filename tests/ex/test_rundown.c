@@ -215,6 +215,23 @@ static void test_released_after_rundown(void **state)
     expect_report("rundown-misuse", "after it had run down", "by test_released_after_rundown");
 }
 
+static void test_initialized_again_before_rundown(void **state)
+{
+    EX_RUNDOWN_REF ref;
+    ExInitializeRundownProtection(&ref);
+    ExReInitializeRundownProtection(&ref);
+    expect_report("rundown-misuse", "initialized again before it had run down", "by test_initialized_again_before_rundown");
+}
+
+static void test_cache_aware_initialized_again_before_rundown(void **state)
+{
+    PEX_RUNDOWN_REF_CACHE_AWARE ref = ExAllocateCacheAwareRundownProtection(NonPagedPoolNx, 'nuRx');
+    ExReInitializeRundownProtectionCacheAware(ref);
+    ExFreeCacheAwareRundownProtection(ref);
+    expect_report("rundown-misuse", "initialized again before it had run down",
+                  "by test_cache_aware_initialized_again_before_rundown");
+}
+
 static void wait_for_ever(void *unused)
 {
     EX_RUNDOWN_REF ref;
@@ -241,6 +258,7 @@ int main(void)
         TEST(test_released_by_another_thread), TEST(test_nobody_is_inside_after_the_wait),
         TEST(test_nobody_is_inside_after_the_wait_cache_aware), WRONG(test_cache_aware_released_too_often),
         WRONG(test_released_too_often),  WRONG(test_released_after_rundown), WRONG(test_never_released),
+        WRONG(test_initialized_again_before_rundown), WRONG(test_cache_aware_initialized_again_before_rundown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
