@@ -1,9 +1,7 @@
 #include "mm/mmp.h"
 
 #include "fault/fault.h"
-#include "plat/module.h"
 #include "plat/pages.h"
-#include "trace/trace.h"
 
 #include <string.h>
 
@@ -108,23 +106,4 @@ LOGICAL MmIsVerifierEnabled(PULONG VerifierFlags)
     API_IRQL(MmIsVerifierEnabled);
     *VerifierFlags = 0;
     return FALSE;
-}
-
-/* -- names to routines: what this library exports is what this Windows has --------------------- */
-
-PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
-{
-    API_IRQL(MmGetSystemRoutineAddress);
-    char name[128];
-    size_t length = SystemRoutineName->Length / sizeof(WCHAR);
-    if (length == 0 || length >= sizeof name)
-        return NULL;
-    for (size_t i = 0; i < length; i++)
-        name[i] = (char)SystemRoutineName->Buffer[i];
-    name[length] = 0;
-    /* The kernel's own exports: not the Filter Manager's, and not the host's C library. */
-    bool ours = name[0] >= 'A' && name[0] <= 'Z' && strncmp(name, "Flt", 3) != 0;
-    PVOID address = ours ? plat_module_export(name) : NULL;
-    TRACE("mm", "MmGetSystemRoutineAddress %s: %p", name, address);
-    return address;
 }

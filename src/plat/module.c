@@ -127,7 +127,20 @@ bool plat_module_contains(const struct plat_module *module, const void *address)
 
 const char *plat_module_path(const struct plat_module *module) { return module->path; }
 
-void *plat_module_export(const char *name) { return dlsym(RTLD_DEFAULT, name); }
+static const char here; /* an address in this library */
+
+void *plat_module_export(const char *name)
+{
+    Dl_info own, found;
+    if (!dladdr(&here, &own))
+        return NULL;
+    /* A program that the library is linked into cannot be opened, and has nobody before it. */
+    void *library = dlopen(own.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    void *symbol = dlsym(library ? library : RTLD_DEFAULT, name);
+    if (library)
+        dlclose(library);
+    return symbol && dladdr(symbol, &found) && found.dli_fbase == own.dli_fbase ? symbol : NULL;
+}
 
 const char *plat_module_original(const void *address)
 {

@@ -15,7 +15,7 @@ void *plat_module_symbol(struct plat_module *module, const char *name);
 bool plat_module_contains(const struct plat_module *module, const void *address);
 const char *plat_module_path(const struct plat_module *module);
 
-/* A symbol that this library or the program exports; NULL: there is none. */
+/* A symbol that this library exports, whatever else has one of the name; NULL: there is none. */
 void *plat_module_export(const char *name);
 /* The file that the private copy holding `address` was made of; NULL: no such module. */
 const char *plat_module_original(const void *address);

@@ -68,17 +68,6 @@ static void mdls_chain_on_an_irp(void **state)
     IoFreeIrp(irp);
 }
 
-static void routines_are_found_by_name(void **state)
-{
-    UNICODE_STRING name;
-    RtlInitUnicodeString(&name, (PCWSTR)u"IoGetTopLevelIrp");
-    assert_ptr_equal(MmGetSystemRoutineAddress(&name), IoGetTopLevelIrp);
-    RtlInitUnicodeString(&name, (PCWSTR)u"IoDoWhatNobodyKnows");
-    assert_null(MmGetSystemRoutineAddress(&name));
-    RtlInitUnicodeString(&name, (PCWSTR)u"malloc");
-    assert_null(MmGetSystemRoutineAddress(&name));
-}
-
 static void addresses_are_looked_at(void **state)
 {
     int here;
@@ -93,7 +82,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_mdl_describes_memory, start, stop),
         cmocka_unit_test_setup_teardown(pages_are_locked_and_mapped, start, stop),
         cmocka_unit_test_setup_teardown(mdls_chain_on_an_irp, start, stop),
-        cmocka_unit_test_setup_teardown(routines_are_found_by_name, start, stop),
         cmocka_unit_test_setup_teardown(addresses_are_looked_at, start, stop),
     };
     return cmocka_run_group_tests_name("mm/mdl", tests, NULL, NULL);

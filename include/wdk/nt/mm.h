@@ -252,7 +252,8 @@ ULONG MmDoesFileHaveUserWritableReferences(PSECTION_OBJECT_POINTERS SectionPoint
 BOOLEAN MmIsFileSectionActive(PSECTION_OBJECT_POINTERS SectionPointer, ULONG Flags, PULONG SectionCreateCount);
 NTSTATUS MmPrefetchPages(ULONG NumberOfLists, PVOID ReadLists);
 
-/* nf-wdm-mmgetsystemroutineaddress: PASSIVE_LEVEL. NULL for what is not exported. */
+/* nf-wdm-mmgetsystemroutineaddress: PASSIVE_LEVEL. NULL for what the kernel does not export: what the simulator does
+ * not have, as on an older Windows; fltmgr's and cng's routines; the WDK's inline functions (ExAllocatePoolZero). */
 PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName);
 LOGICAL MmIsVerifierEnabled(PULONG VerifierFlags);
 BOOLEAN MmIsDriverVerifying(PDRIVER_OBJECT DriverObject);
