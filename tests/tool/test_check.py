@@ -345,7 +345,7 @@ def a_crash_shows_the_line_of_the_driver():
 @test
 def a_crash_in_a_routine_without_a_frame_is_laid_to_its_caller():
     output = check({'leaf.c': driver(pre='{ volatile size_t n = wcslen((const WCHAR *)(ULONG_PTR)16); (void)n; }')}).stdout
-    return 'called from Pre (leaf.c:' in output and 'crash [fltsim]' not in output, output
+    assert 'called from Pre (leaf.c:' in output and 'crash [fltsim]' not in output, output
 
 
 @test
