@@ -104,29 +104,47 @@ static NTSTATUS QueryText(HANDLE Key, const WCHAR *Name, size_t NameBytes, PUNIC
     return STATUS_SUCCESS;
 }
 
+static UNICODE_STRING ServiceName(PDRIVER_OBJECT DriverObject)
+{
+    UNICODE_STRING path = DriverObject->DriverExtension->ServiceKeyName;
+    size_t end = path.Length / sizeof(WCHAR), start = end;
+
+    while (start && path.Buffer[start - 1] != '\\')
+        start--;
+    USHORT length = (USHORT)((end - start) * sizeof(WCHAR));
+    return (UNICODE_STRING){.Buffer = path.Buffer + start, .Length = length, .MaximumLength = length};
+}
+
 /* "\Registry\Machine\System\CurrentControlSet\Services\<name>\Parameters\Instances", or without Parameters. */
-static NTSTATUS OpenInstances(PDRIVER_OBJECT DriverObject, PHANDLE Key)
+static NTSTATUS OpenInstances(PCUNICODE_STRING Service, PHANDLE Key)
 {
     static const char16_t services[] = u"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\";
-    UNICODE_STRING name = DriverObject->DriverExtension->ServiceKeyName;
     WCHAR path[512];
-    size_t start = name.Length / sizeof(WCHAR), length = sizeof services - sizeof(WCHAR);
+    size_t length = sizeof services - sizeof(WCHAR);
     HANDLE service;
 
-    while (start && name.Buffer[start - 1] != '\\')
-        start--;
-    size_t bytes = name.Length - start * sizeof(WCHAR);
-    if (!bytes || bytes + length > sizeof path)
+    if (!Service->Length || Service->Length + length > sizeof path)
         return STATUS_OBJECT_NAME_NOT_FOUND;
     RtlCopyMemory(path, services, length);
-    RtlCopyMemory((UCHAR *)path + length, name.Buffer + start, bytes);
-    NTSTATUS status = OpenKey(NULL, path, length + bytes, &service);
+    RtlCopyMemory((UCHAR *)path + length, Service->Buffer, Service->Length);
+    NTSTATUS status = OpenKey(NULL, path, length + Service->Length, &service);
     if (!NT_SUCCESS(status))
         return status;
     status = OpenKey(service, NAME("Parameters\\Instances"), Key);
     if (!NT_SUCCESS(status))
         status = OpenKey(service, NAME("Instances"), Key);
     ZwClose(service);
+    return status;
+}
+
+static NTSTATUS OpenDefault(PCUNICODE_STRING Service, PHANDLE Key, PUNICODE_STRING Default)
+{
+    NTSTATUS status = OpenInstances(Service, Key);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = QueryText(*Key, NAME("DefaultInstance"), Default);
+    if (!NT_SUCCESS(status))
+        ZwClose(*Key);
     return status;
 }
 
@@ -172,17 +190,17 @@ static NTSTATUS EnumerateDefinitions(HANDLE Instances, struct flt_instance_defin
 NTSTATUS FltpReadDefinitions(PDRIVER_OBJECT DriverObject, struct flt_instance_definition **Definitions, ULONG *Count,
                              ULONG *Default)
 {
-    UNICODE_STRING name = {0};
+    UNICODE_STRING name = {0}, service = ServiceName(DriverObject);
     HANDLE key;
 
     *Definitions = NULL;
     *Count = 0;
-    NTSTATUS status = OpenInstances(DriverObject, &key);
+    NTSTATUS status = OpenDefault(&service, &key, &name);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND && sim_give_instances(&service))
+        status = OpenDefault(&service, &key, &name);
     if (!NT_SUCCESS(status))
         return status;
-    status = QueryText(key, NAME("DefaultInstance"), &name);
-    if (NT_SUCCESS(status))
-        status = EnumerateDefinitions(key, Definitions, Count);
+    status = EnumerateDefinitions(key, Definitions, Count);
     ZwClose(key);
     for (*Default = 0; NT_SUCCESS(status) && *Default < *Count; ++*Default)
         if (FltpSameString(&(*Definitions)[*Default].Name, &name))

@@ -22,6 +22,8 @@ struct fltsim_driver {
     PDRIVER_INITIALIZE entry;
     struct plat_module *module;
     PDRIVER_OBJECT object;
+    char *altitude, *instance; /* what a driver without an INF is given unless it writes its own; or NULL */
+    bool given;
 };
 
 static struct fltsim_driver *drivers; /* belongs to the machine; sim_unload_drivers empties it */
@@ -56,7 +58,8 @@ static NTSTATUS describe(const struct fltsim_driver_options *options, struct sim
         return STATUS_SUCCESS;
     }
     *name = options->name ? options->name : "driver";
-    sim_service_describe(inf, *name, options->instance, options->altitude);
+    inf->start = 3;
+    inf->type = 2;
     return STATUS_SUCCESS;
 }
 
@@ -79,16 +82,37 @@ static NTSTATUS open_image(struct fltsim_driver *driver, const struct fltsim_dri
     return STATUS_SUCCESS;
 }
 
-PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service)
+static struct fltsim_driver *find_driver(PCUNICODE_STRING service)
 {
     for (struct fltsim_driver *driver = drivers; driver; driver = driver->next) {
         UNICODE_STRING name = sim_unicode(driver->name);
         bool same = RtlEqualUnicodeString(&name, service, TRUE);
         sim_free(name.Buffer);
         if (same)
-            return driver->entry;
+            return driver;
     }
     return NULL;
+}
+
+PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service)
+{
+    struct fltsim_driver *driver = find_driver(service);
+    return driver ? driver->entry : NULL;
+}
+
+bool sim_give_instances(PCUNICODE_STRING service)
+{
+    struct fltsim_driver *driver = find_driver(service);
+    if (!driver || !driver->altitude)
+        return false;
+    sim_service_give_instances(driver->name, driver->instance, driver->altitude);
+    driver->given = true;
+    return true;
+}
+
+bool fltsim_wrote_instances(const struct fltsim_driver *driver)
+{
+    return driver->altitude && !driver->given && driver->object && FltpFilterFromDriver(driver->object);
 }
 
 static PDRIVER_OBJECT find_driver_object(const char *name)
@@ -136,6 +160,8 @@ static void forget(struct fltsim_driver *driver)
     verify_unregister_driver(driver->name);
     plat_module_close(driver->module);
     sim_free(driver->name);
+    sim_free(driver->altitude);
+    sim_free(driver->instance);
     sim_free(driver);
 }
 
@@ -172,6 +198,10 @@ NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_
 
     struct fltsim_driver *driver = sim_alloc(sizeof *driver);
     driver->name = sim_strdup(name);
+    if (!options->inf && options->altitude)
+        driver->altitude = sim_strdup(options->altitude);
+    if (options->instance)
+        driver->instance = sim_strdup(options->instance);
     driver->next = drivers;
     drivers = driver;
     sim_inf_free(&inf);

@@ -57,6 +57,8 @@ void sim_forget_volumes(void);
 /* The DriverEntry behind an installed service, by service name (UTF-16, as the registry key's last component); NULL:
  * no such image. `driver_base` identifies the module for reports. */
 PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service);
+/* Writes the Instances key of a driver that has neither an INF nor a key of its own; false: it has nothing coming. */
+bool sim_give_instances(PCUNICODE_STRING service);
 
 /* The debugger's output (DbgPrint, KdPrint): kept in the trace and, where options ask for it, printed. */
 void sim_debug_print(const char *text);

@@ -167,29 +167,21 @@ void sim_service_remove(const char *name)
     sched_unlock(&machine->cm->lock);
 }
 
-static void add_text(struct sim_inf *inf, const char *key, const char *name, const char *text)
+void sim_service_give_instances(const char *name, const char *instance, const char *altitude)
 {
-    inf->values = realloc(inf->values, (inf->count + 1) * sizeof *inf->values);
-    inf->values[inf->count++] = (struct sim_inf_value){
-        .key = strdup(key), .name = strdup(name), .type = REG_SZ, .text = strdup(text)};
-}
+    char default_name[128], path[256];
 
-void sim_service_describe(struct sim_inf *inf, const char *name, const char *instance, const char *altitude)
-{
-    char default_name[128], key[256];
-
-    *inf = (struct sim_inf){.start = 3, .type = 2};
-    if (!altitude)
-        return;
     snprintf(default_name, sizeof default_name, "%s Instance", name);
     if (!instance)
         instance = default_name;
-    add_text(inf, "Instances", "DefaultInstance", instance);
-    snprintf(key, sizeof key, "Instances\\%s", instance);
-    add_text(inf, key, "Altitude", altitude);
-    add_text(inf, key, "Flags", "");
-    struct sim_inf_value *flags = &inf->values[inf->count - 1];
-    free(flags->text);
-    flags->text = NULL;
-    flags->type = REG_DWORD;
+    snprintf(path, sizeof path, "Instances\\%s", instance);
+    sched_lock(&machine->cm->lock);
+    struct cm_key *service = find_service(name);
+    if (service) {
+        set_text(make_key(service, "Instances"), "DefaultInstance", REG_SZ, instance);
+        struct cm_key *key = make_key(service, path);
+        set_text(key, "Altitude", REG_SZ, altitude);
+        set_number(key, "Flags", 0);
+    }
+    sched_unlock(&machine->cm->lock);
 }

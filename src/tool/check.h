@@ -35,6 +35,7 @@ struct check_run {
     unsigned line_count;
     const char *lines[CHECK_LINES]; /* what the driver registered */
     const char *choices;            /* the schedule */
+    bool own_instances;             /* no INF, but the driver wrote its Instances key itself */
     const char *dump;               /* --dump: the objects before the unload, or when the run broke off */
     atomic_size_t used;
     size_t size;

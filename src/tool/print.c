@@ -82,6 +82,9 @@ static void print_what_ran(const struct check *check)
         printf(", %zu source%s", check->build->sources, check->build->sources == 1 ? "" : "s");
     if (check->inf)
         printf(", %s\n", check->inf);
+    else if (run->own_instances)
+        printf(", no INF: the driver writes its Instances key itself%s\n",
+               check->altitude_by_default ? "" : ", --altitude does not apply");
     else
         printf(", no INF: altitude %s%s\n", check->altitude,
                check->altitude_by_default ? " by default (--altitude says another)" : "");
@@ -312,7 +315,7 @@ int check_print_json(const struct check *check)
     if (check->inf)
         json_member("inf", check->inf, ",\n");
     else
-        json_member("altitude", check->altitude, ",\n");
+        json_member("altitude", check->runs[0]->own_instances ? "the driver's own" : check->altitude, ",\n");
     if (check->remarks) {
         printf("  \"remarks\": ");
         json_lines(check->remarks);

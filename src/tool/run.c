@@ -89,6 +89,8 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
                                    driver);
     if (run && !NT_SUCCESS(status))
         fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(status));
+    if (run && NT_SUCCESS(status))
+        run->own_instances = fltsim_wrote_instances(*driver);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* Loading drivers: modules with globals of their own, and what is said of bad requests. */
-#include <ntifs.h>
+#include <fltKernel.h>
 #include <fltsim/cmocka.h>
 
 static NTSTATUS load(const char *name, const char *altitude, struct fltsim_driver **driver)
@@ -42,6 +42,63 @@ static void two_copies_of_one_driver_run_side_by_side(void)
     assert_int_equal(fltsim_instances(two, volume), 1);
 }
 
+static PFLT_FILTER filter;
+static const WCHAR *own_instance; /* what Entry writes as its DefaultInstance; NULL: an empty Instances key */
+
+static NTSTATUS Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    FltUnregisterFilter(filter);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    static const FLT_REGISTRATION registration = {
+        .Size = sizeof registration, .Version = FLT_REGISTRATION_VERSION, .FilterUnloadCallback = Unload};
+    static WCHAR services[] = u"writer\\Instances", mine[] = u"writer\\Instances\\Mine";
+
+    RtlCreateRegistryKey(RTL_REGISTRY_SERVICES, services);
+    if (own_instance) {
+        RtlWriteRegistryValue(RTL_REGISTRY_SERVICES, services, (PCWSTR)u"DefaultInstance", REG_SZ, (PVOID)own_instance,
+                              5 * sizeof(WCHAR));
+        RtlCreateRegistryKey(RTL_REGISTRY_SERVICES, mine);
+        RtlWriteRegistryValue(RTL_REGISTRY_SERVICES, mine, (PCWSTR)u"Altitude", REG_SZ, (PVOID)u"415342",
+                              7 * sizeof(WCHAR));
+    }
+    NTSTATUS status = FltRegisterFilter(DriverObject, &registration, &filter);
+    if (NT_SUCCESS(status))
+        status = FltStartFiltering(filter);
+    return status;
+}
+
+static void keep_instance(const char *line, void *context)
+{
+    if (strstr(line, "instance: "))
+        snprintf(context, 100, "%s", line);
+}
+
+static void options_give_the_instance_that_the_driver_does_not_write_itself(void)
+{
+    static const struct {
+        const WCHAR *own;
+        const char *expected;
+    } cases[] = {{(const WCHAR *)u"Mine", "instance: Mine at 415342 on"}, {NULL, "instance: writer Instance at 370000 on"}};
+    const struct fltsim_driver_options options = {.name = "writer", .entry = Entry, .altitude = "370000"};
+
+    struct fltsim_volume *volume;
+    assert_int_equal(fltsim_mount(NULL, &volume), STATUS_SUCCESS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[100] = "";
+        struct fltsim_driver *driver;
+        own_instance = cases[i].own;
+        assert_int_equal(fltsim_load(&options, &driver), STATUS_SUCCESS);
+        assert_int_equal(fltsim_wrote_instances(driver), cases[i].own != NULL);
+        fltsim_describe(driver, keep_instance, line);
+        assert_non_null(strstr(line, cases[i].expected));
+        assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    }
+}
+
 static void a_service_of_that_name_can_be_installed_once(void)
 {
     struct fltsim_driver *one, *two;
@@ -82,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(each_load_of_a_module_has_fresh_globals),
         fltsim_unit_test(two_copies_of_one_driver_run_side_by_side),
+        fltsim_unit_test(options_give_the_instance_that_the_driver_does_not_write_itself),
         fltsim_unit_test(a_service_of_that_name_can_be_installed_once),
         fltsim_unit_test(a_bad_request_installs_nothing),
         fltsim_unit_test(drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine),

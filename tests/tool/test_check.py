@@ -309,6 +309,36 @@ def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
     assert result.returncode == 0 and 'altitude 370000 by default' in result.stdout, result.stdout
 
 
+INSTANCES = r'''
+static NTSTATUS Write(PUNICODE_STRING Path, PCWSTR Below, PCWSTR Name, ULONG Type, PVOID Data, ULONG Size)
+{
+    WCHAR path[200];
+    RtlStringCbPrintfW(path, sizeof path, L"%wZ\\%s", Path, Below);
+    RtlCreateRegistryKey(RTL_REGISTRY_ABSOLUTE, path);
+    return RtlWriteRegistryValue(RTL_REGISTRY_ABSOLUTE, path, Name, Type, Data, Size);
+}
+static NTSTATUS WriteInstances(PUNICODE_STRING Path)
+{
+    WCHAR name[] = L"Mine", altitude[] = L"415342";
+    ULONG flags = 0;
+    Write(Path, L"Instances", L"DefaultInstance", REG_SZ, name, sizeof name);
+    Write(Path, L"Instances\\Mine", L"Altitude", REG_SZ, altitude, sizeof altitude);
+    return Write(Path, L"Instances\\Mine", L"Flags", REG_DWORD, &flags, sizeof flags);
+}
+'''
+
+
+@test
+def a_driver_that_writes_its_own_instances_key_is_served_from_that():
+    source = driver(globals='#include <ntstrsafe.h>\n' + INSTANCES, entry='WriteInstances(RegistryPath);')
+    for backend in 'coop', 'native':
+        result = check({'right.c': source}, '--backend', backend)
+        assert result.returncode == 0 and 'writes its Instances key itself\n' in result.stdout, result.stdout
+        assert 'instance: Mine at 415342' in result.stdout and 'at 370000' not in result.stdout, result.stdout
+    result = check({'right.c': source}, '--altitude', '370020')
+    assert '--altitude does not apply' in result.stdout, result.stdout
+
+
 @test
 def dump_shows_the_objects_before_the_unload():
     result = check({'right.c': driver()}, '--dump')
