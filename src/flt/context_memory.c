@@ -93,7 +93,7 @@ NTSTATUS FltpRegisterContexts(PFLT_FILTER Filter, const FLT_CONTEXT_REGISTRATION
 {
     struct _FLTP_FILTER_CONTEXTS *all = sim_alloc(sizeof *all);
     NTSTATUS status = STATUS_SUCCESS;
-    for (; Registration && Registration->ContextType != FLT_CONTEXT_END && NT_SUCCESS(status); Registration++)
+    for (; Registration && NT_SUCCESS(status) && Registration->ContextType != FLT_CONTEXT_END; Registration++)
         status = RegisterOne(all, Registration);
     for (unsigned i = 0; i < FLTP_SHARDS; i++) {
         InitializeListHead(&all->Shards[i].Live);

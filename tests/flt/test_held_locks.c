@@ -143,7 +143,7 @@ static void create(PFLT_INSTANCE instance)
     FltClose(handle);
 }
 
-static void read_file(PFLT_INSTANCE instance, PFILE_OBJECT file, FLT_IO_OPERATION_FLAGS flags)
+__attribute__((noinline)) static void read_file(PFLT_INSTANCE instance, PFILE_OBJECT file, FLT_IO_OPERATION_FLAGS flags)
 {
     static char text[4096];
     LARGE_INTEGER offset = {.QuadPart = 0};
