@@ -116,19 +116,45 @@ static char *cpp_compiler(const struct build_options *options)
     return tool_strdup(name);
 }
 
-/* What another compiler or a newer standard lets pass as MSVC does, tried one after the other until one takes the source:
- * C++20 knows types without `typename`; clang jumps over initializations and makes functions static that were not. */
-struct attempt {
-    bool clang, newest;
-};
-static const struct attempt attempts[] = {{0}, {.newest = true}, {.clang = true}, {.clang = true, .newest = true}};
+/* Which of the two kinds a compiler is, asked once. */
+static bool is_clang(const char *name)
+{
+    static char *asked;
+    static bool answer;
+    const char *const command[] = {name, "-dM", "-E", "-xc", "/dev/null", NULL};
+    struct plat_exit result;
+    char *output = NULL;
 
-static const char *const clang_names[] = {"clang", "clang++"};
+    if (asked && !strcmp(asked, name))
+        return answer;
+    free(asked);
+    asked = tool_strdup(name);
+    answer = plat_process_run(command, 0, &result, &output) && output && strstr(output, "__clang__") != NULL;
+    free(output);
+    return answer;
+}
+
+/* What another compiler or a newer standard lets pass as MSVC does, tried one after the other until one takes the source:
+ * C++20 knows types without `typename`, which clang before 16 does not; clang jumps over initializations and makes
+ * functions static that were not. */
+struct attempt {
+    bool clang, gcc, newest;
+};
+static const struct attempt attempts[] = {{0},
+                                          {.newest = true},
+                                          {.clang = true},
+                                          {.clang = true, .newest = true},
+                                          {.gcc = true},
+                                          {.gcc = true, .newest = true}};
+
+static const char *const clang_names[] = {"clang", "clang++"}, *const gcc_names[] = {"gcc", "g++"};
 
 static bool applies(const struct attempt *attempt, const struct build_options *options, bool cpp)
 {
     if (attempt->newest && (!cpp || options->standard))
         return false;
+    if (attempt->gcc)
+        return !options->cc && is_clang(compiler(options, cpp));
     return !attempt->clang || !options->cc || strstr(tool_name(options->cc), "clang");
 }
 
@@ -158,24 +184,6 @@ static void add_includes(struct tool_list *command, const struct selection *sele
         tool_list_take(command, tool_format("-D%s", selection->defines.items[i]));
 }
 
-/* Which of the two kinds a compiler is, asked once. */
-static bool is_clang(const char *name)
-{
-    static char *asked;
-    static bool answer;
-    const char *const command[] = {name, "-dM", "-E", "-xc", "/dev/null", NULL};
-    struct plat_exit result;
-    char *output = NULL;
-
-    if (asked && !strcmp(asked, name))
-        return answer;
-    free(asked);
-    asked = tool_strdup(name);
-    answer = plat_process_run(command, 0, &result, &output) && output && strstr(output, "__clang__") != NULL;
-    free(output);
-    return answer;
-}
-
 static void add_driver_flags(struct tool_list *command, bool cpp)
 {
     const char *kind = is_clang(command->items[0]) ? "clang" : "gcc";
@@ -190,8 +198,8 @@ static void compile_command(struct tool_list *command, const struct build_option
                             const struct tool_list *include_folders, const struct tree_file *source,
                             const char *object, const struct attempt *attempt)
 {
-    if (attempt->clang && !options->cc)
-        tool_list_add(command, clang_names[source->is_cpp]);
+    if ((attempt->clang || attempt->gcc) && !options->cc)
+        tool_list_add(command, (attempt->clang ? clang_names : gcc_names)[source->is_cpp]);
     else
         tool_list_take(command, source->is_cpp ? cpp_compiler(options) : tool_strdup(compiler(options, false)));
     add_standard(command, options, source->is_cpp, attempt->newest);

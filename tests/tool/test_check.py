@@ -367,6 +367,15 @@ def the_same_seed_is_the_same_report():
 
 
 @test
+def loops_end_on_native_threads_and_at_dispatch_level_too():
+    raised = '{ KIRQL old; KeRaiseIrql(DISPATCH_LEVEL, &old); for (;;) { } }'
+    for parts in (dict(entry='for (;;) { }'), dict(pre=ONCE + raised), dict(unload=raised)):
+        result = check({'wrong.c': driver(**parts)}, '--backend', 'native', '--timeout', '1')
+        assert result.returncode == 1 and ': endless-loop' in result.stdout, result.stdout + result.stderr
+        assert '(wrong.c:' in result.stdout, result.stdout
+
+
+@test
 def a_crash_shows_the_line_of_the_driver():
     result = check({'wrong.c': driver(pre=ONCE + '*(volatile ULONG *)16 = 1;')}, '--timeout', '3')
     assert 'Pre (' in result.stdout and 'wrong.c:' in result.stdout, result.stdout
