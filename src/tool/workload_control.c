@@ -1,6 +1,8 @@
 /* What programs ask of files beside their contents: control codes, oplocks, changes, EAs, security. */
 #include "tool/workload.h"
 
+#include <stdatomic.h>
+
 static const struct fltsim_open read_write = {.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF};
 
 /* ---- waiting for requests that are pending ---- */
@@ -97,40 +99,59 @@ void workload_controls(struct workload *w)
 
 /* ---- oplocks ---- */
 
-/* The first holds an oplock, the second breaks it and does not wait for the acknowledgement. */
-static void break_oplock(struct workload *w, ULONG code)
-{
-    struct fltsim_open holder = read_write, other = read_write;
-    IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
-    HANDLE event = make_event();
+struct oplock_holder {
+    HANDLE file, event;
+    atomic_bool done;
+};
 
-    holder.asynchronous = true;
-    HANDLE first = workload_open(w, "oplock", &holder, STATUS_SUCCESS);
-    if (first) {
+/* Gives the oplock up when it is broken, or when nobody will break it: closing the file acknowledges. */
+static int acknowledge(void *argument)
+{
+    struct oplock_holder *holder = argument;
+    LARGE_INTEGER a_while = {.QuadPart = -10 * 1000 * 10};
+
+    while (ZwWaitForSingleObject(holder->event, FALSE, &a_while) == STATUS_TIMEOUT && !atomic_load(&holder->done))
+        ;
+    return fltsim_close(holder->file);
+}
+
+/* One handle has an oplock, a second one breaks it: by an open that waits for the holder, or by one that does not. */
+static void break_oplock(struct workload *w, ULONG code, ULONG options)
+{
+    struct fltsim_open first = read_write, other = read_write;
+    struct oplock_holder holder = {.event = make_event()};
+    IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
+    HANDLE second = NULL;
+
+    first.asynchronous = true;
+    holder.file = workload_open(w, "oplock", &first, STATUS_SUCCESS);
+    if (holder.file) {
         fltsim_previous_mode(UserMode);
-        NTSTATUS status = NtFsControlFile(first, event, NULL, NULL, &iosb, code, NULL, 0, NULL, 0);
+        NTSTATUS status = NtFsControlFile(holder.file, holder.event, NULL, NULL, &iosb, code, NULL, 0, NULL, 0);
         fltsim_previous_mode(KernelMode);
-        w->operations++;
-        other.options = FILE_COMPLETE_IF_OPLOCKED;
-        HANDLE second = NULL;
-        w->operations++;
+        struct fltsim_thread *thread = fltsim_thread_create(NULL, acknowledge, &holder);
+        w->operations += 2;
+        other.options = options;
         if (!NT_SUCCESS(fltsim_open(workload_path(w, "oplock"), &other, &second)))
             second = NULL;
-        workload_close(w, first); /* that acknowledges, too */
-        finish(first, event, status, &iosb);
-        if (second)
+        if (second && !options)
             fltsim_write(second, "after", 5, 0, NULL);
+        atomic_store(&holder.done, true);
+        fltsim_thread_join(thread);
+        finish(NULL, holder.event, status, &iosb);
         workload_close(w, second);
     }
-    ZwClose(event);
+    ZwClose(holder.event);
 }
 
 void workload_oplocks(struct workload *w)
 {
-    break_oplock(w, FSCTL_REQUEST_OPLOCK_LEVEL_2);
-    break_oplock(w, FSCTL_REQUEST_OPLOCK_LEVEL_1);
-    break_oplock(w, FSCTL_REQUEST_BATCH_OPLOCK);
-    break_oplock(w, FSCTL_REQUEST_FILTER_OPLOCK);
+    static const ULONG codes[] = {FSCTL_REQUEST_OPLOCK_LEVEL_2, FSCTL_REQUEST_OPLOCK_LEVEL_1, FSCTL_REQUEST_BATCH_OPLOCK,
+                                  FSCTL_REQUEST_FILTER_OPLOCK};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        break_oplock(w, codes[i], 0);
+        break_oplock(w, codes[i], FILE_COMPLETE_IF_OPLOCKED);
+    }
 }
 
 /* ---- changes of directories ---- */

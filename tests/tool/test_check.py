@@ -304,6 +304,16 @@ def a_driver_that_breaks_nothing_is_clean():
 
 
 @test
+def the_drivers_of_the_lessons_are_clean():
+    examples = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'examples')
+    lessons = sorted(name for name in os.listdir(examples) if name[0].isdigit())
+    assert lessons
+    for lesson in lessons:
+        result = fltsim('check', os.path.join(examples, lesson))
+        assert result.returncode == 0, lesson + result.stdout
+
+
+@test
 def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
     result = check({'right.c': driver()})
     assert result.returncode == 0 and 'altitude 370000 by default' in result.stdout, result.stdout
