@@ -188,7 +188,7 @@ ZcAcquireFromZero(_In_ PCFLT_RELATED_OBJECTS FltObjects, _Outptr_ PZC_STREAM_CON
 static BOOLEAN
 ZcEnter(_Inout_ PZC_STREAM_CONTEXT Context)
 {
-    LONG users = Context->Users;
+    LONG users = ReadNoFence(&Context->Users);
     LONG before;
 
     while (users != 0) {
