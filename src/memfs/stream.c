@@ -94,10 +94,10 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
         stream && !volume->store->options.no_fast_io ? FastIoIsPossible : FastIoIsNotPossible;
     FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex,
                                node && volume->store->ntfs ? &node->file_contexts : NULL);
-    if (stream) {
-        scb->header.AllocationSize.QuadPart = stream->allocated;
-        scb->header.FileSize.QuadPart = stream->size;
-        scb->header.ValidDataLength.QuadPart = stream->valid;
+    if (stream) { /* whose last mount's writes may not have ended */
+        scb->header.AllocationSize.QuadPart = __atomic_load_n(&stream->allocated, __ATOMIC_RELAXED);
+        scb->header.FileSize.QuadPart = __atomic_load_n(&stream->size, __ATOMIC_RELAXED);
+        scb->header.ValidDataLength.QuadPart = __atomic_load_n(&stream->valid, __ATOMIC_RELAXED);
         stream->scbs++;
     }
     if (node) {
@@ -114,8 +114,8 @@ static void keep_sizes(struct memfs_scb *scb)
 {
     if (!scb->stream)
         return;
-    scb->stream->size = MemfsLoad(&scb->header.FileSize);
-    scb->stream->valid = MemfsLoad(&scb->header.ValidDataLength);
+    __atomic_store_n(&scb->stream->size, MemfsLoad(&scb->header.FileSize), __ATOMIC_RELAXED);
+    __atomic_store_n(&scb->stream->valid, MemfsLoad(&scb->header.ValidDataLength), __ATOMIC_RELAXED);
 }
 
 /* node->lock held. One of a mount that is over stays with its files; a new mount makes its own. */
@@ -421,7 +421,7 @@ NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
         status = charge(scb->stream, delta);
     if (!NT_SUCCESS(status))
         return status;
-    scb->stream->allocated = wanted;
+    __atomic_store_n(&scb->stream->allocated, wanted, __ATOMIC_RELAXED);
     MemfsStore(&scb->header.AllocationSize, wanted);
     return STATUS_SUCCESS;
 }

@@ -22,6 +22,7 @@ struct fltsim_volume {
 };
 
 static struct fltsim_volume *volumes; /* the machine's; sim_dismount_volumes empties it */
+static struct sched_lock volumes_lock;
 
 static NTSTATUS link_name(const char *prefix, const char *name, const char *target)
 {
@@ -36,10 +37,12 @@ static NTSTATUS link_name(const char *prefix, const char *name, const char *targ
 
 static bool letter_taken(char letter)
 {
+    bool taken = false;
+    sched_lock(&volumes_lock);
     for (struct fltsim_volume *v = volumes; v; v = v->next)
-        if (v->dos_name[0] == letter)
-            return true;
-    return false;
+        taken |= v->dos_name[0] == letter;
+    sched_unlock(&volumes_lock);
+    return taken;
 }
 
 static char choose_letter(char wanted)
@@ -92,12 +95,14 @@ static void unname(struct fltsim_volume *volume)
 {
     link_name("\\??\\", volume->dos_name, NULL);
     link_name("\\??\\", volume->guid_name, NULL);
+    sched_lock(&volumes_lock);
     for (struct fltsim_volume **at = &volumes; *at; at = &(*at)->next) {
         if (*at == volume) {
             *at = volume->next;
             break;
         }
     }
+    sched_unlock(&volumes_lock);
 }
 
 NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim_volume **result)
@@ -120,8 +125,10 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
         return status;
     }
     volume->below = resolved.legacy;
+    sched_lock(&volumes_lock);
     volume->next = volumes;
     volumes = volume;
+    sched_unlock(&volumes_lock);
     if (!resolved.not_mounted)
         status = mount_now(volume);
     if (!NT_SUCCESS(status)) {
@@ -136,9 +143,14 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
 
 void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk)
 {
+    const struct fltsim_legacy *below = NULL;
+    sched_lock(&volumes_lock);
     for (struct fltsim_volume *at = volumes; at; at = at->next)
-        if (at->disk == disk && at->below)
-            sim_attach_legacy(device, at->below, NULL);
+        if (at->disk == disk)
+            below = at->below;
+    sched_unlock(&volumes_lock);
+    if (below)
+        sim_attach_legacy(device, below, NULL);
 }
 
 NTSTATUS fltsim_dismount(struct fltsim_volume *volume)
