@@ -233,12 +233,13 @@ void plat_thread_exit(void) { pthread_exit(NULL); }
 
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static void (*exit_routine)(void);
+static void (*_Atomic exit_routine)(void);
 
 static void at_exit(void *value)
 {
-    if (exit_routine)
-        exit_routine();
+    void (*routine)(void) = atomic_load(&exit_routine);
+    if (routine)
+        routine();
 }
 
 static void make_exit_key(void)
@@ -249,7 +250,7 @@ static void make_exit_key(void)
 void plat_thread_at_exit(void (*routine)(void))
 {
     pthread_once(&exit_once, make_exit_key);
-    exit_routine = routine;
+    atomic_store(&exit_routine, routine);
     pthread_setspecific(exit_key, &exit_key);
 }
 
