@@ -223,17 +223,12 @@ static void FillFromIrp(PIRP_CTRL Op, PIRP Irp, const IO_STACK_LOCATION *Stack)
 /* The name cache hears of these whoever filters. */
 static bool ChangesNames(const IO_STACK_LOCATION *Stack)
 {
-    if (Stack->MajorFunction != IRP_MJ_SET_INFORMATION)
-        return false;
-    switch (Stack->Parameters.SetFile.FileInformationClass) {
-    case FileRenameInformation:
-    case FileRenameInformationEx:
-    case FileLinkInformation:
-    case FileLinkInformationEx:
-    case FileShortNameInformation:
-    case FileDispositionInformation:
-    case FileDispositionInformationEx:
-        return true;
+    switch (Stack->MajorFunction) {
+    case IRP_MJ_SET_INFORMATION:
+        return FltpSetChangesNames(Stack->Parameters.SetFile.FileInformationClass);
+    case IRP_MJ_FILE_SYSTEM_CONTROL:
+        return Stack->MinorFunction == IRP_MN_USER_FS_REQUEST &&
+               FltpControlChangesNames(Stack->Parameters.FileSystemControl.FsControlCode);
     default:
         return false;
     }

@@ -410,7 +410,9 @@ void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject);
 bool FltpStartNames(void);
 void FltpStopNames(void);
 void FltpForgetNames(PIRP_CTRL Op); /* the operation ends; Op->Names is not NULL */
-void FltpNamesChanged(PIRP_CTRL Op); /* after a successful create, rename, link, delete: what the cache must drop */
+bool FltpSetChangesNames(FILE_INFORMATION_CLASS Class);
+bool FltpControlChangesNames(ULONG ControlCode);
+void FltpNamesChanged(PIRP_CTRL Op); /* after such an operation succeeded: what the cache must drop */
 void FltpForgetVolumeNames(PFLT_VOLUME Volume);
 bool FltpReportLeakedNames(PFLT_FILTER Filter);
 

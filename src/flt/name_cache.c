@@ -137,23 +137,39 @@ void FltpForgetVolumeNames(PFLT_VOLUME Volume)
     Volume->Names = NULL;
 }
 
-static bool ChangesNames(PFLT_IO_PARAMETER_BLOCK iopb)
+bool FltpControlChangesNames(ULONG ControlCode)
 {
-    if (iopb->MajorFunction == IRP_MJ_FILE_SYSTEM_CONTROL)
-        return iopb->MinorFunction == IRP_MN_USER_FS_REQUEST &&
-               (iopb->Parameters.FileSystemControl.Common.FsControlCode == FSCTL_SET_REPARSE_POINT ||
-                iopb->Parameters.FileSystemControl.Common.FsControlCode == FSCTL_DELETE_REPARSE_POINT);
-    if (iopb->MajorFunction != IRP_MJ_SET_INFORMATION)
-        return false;
-    switch ((int)iopb->Parameters.SetFileInformation.FileInformationClass) {
+    return ControlCode == FSCTL_SET_REPARSE_POINT || ControlCode == FSCTL_DELETE_REPARSE_POINT;
+}
+
+bool FltpSetChangesNames(FILE_INFORMATION_CLASS Class)
+{
+    switch ((int)Class) {
     case FileRenameInformation:
     case FileRenameInformationEx:
+    case FileRenameInformationBypassAccessCheck:
+    case FileRenameInformationExBypassAccessCheck:
     case FileLinkInformation:
     case FileLinkInformationEx:
+    case FileLinkInformationBypassAccessCheck:
+    case FileLinkInformationExBypassAccessCheck:
     case FileShortNameInformation:
     case FileDispositionInformation:
     case FileDispositionInformationEx:
         return true;
+    default:
+        return false;
+    }
+}
+
+static bool ChangesNames(PFLT_IO_PARAMETER_BLOCK iopb)
+{
+    switch (iopb->MajorFunction) {
+    case IRP_MJ_SET_INFORMATION:
+        return FltpSetChangesNames(iopb->Parameters.SetFileInformation.FileInformationClass);
+    case IRP_MJ_FILE_SYSTEM_CONTROL:
+        return iopb->MinorFunction == IRP_MN_USER_FS_REQUEST &&
+               FltpControlChangesNames(iopb->Parameters.FileSystemControl.Common.FsControlCode);
     default:
         return false;
     }
