@@ -196,6 +196,39 @@ static void RestoreBuffers(PIRP_CTRL Op, PIRP Irp)
     Irp->Flags = Op->OriginalIrpFlags | (Irp->Flags & (IRP_DEALLOCATE_BUFFER | IRP_INPUT_OPERATION));
 }
 
+static bool EndsClose(PIRP_CTRL Op)
+{
+    return Op->Iopb.MajorFunction == IRP_MJ_CLOSE && Op->Flags & FLTP_OP_WATCHED;
+}
+
+/* What hangs on the file object goes before its close is complete, and cannot go above APC_LEVEL. */
+struct late_close {
+    WORK_QUEUE_ITEM Item;
+    PIRP_CTRL Op;
+};
+
+static VOID FinishLateClose(PVOID Context)
+{
+    PIRP_CTRL op = ((struct late_close *)Context)->Op;
+    sim_free(Context);
+    FltpFinishPendedIrp(op);
+}
+
+bool FltpPutsOffClose(PIRP_CTRL Op)
+{
+    if (__builtin_expect(!EndsClose(Op) || KeGetCurrentIrql() <= APC_LEVEL, 1))
+        return false;
+    IoMarkIrpPending(Op->Irp);
+    if (Op->Descent)
+        Op->Descent->Pended = true;
+    Op->Descent = NULL;
+    struct late_close *late = sim_alloc(sizeof *late);
+    late->Op = Op;
+    ExInitializeWorkItem(&late->Item, FinishLateClose, late);
+    ExQueueWorkItem(&late->Item, DelayedWorkQueue);
+    return true;
+}
+
 void FltpFinishIrp(PIRP_CTRL Op)
 {
     PIRP irp = Op->Irp;
@@ -205,6 +238,8 @@ void FltpFinishIrp(PIRP_CTRL Op)
     irp->IoStatus = Op->Data.IoStatus;
     if (__builtin_expect(Op->Flags & FLTP_OP_WATCHED, 0) && Op->Iopb.MajorFunction == IRP_MJ_SET_INFORMATION)
         FltpNamesChanged(Op);
+    if (EndsClose(Op))
+        FltpCloseIsComplete(Op->Volume, IoGetCurrentIrpStackLocation(irp)->FileObject);
     if (Op->Iopb.MajorFunction == IRP_MJ_CREATE)
         irp->Tail.Overlay.AuxiliaryBuffer = (PCHAR)Op->Data.TagData;
 }
@@ -226,6 +261,8 @@ NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
     case FLTP_ASCENDED:
         if (op->OwnThread)
             break;
+        if (FltpPutsOffClose(op))
+            return STATUS_MORE_PROCESSING_REQUIRED;
         FltpFinishIrp(op);
         if (op->Descent)
             *op->Descent = (FLTP_DESCENT){.Completed = true, .Status = Irp->IoStatus.Status, .Pended = op->Descent->Pended};

@@ -195,6 +195,8 @@ enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread);
 NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
 void FltpFinishIrp(PIRP_CTRL Op); /* after the last post: the IRP gets its own buffers and the status */
 void FltpResumeAscent(PIRP_CTRL Op);
+/* True: a close ends at DISPATCH_LEVEL; a work item finishes it. */
+bool FltpPutsOffClose(PIRP_CTRL Op);
 /* pend.c: the callback said it pended. True: it is completed by now (Wait: this thread waited), go on; false: Op is
  * somebody else's now. */
 bool FltpPendedNow(PIRP_CTRL Op, bool Wait);
@@ -304,6 +306,8 @@ static inline void FltpCheckOpened(PFILE_OBJECT FileObject, const char *Routine,
         FltpUsedBeforeCreate(Routine, Site);
 }
 NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+/* What the file object has of the filters' goes. IRQL <= APC_LEVEL. */
+void FltpCloseIsComplete(PFLT_VOLUME Volume, PFILE_OBJECT FileObject);
 
 /* fast_io.c, fs_filter.c */
 extern FAST_IO_DISPATCH FltpFastIo;

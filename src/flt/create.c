@@ -162,6 +162,11 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp)
     return status;
 }
 
+static bool HoldsSomething(PFLT_VOLUME volume, PFILE_OBJECT file)
+{
+    return file->FileObjectExtension || IopFile(file)->filter_target || __atomic_load_n(&volume->Names, __ATOMIC_ACQUIRE);
+}
+
 NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 {
     PFLT_VOLUME volume = FltpVolumeOf(DeviceObject);
@@ -169,9 +174,14 @@ NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 
     if (!volume || !file)
         return FltpDispatch(DeviceObject, Irp);
-    NTSTATUS status = FltpDispatch(DeviceObject, Irp);
-    FltpFileObjectClosed(volume, file);
-    if (IopFile(file)->filter_target)
-        SetTarget(file, NULL);
-    return status;
+    if (!__atomic_load_n(&volume->Seen[FLTP_SLOT(IRP_MJ_CLOSE)], __ATOMIC_RELAXED) && !HoldsSomething(volume, file))
+        return FltpPassThrough(DeviceObject, Irp);
+    return FltpDispatchTo(volume, Irp, FltpTargetOfFileObject(file), false, NULL);
+}
+
+void FltpCloseIsComplete(PFLT_VOLUME Volume, PFILE_OBJECT FileObject)
+{
+    FltpFileObjectClosed(Volume, FileObject);
+    if (IopFile(FileObject)->filter_target)
+        SetTarget(FileObject, NULL);
 }

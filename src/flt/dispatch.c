@@ -103,6 +103,8 @@ static NTSTATUS CompleteIrp(PIRP_CTRL Op)
     PIRP irp = Op->Irp;
     bool pended = Op->Flags & FLTP_OP_PENDED;
 
+    if (FltpPutsOffClose(Op))
+        return STATUS_PENDING;
     FltpFinishIrp(Op);
     NTSTATUS status = irp->IoStatus.Status;
     FltpEndOperation(Op);
@@ -244,7 +246,8 @@ NTSTATUS FltpDispatchTo(PFLT_VOLUME Volume, PIRP Irp, PFLT_INSTANCE Below, bool 
     op->Shown = Shown;
     if (Shown)
         *Shown = op;
-    if ((Below && stack->MajorFunction == IRP_MJ_CREATE) || ChangesNames(stack))
+    if ((Below && stack->MajorFunction == IRP_MJ_CREATE) || ChangesNames(stack) ||
+        (stack->MajorFunction == IRP_MJ_CLOSE && stack->FileObject))
         op->Flags |= FLTP_OP_WATCHED;
     return RunIrp(op, FltpDescend(op));
 }

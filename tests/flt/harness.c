@@ -352,11 +352,13 @@ static NTSTATUS enter(struct probe *p, PDRIVER_OBJECT driver, const FLT_REGISTRA
             {IRP_MJ_CLEANUP, 0, pre##i, NULL, NULL},                                                                    \
             {IRP_MJ_FLUSH_BUFFERS, 0, NULL, post##i, NULL},                                                             \
             {IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION, 0, pre##i, post##i, NULL},                                     \
+            {probes[i].sees_close ? IRP_MJ_CLOSE : IRP_MJ_OPERATION_END, 0, pre##i, post##i, NULL},                     \
             {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL},                                                                \
         };                                                                                                              \
         FLT_REGISTRATION registration = {                                                                               \
             .Size = sizeof registration,                                                                                \
             .Version = FLT_REGISTRATION_VERSION,                                                                        \
+            .ContextRegistration = probes[i].contexts,                                                                  \
             .OperationRegistration = probes[i].operations ? probes[i].operations : operations,                          \
             .FilterUnloadCallback = unload##i,                                                                          \
             .InstanceSetupCallback = setup##i,                                                                          \

@@ -81,11 +81,13 @@ struct probe {
     NTSTATUS (*unload)(struct probe *p, FLT_FILTER_UNLOAD_FLAGS flags);
     NTSTATUS setup_status, query_status;
     bool no_query, quiet;
+    bool sees_close;
     FLT_INSTANCE_SETUP_FLAGS setup_flags;
     FLT_INSTANCE_TEARDOWN_FLAGS reason;
     void (*teardown_start)(struct probe *p);
     FLT_OPERATION_REGISTRATION_FLAGS operation_flags;
     const FLT_OPERATION_REGISTRATION *operations; /* instead of the usual ones */
+    const FLT_CONTEXT_REGISTRATION *contexts;
 };
 extern struct probe probes[3];
 #define A (&probes[0])
