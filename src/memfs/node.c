@@ -477,7 +477,7 @@ bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild)
     USHORT units = name->Length / sizeof(WCHAR);
     if (units == 0 || units > MEMFS_MAX_NAME || name->Length % sizeof(WCHAR))
         return false;
-    if (units <= 2 && name->Buffer[0] == '.' && name->Buffer[units - 1] == '.')
+    if (ntfs && units <= 2 && name->Buffer[0] == '.' && name->Buffer[units - 1] == '.')
         return false;
     for (USHORT i = 0; i < units; i++) {
         WCHAR c = name->Buffer[i];

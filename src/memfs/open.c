@@ -79,6 +79,11 @@ static NTSTATUS take_share(struct memfs_open *open, ACCESS_MASK added, bool upda
 static NTSTATUS check_kind(const struct memfs_open *open, const struct memfs_node *node)
 {
     bool directory = MemfsIsDirectory(node) && !open->last.has_stream;
+    bool opens = open->disposition == FILE_OPEN || open->disposition == FILE_OPEN_IF;
+    if (node == node->store->root && directory && !opens)
+        return STATUS_ACCESS_DENIED;
+    if (!directory && open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE))
+        return STATUS_OBJECT_NAME_INVALID;
     if (open->disposition == FILE_CREATE && !open->last.stream.Length)
         return STATUS_OBJECT_NAME_COLLISION;
     if (open->last.default_stream && MemfsIsDirectory(node))
@@ -86,10 +91,8 @@ static NTSTATUS check_kind(const struct memfs_open *open, const struct memfs_nod
     if (directory && open->options & FILE_NON_DIRECTORY_FILE)
         return STATUS_FILE_IS_A_DIRECTORY;
     if (!directory && (open->want_directory || open->last.index))
-        return open->trailing_slash && !(open->options & FILE_DIRECTORY_FILE)
-                   ? STATUS_OBJECT_NAME_INVALID
-                   : STATUS_NOT_A_DIRECTORY;
-    if (directory && open->disposition != FILE_OPEN && open->disposition != FILE_OPEN_IF)
+        return STATUS_NOT_A_DIRECTORY;
+    if (directory && !opens)
         return STATUS_OBJECT_NAME_COLLISION;
     return STATUS_SUCCESS;
 }
@@ -103,8 +106,8 @@ static bool replaces(const struct memfs_open *open)
 static NTSTATUS check_attributes(const struct memfs_open *open, const struct memfs_node *node)
 {
     bool read_only = MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !open->ignore_read_only;
-    if (read_only && !MemfsIsDirectory(node) && (MemfsWrites(open->access) || replaces(open)))
-        return STATUS_ACCESS_DENIED;
+    if (read_only && !MemfsIsDirectory(node) && MemfsWrites(open->access | added_access(open)))
+        return STATUS_ACCESS_DENIED; /* which superseding is not */
     if (open->options & FILE_DELETE_ON_CLOSE && (read_only || (node == node->store->root && !open->last.stream.Length)))
         return STATUS_CANNOT_DELETE;
     const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;

@@ -103,9 +103,11 @@ static NTSTATUS step(struct memfs_open *open, struct memfs_node **folder,
     bool by_short;
     NTSTATUS status = STATUS_SUCCESS;
     struct memfs_name split;
-    status = MemfsSplitStream(name, open->volume->store->ntfs, &split);
-    if (!NT_SUCCESS(status) || split.has_stream ||
-        !MemfsIsLegalName(&split.file, open->volume->store->ntfs, false))
+    bool ntfs = open->volume->store->ntfs;
+    if (ntfs && is_text(name, "."))
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    status = MemfsSplitStream(name, ntfs, &split);
+    if (!NT_SUCCESS(status) || split.has_stream || !MemfsIsLegalName(&split.file, ntfs, false))
         return STATUS_OBJECT_NAME_INVALID;
     struct memfs_link *link = look_up(open, *folder, &split.file, &by_short);
     if (!link)
@@ -150,30 +152,57 @@ static NTSTATUS take_start(struct memfs_open *open, struct memfs_link *link)
     return STATUS_SUCCESS;
 }
 
+static bool is_slash(const UNICODE_STRING *path, int at)
+{
+    int units = path->Length / sizeof(WCHAR);
+    return at >= 0 && at < units && path->Buffer[at] == '\\';
+}
+
+/* Two backslashes in front count as one; three are too many. */
+static NTSTATUS trim_front(UNICODE_STRING *path)
+{
+    if (is_slash(path, 0) && is_slash(path, 1))
+        *path = slice(path, 1, path->Length / sizeof(WCHAR));
+    return is_slash(path, 0) && is_slash(path, 1) ? STATUS_OBJECT_NAME_INVALID : STATUS_SUCCESS;
+}
+
+static NTSTATUS check_relative(const struct memfs_open *open, const UNICODE_STRING *path)
+{
+    struct memfs_scb *scb = MemfsScbOf(open->file->RelatedFileObject);
+    bool ntfs = open->volume->store->ntfs, rooted = is_slash(path, 0);
+    if (scb && !scb->node && path->Length && (!ntfs || !rooted)) /* below the volume, which is no folder */
+        return ntfs ? STATUS_INVALID_PARAMETER : STATUS_OBJECT_PATH_NOT_FOUND;
+    if (scb && scb->node && rooted)
+        return ntfs ? STATUS_INVALID_PARAMETER : STATUS_OBJECT_NAME_INVALID;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS trim_end(struct memfs_open *open, UNICODE_STRING *path)
+{
+    int last = (int)(path->Length / sizeof(WCHAR)) - 1;
+    if (!is_slash(path, last))
+        return STATUS_SUCCESS;
+    bool two = is_slash(path, last - 1);
+    if (two && open->volume->store->ntfs)
+        return STATUS_OBJECT_NAME_INVALID;
+    open->want_directory = open->trailing_slash = true;
+    path->Length -= two ? 2 * sizeof(WCHAR) : sizeof(WCHAR);
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS trim(struct memfs_open *open, UNICODE_STRING *path)
 {
-    USHORT units = path->Length / sizeof(WCHAR);
+    bool relative = open->file->RelatedFileObject != NULL;
     if (path->Length % sizeof(WCHAR))
         return STATUS_OBJECT_NAME_INVALID;
-    if (units > 1 && path->Buffer[0] == '\\' && path->Buffer[1] == '\\' &&
-        !open->file->RelatedFileObject) {
-        *path = slice(path, 1, units);
-        units--;
-    }
-    bool rooted = units && path->Buffer[0] == '\\';
-    if (rooted && open->file->RelatedFileObject && MemfsScbOf(open->file->RelatedFileObject)->node)
+    NTSTATUS status = relative ? check_relative(open, path) : trim_front(path);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (is_slash(path, 0))
+        *path = slice(path, 1, path->Length / sizeof(WCHAR));
+    else if (path->Length && !relative)
         return STATUS_OBJECT_NAME_INVALID;
-    if (rooted) {
-        *path = slice(path, 1, units);
-        units--;
-    } else if (units && !open->file->RelatedFileObject) {
-        return STATUS_OBJECT_NAME_INVALID;
-    }
-    if (units && path->Buffer[units - 1] == '\\') {
-        open->want_directory = open->trailing_slash = true;
-        path->Length -= sizeof(WCHAR);
-    }
-    return STATUS_SUCCESS;
+    return trim_end(open, path);
 }
 
 static NTSTATUS take_last(struct memfs_open *open, struct memfs_link *start)
@@ -212,8 +241,8 @@ NTSTATUS MemfsWalk(struct memfs_open *open)
         open->component = slice(&path, at, end);
         if (end == units)
             break;
-        if (end == at)
-            return STATUS_OBJECT_NAME_INVALID;
+        if (end == at || end + 1 == units || is_slash(&path, end + 1))
+            return STATUS_OBJECT_NAME_INVALID; /* a component without a name */
         USHORT unparsed =
             (USHORT)((units - end) * sizeof(WCHAR) + (open->trailing_slash ? sizeof(WCHAR) : 0));
         if (!MemfsIsDirectory(open->parent))

@@ -161,7 +161,7 @@ static NTSTATUS check_victim(struct rename *rename, struct memfs_link *victim)
     struct memfs_node *node = victim->node;
     if (!rename->replace)
         return STATUS_OBJECT_NAME_COLLISION;
-    if (MemfsIsDirectory(node) || (MemfsIsDirectory(rename->scb->node) && !rename->posix))
+    if (MemfsIsDirectory(node)) /* a folder may take the place of a file */
         return STATUS_ACCESS_DENIED;
     if (MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !rename->ignore_read_only)
         return STATUS_ACCESS_DENIED;

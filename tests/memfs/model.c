@@ -210,13 +210,16 @@ static NTSTATUS check_share(struct model *model, struct model_node *node, struct
 static NTSTATUS check_kind(const struct model_open *open, const struct model_node *node)
 {
     bool directory = node->directory && !open->path.stream;
+    bool opens = open->disposition == FILE_OPEN || open->disposition == FILE_OPEN_IF;
+    if (directory && !open->path.depth && !opens)
+        return STATUS_ACCESS_DENIED;
     if (open->disposition == FILE_CREATE && !open->path.stream)
         return STATUS_OBJECT_NAME_COLLISION;
     if (directory && open->options & FILE_NON_DIRECTORY_FILE)
         return STATUS_FILE_IS_A_DIRECTORY;
     if (!directory && open->options & FILE_DIRECTORY_FILE)
         return STATUS_NOT_A_DIRECTORY;
-    if (directory && open->disposition != FILE_OPEN && open->disposition != FILE_OPEN_IF)
+    if (directory && !opens)
         return STATUS_OBJECT_NAME_COLLISION;
     return STATUS_SUCCESS;
 }
@@ -235,22 +238,22 @@ static NTSTATUS check_stream(const struct model_open *open, const struct model_n
     return node->attributes & FILE_ATTRIBUTE_READONLY ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
+static ACCESS_MASK added_access(ULONG disposition)
+{
+    return disposition == FILE_SUPERSEDE ? DELETE : replaces(disposition) ? FILE_WRITE_DATA : 0;
+}
+
 static NTSTATUS check_attributes(struct model *model, const struct model_open *open, const struct model_node *node)
 {
     bool read_only = node->attributes & FILE_ATTRIBUTE_READONLY;
     const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
-    if (read_only && !node->directory && (open->access & WRITES || replaces(open->disposition)))
+    if (read_only && !node->directory && (open->access | added_access(open->disposition)) & WRITES)
         return STATUS_ACCESS_DENIED;
     if (open->options & FILE_DELETE_ON_CLOSE && (read_only || (node == model->root->node && !open->path.stream)))
         return STATUS_CANNOT_DELETE;
     if (replaces(open->disposition) && !open->path.stream && node->attributes & guarded & ~open->attributes)
         return STATUS_ACCESS_DENIED;
     return STATUS_SUCCESS;
-}
-
-static ACCESS_MASK added_access(ULONG disposition)
-{
-    return disposition == FILE_SUPERSEDE ? DELETE : replaces(disposition) ? FILE_WRITE_DATA : 0;
 }
 
 static void replace(const struct model_open *open, struct model_node *node, struct model_stream *stream)
@@ -625,12 +628,11 @@ static NTSTATUS check_source(struct model *model, const struct model_handle *han
     return has_open_below(model, entry->node) ? STATUS_ACCESS_DENIED : STATUS_SUCCESS;
 }
 
-static NTSTATUS check_victim(struct model *model, const struct model_handle *handle, const struct model_entry *victim,
-                             const struct model_name *name)
+static NTSTATUS check_victim(struct model *model, const struct model_entry *victim, const struct model_name *name)
 {
     if (!name->replace)
         return STATUS_OBJECT_NAME_COLLISION;
-    if (victim->node->directory || (handle->entry->node->directory && !name->posix))
+    if (victim->node->directory)
         return STATUS_ACCESS_DENIED;
     if (victim->node->attributes & FILE_ATTRIBUTE_READONLY)
         return STATUS_ACCESS_DENIED;
@@ -657,7 +659,7 @@ static NTSTATUS set_name(struct model *model, unsigned index, const struct model
     if (victim == entry && hard_link)
         return name->replace ? STATUS_SUCCESS : STATUS_OBJECT_NAME_COLLISION;
     if (victim && victim != entry) {
-        status = check_victim(model, handle, victim, name);
+        status = check_victim(model, victim, name);
         if (!NT_SUCCESS(status))
             return status;
         remove_entry(victim);
