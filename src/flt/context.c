@@ -24,6 +24,7 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
 {
     API_ENTER(FltAllocateContext, Filter, SCHED_ADD);
     FltpCheckFilter(Filter, "FltAllocateContext", VERIFY_CALLER);
+    FltpCheckFilterCaller(Filter, "FltAllocateContext", VERIFY_CALLER);
     *ReturnedContext = NULL;
     if (FltpContextTypeIndex(ContextType) < 0 || ContextSize == 0)
         return STATUS_INVALID_PARAMETER;
@@ -130,19 +131,50 @@ VOID FltReferenceContext(PFLT_CONTEXT Context)
     API_ENTER(FltReferenceContext, Context, SCHED_ADD);
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReferenceContext", VERIFY_CALLER);
     FltpCheckContextPool(context, "FltReferenceContext", VERIFY_CALLER);
+    FltpCheckContextCaller(context, "FltReferenceContext", VERIFY_CALLER);
     FltpLinkReference(context, "referenced by", VERIFY_CALLER);
+}
+
+static inline void Release(PFLT_CONTEXT Context, const void *Site)
+{
+    PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", Site);
+    FltpCheckContextPool(context, "FltReleaseContext", Site);
+    FltpCheckContextCaller(context, "FltReleaseContext", Site);
+    /* What the links hold is not the driver's to release: a count that only links are left of goes below. */
+    if (__atomic_load_n(&context->Count, __ATOMIC_ACQUIRE) == 1 &&
+        __atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED)
+        FltpReportGoneContext(Context, context, "FltReleaseContext", Site);
+    FltpDropReference(context, "released by", Site);
 }
 
 VOID FltReleaseContext(PFLT_CONTEXT Context)
 {
     API_ENTER(FltReleaseContext, Context, SCHED_ADD);
-    PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", VERIFY_CALLER);
-    FltpCheckContextPool(context, "FltReleaseContext", VERIFY_CALLER);
-    /* What the links hold is not the driver's to release: a count that only links are left of goes below. */
-    if (__atomic_load_n(&context->Count, __ATOMIC_ACQUIRE) == 1 &&
-        __atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED)
-        FltpReportGoneContext(Context, context, "FltReleaseContext", VERIFY_CALLER);
-    FltpDropReference(context, "released by", VERIFY_CALLER);
+    Release(Context, VERIFY_CALLER);
+}
+
+static void ReleaseEach(PFLT_CONTEXT *Contexts, size_t Count, const void *Site)
+{
+    for (size_t i = 0; i < Count; i++) {
+        if (Contexts[i]) {
+            sched_point("FltReleaseContext", Contexts[i], SCHED_ADD);
+            Release(Contexts[i], Site);
+        }
+        Contexts[i] = NULL_CONTEXT;
+    }
+}
+
+VOID FltReleaseContexts(PFLT_RELATED_CONTEXTS Contexts)
+{
+    API_IRQL(FltReleaseContexts);
+    ReleaseEach((PFLT_CONTEXT *)Contexts, sizeof *Contexts / sizeof(PFLT_CONTEXT), VERIFY_CALLER);
+}
+
+VOID FltReleaseContextsEx(SIZE_T ContextsSize, PFLT_RELATED_CONTEXTS_EX Contexts)
+{
+    API_IRQL(FltReleaseContextsEx);
+    size_t count = ContextsSize / sizeof(PFLT_CONTEXT), most = sizeof *Contexts / sizeof(PFLT_CONTEXT);
+    ReleaseEach((PFLT_CONTEXT *)Contexts, count < most ? count : most, VERIFY_CALLER);
 }
 
 /* ---- the end of a filter --------------------------------------------------------------------------------------------- */

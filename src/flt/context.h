@@ -95,21 +95,41 @@ PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Context, const char *Routine, const 
 _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *Context, const char *Routine,
                                      const void *Site);
 void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site);
+/* The code at Site is not the filter's own: context-from-other-filter, when it is another driver's. Object: the instance
+ * or the filter that it gave; or a context. */
+void FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT Object, PFLTP_CONTEXT Context, const char *Routine, const void *Site);
+static inline void FltpCheckInstanceCaller(PFLT_INSTANCE Instance, const char *Routine, const void *Site)
+{
+    if (__builtin_expect(!verify_is_in(&Instance->Filter->Code, Site), 0))
+        FltpReportCaller(Instance->Filter, &Instance->Base, NULL, Routine, Site);
+}
+static inline void FltpCheckFilterCaller(PFLT_FILTER Filter, const char *Routine, const void *Site)
+{
+    if (__builtin_expect(!verify_is_in(&Filter->Code, Site), 0))
+        FltpReportCaller(Filter, &Filter->Base, NULL, Routine, Site);
+}
+static inline void FltpCheckContextCaller(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
+{
+    if (__builtin_expect(!verify_is_in(&Context->Filter->Code, Site), 0))
+        FltpReportCaller(Context->Filter, NULL, Context, Routine, Site);
+}
+/* "FltSetStreamContext"; Verb: "Set", "Get", "Delete". */
+const char *FltpContextRoutine(const char *Verb, FLT_CONTEXT_TYPE Type, char Text[64]);
 /* "... was given to FltSetStreamContext<why>." */
 void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site);
+/* FltDeleteContext of a section context. */
+void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site);
 /* Of that type and of the instance's filter; else reports. */
 bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site);
-/* Verb: "Set", "Get", "Delete". */
-void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
-                           const void *Site);
-static inline void FltpCheckVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
-                                   const void *Site)
+/* Whose instance it is, and whether the file is on its volume. */
+static inline void FltpCheckInstance(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
+                                     const void *Site)
 {
-    PVPB vpb = File ? File->Vpb : NULL;
-    PDEVICE_OBJECT device = vpb ? __atomic_load_n(&vpb->DeviceObject, __ATOMIC_RELAXED) : NULL;
-    PDEVICE_OBJECT own = Instance->Volume->FileSystemDevice;
-    if (__builtin_expect(device && own && device != own, 0))
-        FltpReportOtherVolume(Instance, File, Verb, Type, Site);
+    char text[64];
+    if (__builtin_expect(!verify_is_in(&Instance->Filter->Code, Site), 0))
+        FltpReportCaller(Instance->Filter, &Instance->Base, NULL, FltpContextRoutine(Verb, Type, text), Site);
+    if (__builtin_expect(FltpIsOnOtherVolume(Instance, File), 0))
+        FltpReportOtherVolume(Instance, File, FltpContextRoutine(Verb, Type, text), Site);
 }
 /* After STATUS_NOT_SUPPORTED. */
 void FltpCheckPreCreate(PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type, const void *Site);
@@ -161,6 +181,9 @@ bool FltpUnlinkContext(PFLTP_CONTEXT Context);
 NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_INSTANCE Instance,
                        FLT_SET_CONTEXT_OPERATION Operation, PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext,
                        const void *Site);
+/* transaction.c; Site: who asks. */
+NTSTATUS FltpGetTransactionContext(PFLT_INSTANCE Instance, struct _KTRANSACTION *Transaction, PFLT_CONTEXT *Context,
+                                   const void *Site);
 NTSTATUS FltpGetFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_CONTEXT *Context,
                          const void *Site);
 NTSTATUS FltpDeleteFromNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_CONTEXT *OldContext,

@@ -34,10 +34,9 @@ const char *FltpContextTypeInRoutines(FLT_CONTEXT_TYPE Type)
     return index < 0 ? "" : names[index].InRoutine;
 }
 
-/* "FltSetStreamContext" */
-static const char *RoutineName(const char *Verb, FLT_CONTEXT_TYPE Type, char *Text, size_t Size)
+const char *FltpContextRoutine(const char *Verb, FLT_CONTEXT_TYPE Type, char Text[64])
 {
-    snprintf(Text, Size, "Flt%s%sContext", Verb, FltpContextTypeInRoutines(Type));
+    snprintf(Text, 64, "Flt%s%sContext", Verb, FltpContextTypeInRoutines(Type));
     return Text;
 }
 
@@ -87,6 +86,33 @@ PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Pointer, const char *Routine, const 
     return context;
 }
 
+/* ---- somebody else's ---------------------------------------------------------------------------------------------------- */
+
+void __attribute__((noinline)) FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT Object, PFLTP_CONTEXT Context,
+                                                const char *Routine, const void *Site)
+{
+    char name[64], text[200];
+    struct verify_violation *v;
+
+    if (!verify_first_time("context-from-other-filter", Site))
+        return;
+    const char *caller = verify_other_driver(Site, FltpText(&Owner->Name, name, sizeof name));
+    if (!*caller)
+        return;
+    if (Context)
+        v = FltpBeginContextReport(VERIFY_CONTEXT_FROM_OTHER_FILTER, Context, "was given to %s by another driver, \"%s\"",
+                                   Routine, caller);
+    else
+        v = verify_begin(VERIFY_CONTEXT_FROM_OTHER_FILTER, "%s was given %s by another driver, \"%s\".", Routine,
+                         FltpDescribe(Object, text, sizeof text), caller);
+    if (Context)
+        verify_ledger_print(v, &Context->Ledger);
+    verify_site(v, "this call", Site);
+    if (v)
+        verify_blame(v, caller);
+    verify_end(v);
+}
+
 /* ---- one that may not be used so ------------------------------------------------------------------------------------- */
 
 void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
@@ -101,11 +127,11 @@ void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void
     verify_end(v);
 }
 
-/* The bug is in the code that sets, whoever allocated. */
-static void EndSetReport(struct verify_violation *v, PFLTP_CONTEXT context, const void *site)
+/* The bug is in the code that calls, whoever allocated. */
+static void EndReport(struct verify_violation *v, PFLTP_CONTEXT context, const char *label, const void *site)
 {
     verify_ledger_print(v, &context->Ledger);
-    verify_site(v, "set by", site);
+    verify_site(v, label, site);
     if (v)
         verify_blame(v, verify_driver_of(site));
     verify_end(v);
@@ -114,8 +140,17 @@ static void EndSetReport(struct verify_violation *v, PFLTP_CONTEXT context, cons
 void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site)
 {
     char routine[64];
-    RoutineName("Set", Type, routine, sizeof routine);
-    EndSetReport(FltpBeginContextReport(Rule, Context, "was given to %s%s", routine, Why), Context, Site);
+    FltpContextRoutine("Set", Type, routine);
+    EndReport(FltpBeginContextReport(Rule, Context, "was given to %s%s", routine, Why), Context, "set by", Site);
+}
+
+void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site)
+{
+    bool linked = Context->State == FLTP_CONTEXT_LINKED;
+    EndReport(FltpBeginContextReport(VERIFY_CONTEXT_WRONG_TYPE, Context, "was given to FltDeleteContext: %s",
+                                     linked ? "FltCloseSectionForDataScan closes the section and takes it off the stream"
+                                            : "no section was made with it, and FltReleaseContext is all it takes"),
+              Context, "this call", Site);
 }
 
 bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
@@ -134,19 +169,17 @@ bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE
 
 /* ---- files -------------------------------------------------------------------------------------------------------------- */
 
-void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
-                           const void *Site)
+void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Routine, const void *Site)
 {
-    char routine[64], text[200], name[100] = "another volume";
+    char text[200], name[100] = "another volume";
     PFLT_VOLUME volume = FltpVolumeFromDevice(File->Vpb->DeviceObject);
 
-    RoutineName(Verb, Type, routine, sizeof routine);
     if (!verify_first_time("context-wrong-instance", Site))
         return;
     if (volume)
         FltpText(&volume->Name, name, sizeof name);
     struct verify_violation *v =
-        verify_begin(VERIFY_CONTEXT_WRONG_INSTANCE, "%s was given %s and a file on %s.", routine,
+        verify_begin(VERIFY_CONTEXT_WRONG_INSTANCE, "%s was given %s and a file on %s.", Routine,
                      FltpDescribe(&Instance->Base, text, sizeof text), name);
     verify_site(v, "this call", Site);
     verify_end(v);
@@ -160,7 +193,7 @@ void FltpCheckPreCreate(PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Ty
         return;
     struct verify_violation *v =
         verify_begin(VERIFY_CONTEXT_IN_PRE_CREATE, "%s was called before the file was opened: its create is still on its "
-                     "way down.", RoutineName(Verb, Type, routine, sizeof routine));
+                     "way down.", FltpContextRoutine(Verb, Type, routine));
     verify_site(v, "this call", Site);
     verify_end(v);
 }

@@ -135,6 +135,9 @@ VOID FltDeleteContext(PFLT_CONTEXT Context)
 {
     API_ENTER(FltDeleteContext, Context, SCHED_WRITE);
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltDeleteContext", VERIFY_CALLER);
+    FltpCheckContextCaller(context, "FltDeleteContext", VERIFY_CALLER);
+    if (context->Type == FLT_SECTION_CONTEXT)
+        FltpReportSectionDeleted(context, VERIFY_CALLER);
     if (FltpUnlinkContext(context)) {
         FltpDropReference(context, "unlinked by", VERIFY_CALLER);
         return;

@@ -18,20 +18,28 @@ NTSTATUS FltSetVolumeContext(PFLT_VOLUME Volume, FLT_SET_CONTEXT_OPERATION Opera
     API_ENTER(FltSetVolumeContext, Volume, SCHED_WRITE);
     Clear(OldContext);
     PFLT_FILTER filter = FltpCheckContext(NewContext, "FltSetVolumeContext", VERIFY_CALLER)->Filter;
+    FltpCheckContextCaller(FltpContextOf(NewContext), "FltSetVolumeContext", VERIFY_CALLER);
     return FltpSetOnNode(FltpObjectNode(&Volume->VolumeContexts, Volume, true), FLT_VOLUME_CONTEXT, filter, NULL,
                          Operation, NewContext, OldContext, VERIFY_CALLER);
 }
 
+static NTSTATUS GetFromVolume(PFLT_FILTER filter, PFLT_VOLUME volume, PFLT_CONTEXT *context, const void *site)
+{
+    sched_point("FltGetVolumeContext", volume, SCHED_READ);
+    FltpCheckFilterCaller(filter, "FltGetVolumeContext", site);
+    return FltpGetFromNode(FltpObjectNode(&volume->VolumeContexts, volume, false), FLT_VOLUME_CONTEXT, filter, context, site);
+}
+
 NTSTATUS FltGetVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEXT *Context)
 {
-    API_ENTER(FltGetVolumeContext, Volume, SCHED_READ);
-    return FltpGetFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT, Filter, Context,
-                           VERIFY_CALLER);
+    API_IRQL(FltGetVolumeContext);
+    return GetFromVolume(Filter, Volume, Context, VERIFY_CALLER);
 }
 
 NTSTATUS FltDeleteVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEXT *OldContext)
 {
     API_ENTER(FltDeleteVolumeContext, Volume, SCHED_WRITE);
+    FltpCheckFilterCaller(Filter, "FltDeleteVolumeContext", VERIFY_CALLER);
     NTSTATUS status = FltpDeleteFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT,
                                          Filter, OldContext, VERIFY_CALLER);
     return status == STATUS_NOT_FOUND && Volume->Base.Flags & FLT_OBFL_DRAINING ? STATUS_FLT_DELETING_OBJECT : status;
@@ -51,20 +59,29 @@ NTSTATUS FltSetInstanceContext(PFLT_INSTANCE Instance, FLT_SET_CONTEXT_OPERATION
 {
     API_ENTER(FltSetInstanceContext, Instance, SCHED_WRITE);
     Clear(OldContext);
+    FltpCheckInstanceCaller(Instance, "FltSetInstanceContext", VERIFY_CALLER);
     return FltpSetOnNode(FltpObjectNode(&Instance->Contexts, Instance, true), FLT_INSTANCE_CONTEXT, Instance, Instance,
                          Operation, NewContext, OldContext, VERIFY_CALLER);
 }
 
+static NTSTATUS GetFromInstance(PFLT_INSTANCE instance, PFLT_CONTEXT *context, const void *site)
+{
+    sched_point("FltGetInstanceContext", instance, SCHED_READ);
+    FltpCheckInstanceCaller(instance, "FltGetInstanceContext", site);
+    return FltpGetFromNode(FltpObjectNode(&instance->Contexts, instance, false), FLT_INSTANCE_CONTEXT, instance, context,
+                           site);
+}
+
 NTSTATUS FltGetInstanceContext(PFLT_INSTANCE Instance, PFLT_CONTEXT *Context)
 {
-    API_ENTER(FltGetInstanceContext, Instance, SCHED_READ);
-    return FltpGetFromNode(FltpObjectNode(&Instance->Contexts, Instance, false), FLT_INSTANCE_CONTEXT, Instance,
-                           Context, VERIFY_CALLER);
+    API_IRQL(FltGetInstanceContext);
+    return GetFromInstance(Instance, Context, VERIFY_CALLER);
 }
 
 NTSTATUS FltDeleteInstanceContext(PFLT_INSTANCE Instance, PFLT_CONTEXT *OldContext)
 {
     API_ENTER(FltDeleteInstanceContext, Instance, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltDeleteInstanceContext", VERIFY_CALLER);
     return FltpDeleteFromNode(FltpObjectNode(&Instance->Contexts, Instance, false), FLT_INSTANCE_CONTEXT, Instance,
                               OldContext, VERIFY_CALLER);
 }
@@ -100,7 +117,7 @@ static NTSTATUS SetOnFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INSTANCE 
 {
     PFLTP_CONTEXT_NODE node;
     Clear(old);
-    FltpCheckVolume(instance, file, "Set", type, site);
+    FltpCheckInstance(instance, file, "Set", type, site);
     NTSTATUS status = find(file, true, &node);
     if (status == STATUS_NOT_SUPPORTED)
         FltpCheckPreCreate(file, "Set", type, site);
@@ -112,7 +129,7 @@ static NTSTATUS GetFromFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INSTANC
 {
     PFLTP_CONTEXT_NODE node;
     *context = NULL_CONTEXT;
-    FltpCheckVolume(instance, file, "Get", type, site);
+    FltpCheckInstance(instance, file, "Get", type, site);
     NTSTATUS status = find(file, false, &node);
     return NT_SUCCESS(status) ? FltpGetFromNode(node, type, instance, context, site) : status;
 }
@@ -122,7 +139,7 @@ static NTSTATUS DeleteFromFile(FIND_NODE *find, FLT_CONTEXT_TYPE type, PFLT_INST
 {
     PFLTP_CONTEXT_NODE node;
     Clear(old);
-    FltpCheckVolume(instance, file, "Delete", type, site);
+    FltpCheckInstance(instance, file, "Delete", type, site);
     NTSTATUS status = find(file, false, &node);
     return NT_SUCCESS(status) ? FltpDeleteFromNode(node, type, instance, old, site) : status;
 }
@@ -191,61 +208,52 @@ NTSTATUS FltDeleteStreamHandleContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
 
 /* ---- all at once ----------------------------------------------------------------------------------------------------- */
 
+static void GetOne(FIND_NODE *find, FLT_CONTEXT_TYPE type, PCFLT_RELATED_OBJECTS objects, PFLT_CONTEXT *context,
+                   const void *site)
+{
+    if (!objects->FileObject)
+        return;
+    sched_point("FltGetContexts", objects->FileObject, SCHED_READ);
+    GetFromFile(find, type, objects->Instance, objects->FileObject, context, site);
+}
+
+static void GetAll(PCFLT_RELATED_OBJECTS objects, FLT_CONTEXT_TYPE desired, PFLT_RELATED_CONTEXTS_EX contexts,
+                   const void *site)
+{
+    *contexts = (FLT_RELATED_CONTEXTS_EX){0};
+    if ((desired & FLT_VOLUME_CONTEXT) && objects->Volume)
+        GetFromVolume(objects->Filter, objects->Volume, &contexts->VolumeContext, site);
+    if (!objects->Instance)
+        return;
+    if (desired & FLT_INSTANCE_CONTEXT)
+        GetFromInstance(objects->Instance, &contexts->InstanceContext, site);
+    if (desired & FLT_FILE_CONTEXT)
+        GetOne(FltpFileNode, FLT_FILE_CONTEXT, objects, &contexts->FileContext, site);
+    if (desired & FLT_STREAM_CONTEXT)
+        GetOne(FltpStreamNode, FLT_STREAM_CONTEXT, objects, &contexts->StreamContext, site);
+    if (desired & FLT_STREAMHANDLE_CONTEXT)
+        GetOne(FltpFileObjectNode, FLT_STREAMHANDLE_CONTEXT, objects, &contexts->StreamHandleContext, site);
+    if ((desired & FLT_TRANSACTION_CONTEXT) && objects->Transaction)
+        FltpGetTransactionContext(objects->Instance, objects->Transaction, &contexts->TransactionContext, site);
+    if (desired & FLT_SECTION_CONTEXT)
+        GetOne(FltpStreamNode, FLT_SECTION_CONTEXT, objects, &contexts->SectionContext, site);
+}
+
 NTSTATUS FltGetContextsEx(PCFLT_RELATED_OBJECTS FltObjects, FLT_CONTEXT_TYPE DesiredContexts, SIZE_T ContextsSize,
                           PFLT_RELATED_CONTEXTS_EX Contexts)
 {
-    API_ENTER(FltGetContextsEx, FltObjects->Instance, SCHED_READ);
+    API_IRQL(FltGetContextsEx);
     if (ContextsSize < sizeof(FLT_RELATED_CONTEXTS_EX) || (DesiredContexts & ~FLT_ALL_CONTEXTS))
         return STATUS_INVALID_PARAMETER;
-    PFLT_INSTANCE instance = FltObjects->Instance;
-    PFILE_OBJECT file = FltObjects->FileObject;
-    *Contexts = (FLT_RELATED_CONTEXTS_EX){0};
-    if ((DesiredContexts & FLT_VOLUME_CONTEXT) && FltObjects->Volume)
-        FltGetVolumeContext(FltObjects->Filter, FltObjects->Volume, &Contexts->VolumeContext);
-    if (!instance)
-        return STATUS_SUCCESS;
-    if (DesiredContexts & FLT_INSTANCE_CONTEXT)
-        FltGetInstanceContext(instance, &Contexts->InstanceContext);
-    if ((DesiredContexts & FLT_FILE_CONTEXT) && file)
-        FltGetFileContext(instance, file, &Contexts->FileContext);
-    if ((DesiredContexts & FLT_STREAM_CONTEXT) && file)
-        FltGetStreamContext(instance, file, &Contexts->StreamContext);
-    if ((DesiredContexts & FLT_STREAMHANDLE_CONTEXT) && file)
-        FltGetStreamHandleContext(instance, file, &Contexts->StreamHandleContext);
-    if ((DesiredContexts & FLT_TRANSACTION_CONTEXT) && FltObjects->Transaction)
-        FltGetTransactionContext(instance, FltObjects->Transaction, &Contexts->TransactionContext);
-    if ((DesiredContexts & FLT_SECTION_CONTEXT) && file)
-        FltGetSectionContext(instance, file, &Contexts->SectionContext);
+    GetAll(FltObjects, DesiredContexts, Contexts, VERIFY_CALLER);
     return STATUS_SUCCESS;
 }
 
 VOID FltGetContexts(PCFLT_RELATED_OBJECTS FltObjects, FLT_CONTEXT_TYPE DesiredContexts, PFLT_RELATED_CONTEXTS Contexts)
 {
     FLT_RELATED_CONTEXTS_EX all;
-    API_ENTER(FltGetContexts, FltObjects->Instance, SCHED_READ);
-    FltGetContextsEx(FltObjects, DesiredContexts & FLT_ALL_CONTEXTS & ~FLT_SECTION_CONTEXT, sizeof all, &all);
+    API_IRQL(FltGetContexts);
+    GetAll(FltObjects, DesiredContexts & FLT_ALL_CONTEXTS & ~FLT_SECTION_CONTEXT, &all, VERIFY_CALLER);
     *Contexts = (FLT_RELATED_CONTEXTS){all.VolumeContext, all.InstanceContext,     all.FileContext,
                                        all.StreamContext, all.StreamHandleContext, all.TransactionContext};
-}
-
-static void ReleaseEach(PFLT_CONTEXT *contexts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (contexts[i])
-            FltReleaseContext(contexts[i]);
-        contexts[i] = NULL_CONTEXT;
-    }
-}
-
-VOID FltReleaseContexts(PFLT_RELATED_CONTEXTS Contexts)
-{
-    API_IRQL(FltReleaseContexts);
-    ReleaseEach((PFLT_CONTEXT *)Contexts, sizeof *Contexts / sizeof(PFLT_CONTEXT));
-}
-
-VOID FltReleaseContextsEx(SIZE_T ContextsSize, PFLT_RELATED_CONTEXTS_EX Contexts)
-{
-    API_IRQL(FltReleaseContextsEx);
-    size_t count = ContextsSize / sizeof(PFLT_CONTEXT), most = sizeof *Contexts / sizeof(PFLT_CONTEXT);
-    ReleaseEach((PFLT_CONTEXT *)Contexts, count < most ? count : most);
 }

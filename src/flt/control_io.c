@@ -105,7 +105,7 @@ NTSTATUS FltFsControlFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG
                           ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength, PULONG LengthReturned)
 {
     API_ENTER(FltFsControlFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltFsControlFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltFsControlFile", VERIFY_CALLER);
     struct control c = {IRP_MJ_FILE_SYSTEM_CONTROL, FsControlCode, InputBuffer,   InputBufferLength,
                         OutputBuffer,               OutputBufferLength, LengthReturned};
     return Control(Instance, FileObject, &c);
@@ -116,7 +116,7 @@ NTSTATUS FltDeviceIoControlFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
                                 PULONG LengthReturned)
 {
     API_ENTER(FltDeviceIoControlFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltDeviceIoControlFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltDeviceIoControlFile", VERIFY_CALLER);
     struct control c = {IRP_MJ_DEVICE_CONTROL, IoControlCode,      InputBuffer,   InputBufferLength,
                         OutputBuffer,          OutputBufferLength, LengthReturned};
     return Control(Instance, FileObject, &c);

@@ -300,10 +300,13 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
 bool FltpIsBeingCreated(PFILE_OBJECT FileObject);
 /* file-object-used-before-create: a request about a file that no file system knows yet. */
 void FltpUsedBeforeCreate(const char *Routine, const void *Site);
-static inline void FltpCheckOpened(PFILE_OBJECT FileObject, const char *Routine, const void *Site)
+/* The file is open, and on the instance's volume. */
+static inline void FltpCheckTarget(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, const char *Routine, const void *Site)
 {
     if (__builtin_expect(FileObject && !FileObject->FsContext, 0) && FltpIsBeingCreated(FileObject))
         FltpUsedBeforeCreate(Routine, Site);
+    if (__builtin_expect(FltpIsOnOtherVolume(Instance, FileObject), 0))
+        FltpReportOtherVolume(Instance, FileObject, Routine, Site);
 }
 NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 /* What the file object has of the filters' goes. IRQL <= APC_LEVEL. */

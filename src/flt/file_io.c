@@ -105,7 +105,7 @@ NTSTATUS FltReadFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, 
                      PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext)
 {
     API_ENTER(FltReadFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltReadFile", VERIFY_CALLER);
+    FltpCheckTarget(InitiatingInstance, FileObject, "FltReadFile", VERIFY_CALLER);
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
                          BytesRead,          CallbackRoutine, CallbackContext, NULL,   NULL,   IRP_MJ_READ,
                          "FltReadFile",      VERIFY_CALLER};
@@ -117,7 +117,7 @@ NTSTATUS FltReadFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject
                        PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext, PULONG Key, PMDL Mdl)
 {
     API_ENTER(FltReadFileEx, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltReadFileEx", VERIFY_CALLER);
+    FltpCheckTarget(InitiatingInstance, FileObject, "FltReadFileEx", VERIFY_CALLER);
     if (!Buffer && !Mdl)
         return STATUS_INVALID_PARAMETER;
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
@@ -131,7 +131,7 @@ NTSTATUS FltWriteFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject,
                       PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext)
 {
     API_ENTER(FltWriteFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltWriteFile", VERIFY_CALLER);
+    FltpCheckTarget(InitiatingInstance, FileObject, "FltWriteFile", VERIFY_CALLER);
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
                          BytesWritten,       CallbackRoutine, CallbackContext, NULL,   NULL,   IRP_MJ_WRITE,
                          "FltWriteFile",     VERIFY_CALLER};
@@ -143,7 +143,7 @@ NTSTATUS FltWriteFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObjec
                         PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext, PULONG Key, PMDL Mdl)
 {
     API_ENTER(FltWriteFileEx, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltWriteFileEx", VERIFY_CALLER);
+    FltpCheckTarget(InitiatingInstance, FileObject, "FltWriteFileEx", VERIFY_CALLER);
     if (!Buffer && !Mdl)
         return STATUS_INVALID_PARAMETER;
     struct transfer t = {InitiatingInstance, FileObject,      ByteOffset,      Length, Buffer, Flags,
@@ -158,7 +158,7 @@ NTSTATUS FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
                                  FILE_INFORMATION_CLASS FileInformationClass, PULONG LengthReturned)
 {
     API_ENTER(FltQueryInformationFile, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltQueryInformationFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryFileInformation.Length = Length;
@@ -198,7 +198,7 @@ NTSTATUS FltSetInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
                                FILE_INFORMATION_CLASS FileInformationClass)
 {
     API_ENTER(FltSetInformationFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltSetInformationFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltSetInformationFile", VERIFY_CALLER);
     const FILE_RENAME_INFORMATION *rename = FileInformation;
     PFILE_OBJECT parent = NULL;
     HANDLE handle = NULL;
@@ -235,7 +235,7 @@ NTSTATUS FltQueryVolumeInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT File
                                        FS_INFORMATION_CLASS FsInformationClass, PULONG LengthReturned)
 {
     API_ENTER(FltQueryVolumeInformationFile, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltQueryVolumeInformationFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryVolumeInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_VOLUME_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryVolumeInformation.Length = Length;
@@ -315,7 +315,7 @@ NTSTATUS FltQueryDirectoryFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
                                PUNICODE_STRING FileName, BOOLEAN RestartScan, PULONG LengthReturned)
 {
     API_ENTER(FltQueryDirectoryFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltQueryDirectoryFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryDirectoryFile", VERIFY_CALLER);
     UCHAR flags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) | (RestartScan ? SL_RESTART_SCAN : 0));
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, flags, FileName,
                           LengthReturned);
@@ -326,7 +326,7 @@ NTSTATUS FltQueryDirectoryFileEx(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
                                  PULONG LengthReturned)
 {
     API_ENTER(FltQueryDirectoryFileEx, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltQueryDirectoryFileEx", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryDirectoryFileEx", VERIFY_CALLER);
     if (QueryFlags & ~(ULONG)SL_QUERY_DIRECTORY_MASK)
         return STATUS_INVALID_PARAMETER;
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, (UCHAR)QueryFlags, FileName,
@@ -340,7 +340,7 @@ NTSTATUS FltQueryEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID R
                         PULONG LengthReturned)
 {
     API_ENTER(FltQueryEaFile, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltQueryEaFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryEaFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_EA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) |
@@ -356,7 +356,7 @@ NTSTATUS FltQueryEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID R
 NTSTATUS FltSetEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID EaBuffer, ULONG Length)
 {
     API_ENTER(FltSetEaFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltSetEaFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltSetEaFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_EA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetEa.Length = Length;
@@ -369,7 +369,7 @@ NTSTATUS FltQueryQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
                                       ULONG SidListLength, PSID StartSid, BOOLEAN RestartScan, PULONG LengthReturned)
 {
     API_ENTER(FltQueryQuotaInformationFile, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltQueryQuotaInformationFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQueryQuotaInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_QUOTA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags =
@@ -390,7 +390,7 @@ NTSTATUS FltQueryQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
 NTSTATUS FltSetQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID Buffer, ULONG Length)
 {
     API_ENTER(FltSetQuotaInformationFile, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltSetQuotaInformationFile", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltSetQuotaInformationFile", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_QUOTA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetQuota.Length = Length;
@@ -402,7 +402,7 @@ NTSTATUS FltQuerySecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
                                 PSECURITY_DESCRIPTOR SecurityDescriptor, ULONG Length, PULONG LengthNeeded)
 {
     API_ENTER(FltQuerySecurityObject, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltQuerySecurityObject", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltQuerySecurityObject", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_SECURITY);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QuerySecurity.SecurityInformation = SecurityInformation;
@@ -422,7 +422,7 @@ NTSTATUS FltSetSecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, S
     NTSTATUS status = SepCheckDescriptor(SecurityDescriptor);
     if (!NT_SUCCESS(status))
         return status;
-    FltpCheckOpened(FileObject, "FltSetSecurityObject", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltSetSecurityObject", VERIFY_CALLER);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_SECURITY);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetSecurity.SecurityInformation = SecurityInformation;
@@ -441,14 +441,14 @@ static NTSTATUS Flush(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, UCHAR Min
 NTSTATUS FltFlushBuffers(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
 {
     API_ENTER(FltFlushBuffers, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltFlushBuffers", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltFlushBuffers", VERIFY_CALLER);
     return Flush(Instance, FileObject, 0);
 }
 
 NTSTATUS FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG FlushType, PFLT_CALLBACK_DATA CallbackData)
 {
     API_ENTER(FltFlushBuffers2, FileObject, SCHED_WRITE);
-    FltpCheckOpened(FileObject, "FltFlushBuffers2", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltFlushBuffers2", VERIFY_CALLER);
     switch (FlushType) {
     case 0:
         return Flush(Instance, FileObject, 0);
@@ -468,7 +468,7 @@ NTSTATUS FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG
 NTSTATUS FltIsDirectory(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance, PBOOLEAN IsDirectory)
 {
     API_ENTER(FltIsDirectory, FileObject, SCHED_READ);
-    FltpCheckOpened(FileObject, "FltIsDirectory", VERIFY_CALLER);
+    FltpCheckTarget(Instance, FileObject, "FltIsDirectory", VERIFY_CALLER);
     FILE_STANDARD_INFORMATION info = {0};
     NTSTATUS status = FltQueryInformationFile(Instance, FileObject, &info, sizeof info, FileStandardInformation, NULL);
     *IsDirectory = NT_SUCCESS(status) && info.Directory;

@@ -165,6 +165,7 @@ static PFLT_FILTER NewFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regi
     InitializeListHead(&filter->Ports);
     InitializeListHead(&filter->Connections);
     filter->RegisteredAt = Site;
+    filter->Code = verify_code_of(Site);
     return filter;
 }
 

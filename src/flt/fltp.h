@@ -162,6 +162,7 @@ struct _FLT_FILTER {
     LIST_ENTRY Connections;         /* port.c */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
     const void *RegisteredAt;       /* call site of FltRegisterFilter */
+    struct verify_code Code;        /* of the module that registered it */
     const void *UnregisteredBy;     /* call site of FltUnregisterFilter */
     volatile LONG Holds;            /* the memory: FltpHoldFilter */
     FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
@@ -405,6 +406,15 @@ void FltpDeleteVolumeContexts(PFLT_VOLUME Volume, PFLT_FILTER Filter);
 #define FLTP_FO_CLOSED 0x80000000u
 /* After IRP_MJ_CLOSE was completed below: nothing that hangs on the file object alone may survive it. */
 void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject);
+/* context-wrong-instance */
+void FltpReportOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Routine, const void *Site);
+static inline bool FltpIsOnOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File)
+{
+    PVPB vpb = File ? File->Vpb : NULL;
+    PDEVICE_OBJECT device = vpb ? __atomic_load_n(&vpb->DeviceObject, __ATOMIC_RELAXED) : NULL;
+    PDEVICE_OBJECT own = Instance->Volume->FileSystemDevice;
+    return device && own && device != own;
+}
 
 /* name.c. */
 bool FltpStartNames(void);

@@ -4,6 +4,7 @@
 NTSTATUS FltRegisterForDataScan(const PFLT_INSTANCE Instance)
 {
     API_ENTER(FltRegisterForDataScan, Instance, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltRegisterForDataScan", VERIFY_CALLER);
     if (!Instance->Volume->DiskDevice)
         return STATUS_NOT_SUPPORTED;
     __atomic_or_fetch(&Instance->Flags, FLTP_INSTANCE_SCANS, __ATOMIC_ACQ_REL);
@@ -21,7 +22,9 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
     LARGE_INTEGER end;
     *SectionHandle = NULL;
     *SectionObject = NULL;
-    FltpCheckVolume(Instance, FileObject, "Set", FLT_SECTION_CONTEXT, VERIFY_CALLER);
+    if (FltpIsOnOtherVolume(Instance, FileObject))
+        FltpReportOtherVolume(Instance, FileObject, "FltCreateSectionForDataScan", VERIFY_CALLER);
+    FltpCheckInstanceCaller(Instance, "FltCreateSectionForDataScan", VERIFY_CALLER);
     if (!(Instance->Flags & FLTP_INSTANCE_SCANS))
         return STATUS_INVALID_PARAMETER;
     NTSTATUS status = FltpStreamNode(FileObject, true, &node);
@@ -49,6 +52,7 @@ NTSTATUS FltCloseSectionForDataScan(PFLT_CONTEXT SectionContext)
 {
     API_ENTER(FltCloseSectionForDataScan, SectionContext, SCHED_WRITE);
     PFLTP_CONTEXT context = FltpCheckContext(SectionContext, "FltCloseSectionForDataScan", VERIFY_CALLER);
+    FltpCheckContextCaller(context, "FltCloseSectionForDataScan", VERIFY_CALLER);
     if (context->Type != FLT_SECTION_CONTEXT || context->State == FLTP_CONTEXT_UNLINKED)
         return STATUS_INVALID_PARAMETER;
     if (!FltpUnlinkContext(context))
@@ -62,6 +66,7 @@ NTSTATUS FltGetSectionContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, P
     API_ENTER(FltGetSectionContext, FileObject, SCHED_READ);
     PFLTP_CONTEXT_NODE node;
     *Context = NULL_CONTEXT;
+    FltpCheckInstance(Instance, FileObject, "Get", FLT_SECTION_CONTEXT, VERIFY_CALLER);
     NTSTATUS status = FltpStreamNode(FileObject, false, &node);
     return NT_SUCCESS(status) ? FltpGetFromNode(node, FLT_SECTION_CONTEXT, Instance, Context, VERIFY_CALLER) : status;
 }

@@ -310,7 +310,7 @@ VOID FltPerformSynchronousIo(PFLT_CALLBACK_DATA CallbackData)
     if (!CheckOwn(op, "FltPerformSynchronousIo"))
         return;
     if (op->Iopb.MajorFunction != IRP_MJ_CREATE)
-        FltpCheckOpened(op->Iopb.TargetFileObject, "FltPerformSynchronousIo", VERIFY_CALLER);
+        FltpCheckTarget(op->Initiator, op->Iopb.TargetFileObject, "FltPerformSynchronousIo", VERIFY_CALLER);
     struct verify_call_down call;
     struct verify_held *held = &KiCurrentThread()->held;
     verify_begin_call(held, &call, "FltPerformSynchronousIo", IsCached(op) ? VERIFY_CALL_CACHED : VERIFY_CALL_OTHER,

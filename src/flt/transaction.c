@@ -18,20 +18,30 @@ NTSTATUS FltSetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transact
     API_ENTER(FltSetTransactionContext, Transaction, SCHED_WRITE);
     if (OldContext)
         *OldContext = NULL_CONTEXT;
+    FltpCheckInstanceCaller(Instance, "FltSetTransactionContext", VERIFY_CALLER);
     return FltpSetOnNode(FltpObjectNode(&Transaction->Contexts, Transaction, true), FLT_TRANSACTION_CONTEXT, Instance,
                          Instance, Operation, NewContext, OldContext, VERIFY_CALLER);
 }
 
+NTSTATUS FltpGetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT *Context,
+                                   const void *Site)
+{
+    sched_point("FltGetTransactionContext", Transaction, SCHED_READ);
+    FltpCheckInstanceCaller(Instance, "FltGetTransactionContext", Site);
+    return FltpGetFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
+                           Instance, Context, Site);
+}
+
 NTSTATUS FltGetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT *Context)
 {
-    API_ENTER(FltGetTransactionContext, Transaction, SCHED_READ);
-    return FltpGetFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
-                           Instance, Context, VERIFY_CALLER);
+    API_IRQL(FltGetTransactionContext);
+    return FltpGetTransactionContext(Instance, Transaction, Context, VERIFY_CALLER);
 }
 
 NTSTATUS FltDeleteTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT *OldContext)
 {
     API_ENTER(FltDeleteTransactionContext, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltDeleteTransactionContext", VERIFY_CALLER);
     return FltpDeleteFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
                               Instance, OldContext, VERIFY_CALLER);
 }
@@ -52,6 +62,7 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
                                 NOTIFICATION_MASK NotificationMask)
 {
     API_ENTER(FltEnlistInTransaction, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltEnlistInTransaction", VERIFY_CALLER);
     if (!Instance->Filter->Registration.TransactionNotificationCallback)
         return STATUS_INVALID_PARAMETER;
     if (!NotificationMask || (NotificationMask & ~VALID_NOTIFICATIONS))
@@ -146,36 +157,42 @@ static NTSTATUS Complete(PFLT_INSTANCE instance, PKTRANSACTION transaction)
 NTSTATUS FltPrePrepareComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltPrePrepareComplete, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltPrePrepareComplete", VERIFY_CALLER);
     return Complete(Instance, Transaction);
 }
 
 NTSTATUS FltPrepareComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltPrepareComplete, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltPrepareComplete", VERIFY_CALLER);
     return Complete(Instance, Transaction);
 }
 
 NTSTATUS FltCommitComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltCommitComplete, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltCommitComplete", VERIFY_CALLER);
     return Complete(Instance, Transaction);
 }
 
 NTSTATUS FltCommitFinalizeComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltCommitFinalizeComplete, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltCommitFinalizeComplete", VERIFY_CALLER);
     return Complete(Instance, Transaction);
 }
 
 NTSTATUS FltRollbackComplete(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltRollbackComplete, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltRollbackComplete", VERIFY_CALLER);
     return Complete(Instance, Transaction);
 }
 
 NTSTATUS FltRollbackEnlistment(PFLT_INSTANCE Instance, PKTRANSACTION Transaction, PFLT_CONTEXT TransactionContext)
 {
     API_ENTER(FltRollbackEnlistment, Transaction, SCHED_WRITE);
+    FltpCheckInstanceCaller(Instance, "FltRollbackEnlistment", VERIFY_CALLER);
     sched_lock(&Transaction->Lock);
     bool enlisted = FindLocked(Transaction, Instance) != NULL;
     sched_unlock(&Transaction->Lock);

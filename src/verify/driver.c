@@ -194,6 +194,27 @@ const char *verify_driver_of(const void *code_address)
     return joined_names(base);
 }
 
+struct verify_code verify_code_of(const void *code_address)
+{
+    const void *base = code_address ? plat_module_base(code_address) : NULL;
+    const void *end = base ? plat_module_end(base) : NULL;
+    return (struct verify_code){(uintptr_t)base, (size_t)((uintptr_t)end - (uintptr_t)base)};
+}
+
+const char *verify_other_driver(const void *code_address, const char *name)
+{
+    const void *base = base_of(code_address);
+    bool same = false;
+
+    if (!base || is_library(code_address, base))
+        return "";
+    sched_lock(&lock);
+    for (struct driver *driver = drivers; driver && !same; driver = driver->next)
+        same = driver->base == base && !strcmp(driver->name, name);
+    sched_unlock(&lock);
+    return same ? "" : joined_names(base);
+}
+
 bool verify_is_driver_code(const void *code_address, const char *name)
 {
     if (!name)

@@ -95,6 +95,15 @@ const char *verify_driver_of(const void *code_address);
  * unload ask; what they leave is asked again when the next driver of that module, or the machine, goes.
  * name NULL: true for every address (the machine's end). */
 bool verify_is_driver_code(const void *code_address, const char *name);
+/* Where the module of some code lies: a quick look whose code an address is. Size 0: nobody knows. */
+struct verify_code { uintptr_t base; size_t size; };
+struct verify_code verify_code_of(const void *code_address);
+static inline bool verify_is_in(const struct verify_code *code, const void *code_address)
+{
+    return (uintptr_t)code_address - code->base < code->size;
+}
+/* The driver that the code belongs to, when it is one, and none of those linked into its module is `name`; "" else. */
+const char *verify_other_driver(const void *code_address, const char *name);
 
 /* ---- leaks: many blocks, few lines ----------------------------------------------------------------------------------- */
 

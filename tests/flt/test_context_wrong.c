@@ -142,6 +142,55 @@ static void set_other_type(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS object
 
 static void wrong_type(void) { in_post_create(set_other_type); }
 
+static void delete_section_context(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_SECTION_CONTEXT);
+    FltDeleteContext(context);
+    FltReleaseContext(context);
+}
+
+static void release_section_context(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    FltReleaseContext(made(FLT_SECTION_CONTEXT));
+}
+
+/* Scans the file through a section, and ends that. */
+static void scan(PCFLT_RELATED_OBJECTS objects, void (*end)(PFLT_CONTEXT context))
+{
+    PFLT_CONTEXT context = made(FLT_SECTION_CONTEXT);
+    LARGE_INTEGER size = {.QuadPart = 4};
+    HANDLE section;
+    PVOID object;
+    succeeds(FltRegisterForDataScan(objects->Instance));
+    succeeds(FltCreateSectionForDataScan(objects->Instance, objects->FileObject, context, SECTION_MAP_READ, NULL, &size,
+                                         PAGE_READONLY, SEC_COMMIT, 0, &section, &object, NULL));
+    ObDereferenceObject(object);
+    succeeds(ZwClose(section));
+    end(context);
+    FltReleaseContext(context);
+}
+
+static void close_section(PFLT_CONTEXT context) { succeeds(FltCloseSectionForDataScan(context)); }
+static void scan_and_delete(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects) { scan(objects, FltDeleteContext); }
+static void scan_and_close(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects) { scan(objects, close_section); }
+
+static void with_data_in_it(void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
+{
+    HANDLE handle;
+    stage_set();
+    handle = stage_open("C:\\file");
+    succeeds(fltsim_write(handle, "data", 4, 0, NULL));
+    fltsim_close(handle);
+    stage_watch(IRP_MJ_CREATE, NULL, after);
+    open_once("C:\\file");
+    stage_saw();
+}
+
+static void deleted_unused(void) { in_post_create(delete_section_context); }
+static void released_unused(void) { in_post_create(release_section_context); }
+static void deleted_scan(void) { with_data_in_it(scan_and_delete); }
+static void closed_scan(void) { with_data_in_it(scan_and_close); }
+
 /* ---- whose ---- */
 
 static void with_the_first_instance(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
@@ -160,6 +209,25 @@ static void on_two_volumes(void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJEC
     open_once("D:\\file");
 }
 
+static void read_through(PFLT_INSTANCE instance, PCFLT_RELATED_OBJECTS objects)
+{
+    LARGE_INTEGER start = {.QuadPart = 0};
+    char byte;
+    FltReadFile(instance, objects->FileObject, &start, 1, &byte, 0, NULL, NULL, NULL);
+}
+
+static void read_through_the_first(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    read_through(stage.instance, objects);
+}
+
+static void read_through_its_own(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    read_through(objects->Instance, objects);
+}
+
+static void read_of_another_volume(void) { on_two_volumes(read_through_the_first); }
+static void read_of_its_volume(void) { on_two_volumes(read_through_its_own); }
 static void a_global_instance(void) { on_two_volumes(with_the_first_instance); }
 static void the_callbacks_instance(void) { on_two_volumes(set_and_release); }
 
@@ -362,6 +430,13 @@ int main(void)
                    .says = {"was given to FltSetStreamContext after it was unlinked", "unlinked by revive"}),
         twins_test(a_context_of_another_type, "context-wrong-type", wrong_type, no_leak,
                    .says = {"stream handle context", "was given to FltSetStreamContext"}),
+        twins_test(a_section_context_that_is_deleted, "context-wrong-type", deleted_scan, closed_scan,
+                   .says = {"section context", "was given to FltDeleteContext: FltCloseSectionForDataScan closes",
+                            "linked by scan (test_context_wrong.c:", "this call scan (test_context_wrong.c:"}),
+        twins_test(a_section_context_deleted_before_it_has_a_section, "context-wrong-type", deleted_unused, released_unused,
+                   .says = {"FltReleaseContext is all it takes", "this call delete_section_context"}),
+        twins_test(a_read_with_an_instance_of_another_volume, "context-wrong-instance", read_of_another_volume,
+                   read_of_its_volume, .says = {"FltReadFile was given instance", "this call read_through"}),
         twins_test(an_instance_of_another_volume, "context-wrong-instance", a_global_instance, the_callbacks_instance,
                    .says = {"FltSetStreamContext was given instance \"stage Instance\" of filter stage on "
                             "\\Device\\HarddiskVolume1 and a file on \\Device\\HarddiskVolume2",
