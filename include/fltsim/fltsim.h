@@ -217,6 +217,9 @@ struct fltsim_thread;
 /* image: "C:\\Windows\\notepad.exe"; only a name, the file need not exist. */
 struct fltsim_process *fltsim_process_create(const char *image);
 void fltsim_process_exit(struct fltsim_process *process);
+/* How many bytes of pool may be charged to the process (NULL: test.exe) from here on; 0: as many as there are. What it
+ * has already counts, and stays. Every process has a quota of its own; the System process has none. */
+void fltsim_limit_quota(struct fltsim_process *process, size_t paged, size_t nonpaged);
 /* A thread of that process (NULL: test.exe) runs body; join gives its result and frees it. */
 struct fltsim_thread *fltsim_thread_create(struct fltsim_process *process, int (*body)(void *), void *argument);
 int fltsim_thread_join(struct fltsim_thread *thread);

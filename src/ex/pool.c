@@ -17,11 +17,21 @@ static unsigned flags_of_type(POOL_TYPE type)
            (type & 1 || type & POOL_NX_ALLOCATION ? 0 : EXP_EXECUTE);
 }
 
-static void *allocate(POOL_TYPE type, unsigned extra, SIZE_T size, ULONG tag, bool raises, const void *site)
+static void *allocate(POOL_TYPE type, unsigned extra, SIZE_T size, ULONG tag, const void *site)
 {
     void *body = fault_allocation() ? NULL : ExpAllocate(flags_of_type(type) | extra, size, tag, site);
-    if (!body && (raises || (type & POOL_RAISE_IF_ALLOCATION_FAILURE)))
+    if (!body && (type & POOL_RAISE_IF_ALLOCATION_FAILURE))
         ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    return body;
+}
+
+static void *allocate_charged(POOL_TYPE type, unsigned extra, SIZE_T size, ULONG tag, const void *site)
+{
+    void *body = NULL;
+    NTSTATUS status = fault_allocation() ? STATUS_INSUFFICIENT_RESOURCES
+                                         : ExpAllocateCharged(flags_of_type(type) | extra, size, tag, site, &body);
+    if (!body && (!(type & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) || (type & POOL_RAISE_IF_ALLOCATION_FAILURE)))
+        ExRaiseStatus(status);
     return body;
 }
 
@@ -31,71 +41,70 @@ PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {
     API_IRQL(ExAllocatePool);
     CHECK_PAGED("ExAllocatePool", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, NO_TAG, false, VERIFY_CALLER);
+    return allocate(PoolType, 0, NumberOfBytes, NO_TAG, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolWithTag);
     CHECK_PAGED("ExAllocatePoolWithTag", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
 {
     API_IRQL(ExAllocatePoolWithTagPriority);
     CHECK_PAGED("ExAllocatePoolWithTagPriority", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {
     API_IRQL(ExAllocatePoolWithQuota);
     CHECK_PAGED("ExAllocatePoolWithQuota", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, NO_TAG, !(PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), VERIFY_CALLER);
+    return allocate_charged(PoolType, 0, NumberOfBytes, NO_TAG, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolWithQuotaTag);
     CHECK_PAGED("ExAllocatePoolWithQuotaTag", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, !(PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), VERIFY_CALLER);
+    return allocate_charged(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolZero);
     CHECK_PAGED("ExAllocatePoolZero", flags_of_type(PoolType));
-    return allocate(PoolType, EXP_ZERO, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, EXP_ZERO, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolUninitialized);
     CHECK_PAGED("ExAllocatePoolUninitialized", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolQuotaZero);
     CHECK_PAGED("ExAllocatePoolQuotaZero", flags_of_type(PoolType));
-    return allocate(PoolType, EXP_ZERO, NumberOfBytes, Tag, !(PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE),
-                    VERIFY_CALLER);
+    return allocate_charged(PoolType, EXP_ZERO, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolQuotaUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     API_IRQL(ExAllocatePoolQuotaUninitialized);
     CHECK_PAGED("ExAllocatePoolQuotaUninitialized", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, !(PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE), VERIFY_CALLER);
+    return allocate_charged(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolPriorityZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority)
 {
     API_IRQL(ExAllocatePoolPriorityZero);
     CHECK_PAGED("ExAllocatePoolPriorityZero", flags_of_type(PoolType));
-    return allocate(PoolType, EXP_ZERO, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, EXP_ZERO, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 PVOID ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
@@ -103,7 +112,7 @@ PVOID ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfByt
 {
     API_IRQL(ExAllocatePoolPriorityUninitialized);
     CHECK_PAGED("ExAllocatePoolPriorityUninitialized", flags_of_type(PoolType));
-    return allocate(PoolType, 0, NumberOfBytes, Tag, false, VERIFY_CALLER);
+    return allocate(PoolType, 0, NumberOfBytes, Tag, VERIFY_CALLER);
 }
 
 /* ---- by flags ---- */
@@ -121,12 +130,17 @@ static void *allocate_by_flags(POOL_FLAGS flags, SIZE_T size, ULONG tag, const v
 {
     unsigned internal = (flags & POOL_FLAG_PAGED ? EXP_PAGED : 0) | (flags & POOL_FLAG_UNINITIALIZED ? 0 : EXP_ZERO) |
                         (flags & POOL_FLAG_NON_PAGED_EXECUTE ? EXP_EXECUTE : 0);
+    NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
     void *body = NULL;
 
-    if (tag && size && flags_are_valid(flags) && !fault_allocation())
-        body = ExpAllocate(internal, size, tag, site);
+    if (tag && size && flags_are_valid(flags) && !fault_allocation()) {
+        if (flags & POOL_FLAG_USE_QUOTA)
+            status = ExpAllocateCharged(internal, size, tag, site, &body);
+        else
+            body = ExpAllocate(internal, size, tag, site);
+    }
     if (!body && (flags & POOL_FLAG_RAISE_ON_FAILURE))
-        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+        ExRaiseStatus(status);
     return body;
 }
 

@@ -41,7 +41,11 @@ void ExpSpoil(void *body, size_t size, const char *routine, const void *site);
 
 /* Before each body. 64 bytes, so that bodies are aligned to 64 as their slots are. */
 struct pool_block {
-    struct pool_block *next, *previous; // freed: pool_class.first; whole-page blocks: pool_shard.large
+    struct pool_block *next;            // freed: pool_class.first; whole-page blocks: pool_shard.large
+    union {
+        struct pool_block *previous;    // whole-page blocks
+        struct ps_quota *charged;       // POOL_CHARGED
+    };
     const void *site;                   // who allocated
     const void *free_site;              // who freed
     size_t size;                        // as asked for
@@ -55,7 +59,8 @@ struct pool_block {
 _Static_assert(sizeof(struct pool_block) == 64, "bodies are aligned by this");
 
 #define POOL_MAX_SIZE ((size_t)1 << 32) // what the simulated machine has
-enum { POOL_UNIT = 64, POOL_MAX_UNITS = 66, POOL_SHARDS = 8, POOL_PAGE = 4096, POOL_REPORTED = 0x80, POOL_SPECIAL = 0x40 };
+enum { POOL_UNIT = 64, POOL_MAX_UNITS = 66, POOL_SHARDS = 8, POOL_PAGE = 4096, POOL_REPORTED = 0x80, POOL_SPECIAL = 0x40,
+       POOL_CHARGED = 0x20 };
 #define POOL_LIVE 0x4c6976654c697665ull
 #define POOL_FREED 0x4672656546726565ull
 #define POOL_GUARD 0xfdfdfdfdfdfdfdfdull
@@ -114,6 +119,11 @@ void ExpReportWrittenAfterFree(struct pool_block *block, size_t offset);
 void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *site);
 void ExpReportWrongTag(struct pool_block *block, void *body, ULONG tag, const char *routine, const void *site);
 void ExpReportDoubleFree(struct pool_block *block, const char *routine, const void *site);
+
+/* pool_quota.c: ExpAllocate, charged to the current process until ExpReturnCharge. STATUS_QUOTA_EXCEEDED. */
+NTSTATUS ExpAllocateCharged(unsigned flags, size_t size, ULONG tag, const void *site, void **body);
+void ExpReturnCharge(struct pool_block *block);
+void ExpSetCharge(void *body, struct ps_quota *quota); /* pool_block.c */
 
 /* pool_special.c */
 void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site);

@@ -259,6 +259,8 @@ void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
     if (!is_intact(block))
         ExpReportOverrun(block, routine, site);
     ExpTellFree(body, block->size, routine, site);
+    if (block->flags & POOL_CHARGED)
+        ExpReturnCharge(block);
     block->free_site = site;
     set_state(block, POOL_FREED);
     fill(body, block->size, POOL_FREED_BYTE);
@@ -299,6 +301,13 @@ void ExpHandOut(void *body, const void *site)
     struct pool_block *block = body ? live_block(body) : NULL;
     if (block)
         block->site = site;
+}
+
+void ExpSetCharge(void *body, struct ps_quota *quota)
+{
+    struct pool_block *block = live_block(body);
+    block->charged = quota;
+    block->flags |= POOL_CHARGED;
 }
 
 static struct pool_block *slot_around(const struct pool_chunk *chunk, size_t stride, const void *address)
@@ -464,6 +473,12 @@ static void check_at_end(struct pool_block *block, void *context)
         ExpReportOverrun(block, NULL, NULL);
 }
 
+static void drop_charge(struct pool_block *block, void *context)
+{
+    if (block->flags & POOL_CHARGED && (block->flags & POOL_SPECIAL || has_state(block, POOL_LIVE)))
+        ExpReturnCharge(block);
+}
+
 bool ExpPoolStart(void)
 {
     ExpPool()->special_last = &ExpPool()->special;
@@ -474,6 +489,7 @@ void ExpPoolStop(void)
 {
     ExpReportDriver(NULL);
     each_block(check_at_end, NULL);
+    each_block(drop_charge, NULL);
 }
 
 void ExpPoolForget(void)

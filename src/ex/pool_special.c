@@ -175,6 +175,8 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
     }
     check(special, tag, routine, site);
     ExpTellFree(body, special->block.size, routine, site);
+    if (special->block.flags & POOL_CHARGED)
+        ExpReturnCharge(&special->block);
     plat_pages_protect(special->pages, special->total, PLAT_NO_ACCESS);
     sched_lock(&ExpPool()->lock);
     special->block.free_site = site;

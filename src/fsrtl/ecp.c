@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fault/fault.h"
+#include "ps/quota.h"
 
 #define LIST_FLAGS FSRTL_ALLOCATE_ECPLIST_FLAG_CHARGE_QUOTA
 #define ECP_FLAGS (FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA | FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL)
@@ -34,14 +35,22 @@ static PECP_LIST TakeFreeList(void)
     return list ? list : sim_alloc(sizeof *list);
 }
 
+static bool ChargeList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, struct ps_quota **quota)
+{
+    return !(flags & FSRTL_ALLOCATE_ECPLIST_FLAG_CHARGE_QUOTA) ||
+           NT_SUCCESS(PspChargeQuota(PS_PAGED, sizeof(struct _ECP_LIST), quota));
+}
+
 NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *result, struct fsrtl_who who)
 {
     *result = NULL;
     FsRtlpCheckEcpFlags(flags, LIST_FLAGS, who);
-    if (fault_allocation())
+    struct ps_quota *quota = NULL;
+    if (fault_allocation() || !ChargeList(flags, &quota))
         return STATUS_INSUFFICIENT_RESOURCES;
     PECP_LIST list = TakeFreeList();
     list->flags = flags;
+    list->quota = quota;
     list->freed_by_create = list->set = false;
     list->name_length = 0;
     list->creates = 0;
@@ -58,6 +67,7 @@ NTSTATUS FsRtlpAllocateEcpList(FSRTL_ALLOCATE_ECPLIST_FLAGS flags, PECP_LIST *re
 
 static void GiveFreeList(PECP_LIST list, bool by_create, const void *site)
 {
+    PspReturnQuota(list->quota, PS_PAGED, sizeof *list);
     sched_lock(&ecps.lock);
     list->free_site = site;
     list->freed_by_create = by_create;
@@ -88,7 +98,10 @@ void FsRtlpFreeEcpList(PECP_LIST list, struct fsrtl_who who)
 static PECP_HEADER AllocateFromPool(ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags, ULONG tag)
 {
     POOL_TYPE pool = (flags & FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL) ? NonPagedPoolNx : PagedPool;
-    PECP_HEADER header = ExAllocatePoolWithTag(pool, sizeof(struct _ECP_HEADER) + (SIZE_T)size, tag);
+    SIZE_T whole = sizeof(struct _ECP_HEADER) + (SIZE_T)size;
+    PECP_HEADER header = flags & FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA
+                             ? ExAllocatePoolWithQuotaTag(pool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE, whole, tag)
+                             : ExAllocatePoolWithTag(pool, whole, tag);
     if (!header)
         return NULL;
     header->lookaside = NULL;

@@ -33,6 +33,7 @@ struct _ECP_LIST {
     LIST_ENTRY parameters; // _ECP_HEADER.link, in the order of insertion
     LIST_ENTRY all;        // ecp_books.lists
     PECP_LIST next_free;   // ecp_books.free_lists
+    struct ps_quota *quota; // that it is charged to; NULL: none
     const void *site;      // who allocated it
     const void *free_site;
     bool freed_by_create;

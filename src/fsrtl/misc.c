@@ -61,7 +61,8 @@ PVOID FsRtlAllocatePoolWithTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Ta
 
 PVOID FsRtlAllocatePoolWithQuotaTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Tag)
 {
-    return FsRtlAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+    API_IRQL(FsRtlAllocatePoolWithQuotaTag);
+    return ExAllocatePoolWithQuotaTag(PoolType, NumberOfBytes, Tag);
 }
 
 /* ---- reparse points and paths -------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "ke/kep.h"
 #include "mm/mmp.h"
 #include "ob/object.h"
+#include "ps/quota.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,7 @@ NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPR
     process->session_id = system ? 0 : 1;
     process->exit_status = STATUS_PENDING;
     process->create_time = KI_BOOT_TIME + sched_now();
+    process->quota = PspMakeQuota();
     SetImageName(process, image);
     SetImagePath(process, image);
     process->ObjectTable = ObpCreateHandleTable(process);
@@ -160,5 +162,6 @@ void PspDeleteProcess(PVOID object)
     PEPROCESS process = object;
     if (PspProcessGone)
         PspProcessGone(process);
+    PspDropQuota(process->quota);
     sim_free(process->image_path.Buffer);
 }

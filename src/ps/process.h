@@ -26,6 +26,7 @@ struct _KPROCESS {
     LIST_ENTRY link;         /* ps_state.processes */
     ULONG session_id;
     struct _PEB *peb;        /* peb.c: NULL until somebody asks for it */
+    struct ps_quota *quota;  /* quota.h */
     PVOID token;             /* se: primary token */
     PVOID se, io, mm, sim;   /* of other rooms, each its own */
 };

@@ -3,6 +3,7 @@
 
 #include "ob/object.h"
 #include "ob/state.h"
+#include "ps/quota.h"
 #include "verify/api.h"
 
 #include <string.h>
@@ -70,6 +71,33 @@ static NTSTATUS GiveName(PEPROCESS process, WCHAR drive, USHORT skip, struct ans
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS GiveQuotaLimits(PEPROCESS process, struct answer *answer)
+{
+    struct ps_quota *quota = process->quota;
+    QUOTA_LIMITS info = {
+        .PagedPoolLimit = __atomic_load_n(&quota->pools[PS_PAGED].limit, __ATOMIC_RELAXED),
+        .NonPagedPoolLimit = __atomic_load_n(&quota->pools[PS_NONPAGED].limit, __ATOMIC_RELAXED),
+        .MinimumWorkingSetSize = 50 * PAGE_SIZE,
+        .MaximumWorkingSetSize = 345 * PAGE_SIZE,
+        .PagefileLimit = (SIZE_T)-1,
+        .TimeLimit.QuadPart = -1,
+    };
+    return Give(answer, &info, sizeof info);
+}
+
+/* Of virtual memory nobody keeps count. */
+static NTSTATUS GiveVmCounters(PEPROCESS process, struct answer *answer)
+{
+    struct ps_quota *quota = process->quota;
+    VM_COUNTERS info = {
+        .QuotaPeakPagedPoolUsage = __atomic_load_n(&quota->pools[PS_PAGED].peak, __ATOMIC_RELAXED),
+        .QuotaPagedPoolUsage = __atomic_load_n(&quota->pools[PS_PAGED].used, __ATOMIC_RELAXED),
+        .QuotaPeakNonPagedPoolUsage = __atomic_load_n(&quota->pools[PS_NONPAGED].peak, __ATOMIC_RELAXED),
+        .QuotaNonPagedPoolUsage = __atomic_load_n(&quota->pools[PS_NONPAGED].used, __ATOMIC_RELAXED),
+    };
+    return Give(answer, &info, sizeof info);
+}
+
 static NTSTATUS Answer(PEPROCESS process, PROCESSINFOCLASS what, struct answer *answer)
 {
     ULONG number;
@@ -78,6 +106,10 @@ static NTSTATUS Answer(PEPROCESS process, PROCESSINFOCLASS what, struct answer *
     switch ((int)what) {
     case ProcessBasicInformation:
         return GiveBasic(process, answer);
+    case ProcessQuotaLimits:
+        return GiveQuotaLimits(process, answer);
+    case ProcessVmCounters:
+        return GiveVmCounters(process, answer);
     case ProcessTimes:
         return GiveTimes(process, answer);
     case ProcessHandleCount:

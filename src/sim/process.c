@@ -3,6 +3,7 @@
 
 #include "ob/object.h"
 #include "ps/psp.h"
+#include "ps/quota.h"
 #include "verify/verify.h"
 
 static PEPROCESS ProcessOf(struct fltsim_process *process) { return process ? (PEPROCESS)(void *)process : psp->test; }
@@ -23,6 +24,18 @@ void fltsim_process_exit(struct fltsim_process *process)
         thread->process = psp->test;
     PspExitProcess(object, STATUS_SUCCESS);
     ObpDereference(object);
+}
+
+static void SetLimit(struct ps_quota *quota, enum ps_quota_pool pool, size_t limit)
+{
+    __atomic_store_n(&quota->pools[pool].limit, limit ? limit : (SIZE_T)-1, __ATOMIC_RELAXED);
+}
+
+void fltsim_limit_quota(struct fltsim_process *process, size_t paged, size_t nonpaged)
+{
+    struct ps_quota *quota = ProcessOf(process)->quota;
+    SetLimit(quota, PS_PAGED, paged);
+    SetLimit(quota, PS_NONPAGED, nonpaged);
 }
 
 struct fltsim_thread {

@@ -90,7 +90,7 @@ static void numbers_come_at_their_lengths(void **state)
     assert_int_equal(ZwQueryInformationProcess(handle, ProcessTimes, &times, sizeof times, NULL), 0);
     assert_int_equal(times.CreateTime.QuadPart, PsGetProcessCreateTimeQuadPart((PEPROCESS)process));
     assert_int_equal(times.ExitTime.QuadPart, 0);
-    assert_int_equal(ZwQueryInformationProcess(handle, ProcessQuotaLimits, &times, sizeof times, NULL),
+    assert_int_equal(ZwQueryInformationProcess(handle, ProcessIoCounters, &times, sizeof times, NULL),
                      STATUS_INVALID_INFO_CLASS);
     assert_int_equal(NtQueryInformationProcess(NtCurrentProcess(), ProcessBasicInformation, &basic, sizeof basic, NULL), 0);
     assert_int_equal(basic.UniqueProcessId, (ULONG_PTR)PsGetCurrentProcessId());

@@ -94,8 +94,10 @@ typedef CONST POOL_EXTENDED_PARAMETER *PCPOOL_EXTENDED_PARAMETER;
 #define ExInitializeDriverRuntime(RuntimeFlags) ((VOID)(RuntimeFlags))
 
 /* nf-wdm-exallocatepoolwithtag and relatives: <= DISPATCH_LEVEL for nonpaged pool, <= APC_LEVEL for
- * paged. NULL when there is none (the quota variants raise STATUS_INSUFFICIENT_RESOURCES unless told
- * otherwise). Contents: undefined, except ExAllocatePool2, -3 and -Zero, which zero. The caller frees
+ * paged. NULL when there is none. The quota variants and POOL_FLAG_USE_QUOTA charge the current process
+ * (not System, and not for PAGE_SIZE or more) until the block is freed; the variants raise
+ * STATUS_INSUFFICIENT_RESOURCES, or STATUS_QUOTA_EXCEEDED, unless told otherwise by
+ * POOL_QUOTA_FAIL_INSTEAD_OF_RAISE. Contents: undefined, except ExAllocatePool2, -3 and -Zero, which zero. The caller frees
  * with ExFreePool or ExFreePoolWithTag, whose tag, if not 0, must be the allocation's. */
 PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);

@@ -81,7 +81,8 @@ NTSTATUS FsRtlNormalizeNtstatus(_In_ NTSTATUS Exception, _In_ NTSTATUS GenericEx
 BOOLEAN FsRtlIsNtstatusExpected(_In_ NTSTATUS Exception);
 BOOLEAN FsRtlIsTotalDeviceFailure(_In_ NTSTATUS Status);
 
-// Pool: these raise where they cannot allocate.
+// Pool: these raise where they cannot allocate, STATUS_INSUFFICIENT_RESOURCES or, the second one,
+// STATUS_QUOTA_EXCEEDED (the current process is charged: ex.h).
 PVOID FsRtlAllocatePoolWithTag(_In_ POOL_TYPE PoolType, _In_ ULONG NumberOfBytes, _In_ ULONG Tag);
 PVOID FsRtlAllocatePoolWithQuotaTag(_In_ POOL_TYPE PoolType, _In_ ULONG NumberOfBytes,
                                     _In_ ULONG Tag);

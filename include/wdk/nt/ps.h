@@ -393,6 +393,9 @@ VOID PsRevertToSelf(VOID);
 BOOLEAN PsDisableImpersonation(PETHREAD Thread, PSE_IMPERSONATION_STATE ImpersonationState);
 VOID PsRestoreImpersonation(PETHREAD Thread, PSE_IMPERSONATION_STATE ImpersonationState);
 
+/* nf-ntifs-pschargepoolquota, -psreturnpoolquota: <= APC_LEVEL. Raise STATUS_QUOTA_EXCEEDED, and then change nothing:
+ * where the process's limit for that kind of pool would be exceeded, and where less was charged than is returned. Each
+ * charge is returned once. The System process is never charged. */
 VOID PsChargePoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 VOID PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
 

@@ -23,8 +23,9 @@ typedef struct _FLT_CREATEFILE_TARGET_ECP_CONTEXT {
 // Who owns a list and what is on it: fsrtl/ecp.h. Rules that watch all of these: ecp-leak,
 // ecp-list-leak, ecp-double-free, ecp-use-after-create, ecp-wrong-pool-list-flags.
 
-// An empty list: the caller's to free, unless a create takes it. IRQL <= APC_LEVEL.
-// STATUS_INSUFFICIENT_RESOURCES.
+// An empty list: the caller's to free, unless a create takes it. With
+// FSRTL_ALLOCATE_ECPLIST_FLAG_CHARGE_QUOTA the current process is charged for it until it is freed.
+// IRQL <= APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES; so, too, when there is no quota left.
 NTSTATUS FltAllocateExtraCreateParameterList(_In_ PFLT_FILTER Filter,
                                              _In_ FSRTL_ALLOCATE_ECPLIST_FLAGS Flags,
                                              _Outptr_ PECP_LIST *EcpList);
@@ -33,8 +34,9 @@ NTSTATUS FltAllocateExtraCreateParameterList(_In_ PFLT_FILTER Filter,
 // while a create carries it (ecp-freed-while-attached). IRQL <= APC_LEVEL.
 VOID FltFreeExtraCreateParameterList(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList);
 
-// An ECP of the type, zeroed, in no list. The caller's to free until it is inserted. IRQL <=
-// APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES.
+// An ECP of the type, zeroed, in no list. The caller's to free until it is inserted. With
+// FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA the current process is charged for it until it is freed.
+// IRQL <= APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES; so, too, when there is no quota left.
 NTSTATUS FltAllocateExtraCreateParameter(
     _In_ PFLT_FILTER Filter, _In_ LPCGUID EcpType, _In_ ULONG SizeOfContext,
     _In_ FSRTL_ALLOCATE_ECP_FLAGS Flags,
