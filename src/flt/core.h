@@ -235,6 +235,9 @@ static inline PVOID *FltpEcpSlot(PIRP_CTRL Op)
 }
 /* Of callback data. NULL: no create, or one that is shown to be drained only. ecp.c */
 PVOID *FltpCreateSlot(PFLT_CALLBACK_DATA Data);
+struct fsrtl_who;
+/* A list for a create that has none. */
+NTSTATUS FltpMakeEcpList(PFLT_CALLBACK_DATA Data, PVOID *Slot, struct fsrtl_who Who);
 extern const GUID FltpOpenReparseEcp;
 
 /* status.c: who asked what the device below returned is told. Requests were taken out of the operation, which may be

@@ -117,6 +117,15 @@ PVOID *FltpCreateSlot(PFLT_CALLBACK_DATA data)
     return FltpEcpSlot(FltpOpFromData(data));
 }
 
+NTSTATUS FltpMakeEcpList(PFLT_CALLBACK_DATA data, PVOID *slot, struct fsrtl_who who)
+{
+    PECP_LIST ecps;
+    if (*slot)
+        return STATUS_SUCCESS;
+    NTSTATUS status = FsRtlpAllocateEcpList(0, &ecps, who);
+    return NT_SUCCESS(status) ? FsRtlpSetEcpList(slot, data->Iopb->TargetFileObject, ecps, who) : status;
+}
+
 NTSTATUS FltGetEcpListFromCallbackData(PFLT_FILTER Filter, PFLT_CALLBACK_DATA CallbackData, PECP_LIST *EcpList)
 {
     API_ENTER(FltGetEcpListFromCallbackData, CallbackData, SCHED_READ);

@@ -26,16 +26,6 @@ static NTSTATUS AddTo(PECP_LIST ecps, POPEN_REPARSE_LIST *list, struct fsrtl_who
     return FsRtlpInsertEcp(ecps, *list, who);
 }
 
-/* The create's ECP list; one is made for a create that has none. */
-static NTSTATUS ListOf(PFLT_CALLBACK_DATA data, PVOID *slot, struct fsrtl_who who)
-{
-    PECP_LIST ecps;
-    if (*slot)
-        return STATUS_SUCCESS;
-    NTSTATUS status = FsRtlpAllocateEcpList(0, &ecps, who);
-    return NT_SUCCESS(status) ? FsRtlpSetEcpList(slot, data->Iopb->TargetFileObject, ecps, who) : status;
-}
-
 NTSTATUS FltAddOpenReparseEntry(PFLT_FILTER Filter, PFLT_CALLBACK_DATA Data, POPEN_REPARSE_LIST_ENTRY OpenReparseEntry)
 {
     API_ENTER(FltAddOpenReparseEntry, Data, SCHED_WRITE);
@@ -47,7 +37,7 @@ NTSTATUS FltAddOpenReparseEntry(PFLT_FILTER Filter, PFLT_CALLBACK_DATA Data, POP
     NTSTATUS status = FltObjectReference(Filter);
     if (!NT_SUCCESS(status))
         return status;
-    status = ListOf(Data, slot, who);
+    status = FltpMakeEcpList(Data, slot, who);
     if (NT_SUCCESS(status))
         status = AddTo(*slot, &list, who);
     if (NT_SUCCESS(status))

@@ -1,4 +1,5 @@
 /* Opportunistic locks for a minifilter that owns a file: the lock package, with callback data in the place of IRPs. */
+#include "core.h"
 #include "fltp.h"
 
 #include "fsrtl/oplock.h"
@@ -134,6 +135,8 @@ static struct oplock_check CheckOf(PFLT_CALLBACK_DATA data)
     const FLT_PARAMETERS *p = &data->Iopb->Parameters;
     struct oplock_check check = {.major = data->Iopb->MajorFunction, .file = data->Iopb->TargetFileObject};
     if (check.major == IRP_MJ_CREATE) {
+        PVOID *slot = FltpCreateSlot(data);
+        check.ecps = slot ? *slot : NULL;
         check.access = p->Create.SecurityContext->DesiredAccess;
         check.disposition = p->Create.Options >> 24;
         check.options = p->Create.Options & 0xFFFFFF;

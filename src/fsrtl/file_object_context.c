@@ -1,9 +1,10 @@
 /* Per-file-object contexts. The list hangs in the file object's extension. */
-#include "fsrtlp.h"
+#include "oplock.h"
 
 struct file_object_list {
     FAST_MUTEX mutex;
     LIST_ENTRY contexts; // FSRTL_PER_FILEOBJECT_CONTEXT.Links
+    struct oplock_keys keys;
 };
 
 static struct file_object_list *ObjectList(PFILE_OBJECT file, bool create)
@@ -31,6 +32,22 @@ NTSTATUS FsRtlInsertPerFileObjectContext(PFILE_OBJECT FileObject, PFSRTL_PER_FIL
     InsertHeadList(&list->contexts, &Ptr->Links);
     ExReleaseFastMutex(&list->mutex);
     return STATUS_SUCCESS;
+}
+
+struct oplock_keys *FsRtlpOplockKeysOf(PFILE_OBJECT file)
+{
+    struct file_object_list *list = ObjectList(file, false);
+    return list && __atomic_load_n(&list->keys.context.Version, __ATOMIC_ACQUIRE) ? &list->keys : NULL;
+}
+
+void FsRtlpSetOplockKeys(PFILE_OBJECT file, const struct oplock_keys *keys)
+{
+    struct file_object_list *list = ObjectList(file, true);
+    list->keys.target = keys->target;
+    list->keys.context.Flags = keys->context.Flags;
+    list->keys.context.ParentOplockKey = keys->context.ParentOplockKey;
+    list->keys.context.TargetOplockKey = keys->context.TargetOplockKey;
+    __atomic_store_n(&list->keys.context.Version, keys->context.Version, __ATOMIC_RELEASE);
 }
 
 static PFSRTL_PER_FILEOBJECT_CONTEXT FindObjectContext(struct file_object_list *list, PVOID owner, PVOID instance)

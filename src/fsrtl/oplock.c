@@ -129,6 +129,7 @@ static struct oplock_check CheckOf(PIRP irp)
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     struct oplock_check check = {.major = stack->MajorFunction, .file = stack->FileObject};
     if (check.major == IRP_MJ_CREATE) {
+        FsRtlGetEcpListFromIrp(irp, &check.ecps);
         check.access = stack->Parameters.Create.SecurityContext->DesiredAccess;
         check.disposition = stack->Parameters.Create.Options >> 24;
         check.options = stack->Parameters.Create.Options & 0xFFFFFF;
@@ -220,11 +221,4 @@ BOOLEAN FsRtlOplockIsSharedRequest(PIRP Irp)
     PREQUEST_OPLOCK_INPUT_BUFFER input = Irp->AssociatedIrp.SystemBuffer;
     return stack->Parameters.FileSystemControl.FsControlCode == FSCTL_REQUEST_OPLOCK && input &&
            !(input->RequestedOplockLevel & OPLOCK_LEVEL_CACHE_WRITE);
-}
-
-/* Keys that openers pass in an extra create parameter are not kept: a file object has itself for a key. */
-BOOLEAN FsRtlOplockKeysEqual(PFILE_OBJECT Fo1, PFILE_OBJECT Fo2)
-{
-    API_IRQL(FsRtlOplockKeysEqual);
-    return Fo1 && Fo1 == Fo2;
 }

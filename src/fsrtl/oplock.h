@@ -29,6 +29,8 @@ struct oplock_check {
     FILE_INFORMATION_CLASS information; /* IRP_MJ_SET_INFORMATION */
     ULONG control;                     /* IRP_MJ_FILE_SYSTEM_CONTROL */
     bool break_all, break_handle;      /* FsRtlOplockBreakToNone, FsRtlOplockBreakH */
+    PECP_LIST ecps;                    /* creates */
+    bool ignore_keys;                  /* of flags */
 };
 
 struct oplock_waiter {
@@ -55,6 +57,18 @@ NTSTATUS FsRtlpOplockCheck(POPLOCK oplock, const struct oplock_check *check, ULO
 NTSTATUS FsRtlpOplockNotify(POPLOCK oplock, const struct oplock_waiter *waiter);
 /* Cancelling found the operation: a request leaves its lock, a waiter stops waiting. */
 void FsRtlpOplockCancel(POPLOCK oplock, PVOID operation);
+
+/* oplock_key.c: the create brings keys, or not; the first ones stay. */
+void FsRtlpAttachOplockKeys(PECP_LIST ecps, PFILE_OBJECT file);
+/* The same file object, or two with the same target key. */
+bool FsRtlpIsOneOwner(PFILE_OBJECT one, PFILE_OBJECT other);
+struct oplock_keys {
+    OPLOCK_KEY_CONTEXT context;
+    OPLOCK_KEY_ECP_CONTEXT target; // what Windows 7 gave
+};
+/* file_object_context.c: kept as long as the file object. */
+struct oplock_keys *FsRtlpOplockKeysOf(PFILE_OBJECT file);
+void FsRtlpSetOplockKeys(PFILE_OBJECT file, const struct oplock_keys *keys);
 
 bool FsRtlpOplockHas(POPLOCK oplock, bool batch, bool handle);
 bool FsRtlpOplockFastIo(POPLOCK oplock);

@@ -185,7 +185,7 @@ static bool MayGrant(struct state *state, enum oplock_kind kind, ULONG level, PF
         return false;
     for (PLIST_ENTRY link = state->holders.Flink; link != &state->holders; link = link->Flink) {
         struct holder *held = HolderAt(link);
-        bool own = held->file == file;
+        bool own = FsRtlpIsOneOwner(held->file, file);
         if (held->breaking || ((held->level & W) && !own) || (exclusive && !own))
             return false;
         if (own)
@@ -337,10 +337,15 @@ static bool RemovesName(const struct oplock_check *check)
     }
 }
 
+static bool IsOwn(const struct holder *held, const struct oplock_check *check)
+{
+    return check->ignore_keys ? held->file == check->file : FsRtlpIsOneOwner(held->file, check->file);
+}
+
 /* What the operation leaves of the lock. */
 static ULONG LevelAfter(const struct holder *held, const struct oplock_check *check)
 {
-    bool own = held->file == check->file;
+    bool own = IsOwn(held, check);
     if (check->break_all)
         return 0;
     if (check->break_handle)
@@ -415,12 +420,9 @@ static void Release(struct state *state, PFILE_OBJECT file)
     Wake(state);
 }
 
-NTSTATUS FsRtlpOplockCheck(POPLOCK oplock, const struct oplock_check *check, ULONG flags,
-                           const struct oplock_waiter *waiter)
+static NTSTATUS CheckAgainst(struct state *state, POPLOCK oplock, const struct oplock_check *check, ULONG flags,
+                             const struct oplock_waiter *waiter)
 {
-    struct state *state = State(oplock, false);
-    if (!state)
-        return STATUS_SUCCESS;
     if (check->major == IRP_MJ_CLEANUP && !check->break_all && !check->break_handle) {
         Release(state, check->file);
         return STATUS_SUCCESS;
@@ -430,7 +432,7 @@ NTSTATUS FsRtlpOplockCheck(POPLOCK oplock, const struct oplock_check *check, ULO
     sched_lock(&state->lock);
     bool wait = BreakUnderWay(state);
     for (PLIST_ENTRY link = state->holders.Flink; link != &state->holders && wait; link = link->Flink)
-        if (HolderAt(link)->breaking && HolderAt(link)->file == check->file)
+        if (HolderAt(link)->breaking && IsOwn(HolderAt(link), check))
             wait = false; // the owner works towards its answer
     sched_unlock(&state->lock);
     if (!wait || (check->major == IRP_MJ_CREATE && OnlyAttributes(check->access) && !check->break_all))
@@ -439,6 +441,17 @@ NTSTATUS FsRtlpOplockCheck(POPLOCK oplock, const struct oplock_check *check, ULO
         (check->major == IRP_MJ_CREATE && (check->options & FILE_COMPLETE_IF_OPLOCKED)))
         return STATUS_OPLOCK_BREAK_IN_PROGRESS;
     return WaitForBreak(oplock, state, waiter);
+}
+
+NTSTATUS FsRtlpOplockCheck(POPLOCK oplock, const struct oplock_check *check, ULONG flags,
+                           const struct oplock_waiter *waiter)
+{
+    struct oplock_check with_flags = *check;
+    if (check->major == IRP_MJ_CREATE)
+        FsRtlpAttachOplockKeys(check->ecps, check->file);
+    struct state *state = flags & OPLOCK_FLAG_OPLOCK_KEY_CHECK_ONLY ? NULL : State(oplock, false);
+    with_flags.ignore_keys = (flags & OPLOCK_FLAG_IGNORE_OPLOCK_KEYS) != 0;
+    return state ? CheckAgainst(state, oplock, &with_flags, flags, waiter) : STATUS_SUCCESS;
 }
 
 NTSTATUS FsRtlpOplockNotify(POPLOCK oplock, const struct oplock_waiter *waiter)

@@ -193,6 +193,8 @@ NTSTATUS MemfsCreate(PDEVICE_OBJECT device, PIRP irp)
     FsRtlEnterFileSystem();
     read_parameters(&open, irp);
     NTSTATUS status = open_file(&open);
+    if (NT_SUCCESS(status) && status != STATUS_REPARSE)
+        MemfsTellAboutOpen(&open);
     release(&open);
     TRACE("memfs", "create %p: %s", (void *)open.file, trace_status(status));
     FsRtlExitFileSystem();

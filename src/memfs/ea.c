@@ -123,6 +123,45 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
     return status;
 }
 
+bool MemfsReadEa(struct memfs_node *node, const CHAR *name, PVOID value, USHORT length)
+{
+    MemfsLockNode(node);
+    const FILE_FULL_EA_INFORMATION *ea = find(node, name, (UCHAR)strlen(name));
+    bool found = ea && ea->EaValueLength == length;
+    if (found)
+        memcpy(value, ea->EaName + ea->EaNameLength + 1, length);
+    MemfsUnlockNode(node);
+    return found;
+}
+
+/* The last one ends the list, as drivers know it. */
+static void copy_all(const struct memfs_node *node, UCHAR *copy)
+{
+    memcpy(copy, node->ea, node->ea_length);
+    for (ULONG at = 0;;) {
+        FILE_FULL_EA_INFORMATION *ea = (PVOID)(copy + at);
+        if (at + ea->NextEntryOffset >= node->ea_length) {
+            ea->NextEntryOffset = 0;
+            return;
+        }
+        at += ea->NextEntryOffset;
+    }
+}
+
+NTSTATUS MemfsCopyEas(struct memfs_node *node, PVOID *list, ULONG *length)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    MemfsLockNode(node);
+    *length = node->ea_length;
+    *list = *length ? ExAllocatePoolWithTag(PagedPool, *length, MEMFS_TAG) : NULL;
+    if (*list)
+        copy_all(node, *list);
+    else
+        status = *length ? STATUS_INSUFFICIENT_RESOURCES : STATUS_NOT_FOUND;
+    MemfsUnlockNode(node);
+    return status;
+}
+
 /* -- asking ------------------------------------------------------------------------------------ */
 
 struct query {

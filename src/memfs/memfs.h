@@ -485,6 +485,10 @@ NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file
 ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room);
 /* ea.c */
 NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
+/* The whole list, in pool that the caller frees. STATUS_NOT_FOUND: there are none. */
+NTSTATUS MemfsCopyEas(struct memfs_node *node, PVOID *list, ULONG *length);
+/* False: there is none of that name and length. */
+bool MemfsReadEa(struct memfs_node *node, const CHAR *name, PVOID value, USHORT length);
 /* fastio.c */
 void MemfsFillFastIo(PFAST_IO_DISPATCH table, bool transfers);
 extern CACHE_MANAGER_CALLBACKS MemfsCacheCallbacks;

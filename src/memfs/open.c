@@ -6,6 +6,14 @@
 
 /* -- the file object --------------------------------------------------------------------------- */
 
+/* Keys that the opener brings are the file object's from here on. */
+static void keep_oplock_keys(struct memfs_open *open, struct memfs_scb *scb)
+{
+    PECP_LIST ecps = NULL;
+    if (scb->node && NT_SUCCESS(FsRtlGetEcpListFromIrp(open->irp, &ecps)) && ecps)
+        FsRtlCheckOplockEx(&scb->header.Oplock, open->irp, OPLOCK_FLAG_OPLOCK_KEY_CHECK_ONLY, NULL, NULL, NULL);
+}
+
 void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link)
 {
     PFILE_OBJECT file = open->file;
@@ -29,6 +37,7 @@ void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link)
     file->Vpb = open->volume->vpb;
     if (scb->stream && !(file->Flags & FO_NO_INTERMEDIATE_BUFFERING))
         file->Flags |= FO_CACHE_SUPPORTED;
+    keep_oplock_keys(open, scb);
     open->scb = NULL; /* the file object's now */
 }
 

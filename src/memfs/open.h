@@ -40,6 +40,9 @@ NTSTATUS MemfsOpenSelf(struct memfs_open *open);
 /* open->scb's main resource is exclusive and sharing settled: makes the file object an open one. */
 void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link);
 
+/* create_info.c: answers what the create was asked to bring back. It succeeded. */
+void MemfsTellAboutOpen(struct memfs_open *open);
+
 /* oplock.c: `share` is what sharing says of the open. STATUS_OPLOCK_BREAK_IN_PROGRESS: it did not want to wait. */
 NTSTATUS MemfsBreakForOpen(struct memfs_open *open, NTSTATUS share);
 

@@ -138,17 +138,21 @@ NTSTATUS FltCopyOpenReparseList(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA
 // Frees what FltCopyOpenReparseList made. IRQL <= APC_LEVEL.
 VOID FltFreeOpenReparseList(_In_ PFLT_FILTER Filter, _In_ PECP_LIST EcpList);
 
-// In a pre-create: asks the file system to bring information back with the create.
-// STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER_2.
+// In a pre-create: asks the file system to bring information back with the create: QoCFileStatInformation
+// ..., several at once. Filters share one ECP, GUID_ECP_QUERY_ON_CREATE: what one asked for, all can
+// retrieve. IRQL <= APC_LEVEL. STATUS_INSUFFICIENT_RESOURCES; STATUS_INVALID_PARAMETER_2: not an
+// IRP-based create.
 NTSTATUS FltRequestFileInfoOnCreateCompletion(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                               _In_ ULONG InfoClassFlags);
 
-// In a post-create: what it brought, or NULL. Not the caller's to free.
+// In a post-create: what it brought, or NULL. Gone with the create; what is written into it is what
+// filters above retrieve. IRQL <= APC_LEVEL.
 PVOID FltRetrieveFileInfoOnCreateCompletion(_In_ PFLT_FILTER Filter, _In_ PFLT_CALLBACK_DATA Data,
                                             _In_ ULONG InfoClass, _Out_ PULONG Size);
 
-// Likewise, with a status that tells why not. STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
-// STATUS_UNSUCCESSFUL.
+// Likewise, with a status that tells why not. STATUS_NOT_FOUND: the file system knows the parameter, and
+// the file has nothing of that class, or the class is unknown; STATUS_NOT_SUPPORTED: it does not know the
+// parameter (FAT), or nobody asked in pre-create; STATUS_UNSUCCESSFUL: it failed to find out.
 NTSTATUS FltRetrieveFileInfoOnCreateCompletionEx(_In_ PFLT_FILTER Filter,
                                                  _In_ PFLT_CALLBACK_DATA Data, _In_ ULONG InfoClass,
                                                  _Out_ PULONG RetInfoSize,

@@ -77,11 +77,16 @@ NTSTATUS FsRtlOplockBreakH(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
                            _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
 BOOLEAN FsRtlOplockIsFastIoPossible(_In_ POPLOCK Oplock);
 BOOLEAN FsRtlOplockIsSharedRequest(_In_ PIRP Irp);
+// The same file object, or two that were opened with the same target oplock key (GUID_ECP_DUAL_OPLOCK_KEY,
+// GUID_ECP_OPLOCK_KEY). Where keys are equal, the one does not break the other's oplock.
 BOOLEAN FsRtlOplockKeysEqual(_In_opt_ PFILE_OBJECT Fo1, _In_opt_ PFILE_OBJECT Fo2);
 BOOLEAN FsRtlCurrentBatchOplock(_In_ POPLOCK Oplock);
 BOOLEAN FsRtlCurrentOplock(_In_ POPLOCK Oplock);
 BOOLEAN FsRtlCurrentOplockH(_In_ POPLOCK Oplock);
 NTSTATUS FsRtlUpgradeOplock(_In_ POPLOCK Oplock, _In_ PFILE_OBJECT FileObject);
+// nf-ntddk-iogetoplockkeycontext(ex): the keys that the create of the file object brought, once the file
+// system (FsRtlCheckOplockEx) has attached them; NULL: none, or, for the older one, no target key. They live as
+// long as the file object. IRQL <= DISPATCH_LEVEL.
 POPLOCK_KEY_ECP_CONTEXT IoGetOplockKeyContext(_In_ PFILE_OBJECT FileObject);
 POPLOCK_KEY_CONTEXT IoGetOplockKeyContextEx(_In_ PFILE_OBJECT FileObject);
 

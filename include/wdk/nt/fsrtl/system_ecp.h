@@ -380,10 +380,47 @@ DEFINE_GUID(GUID_ECP_QUERY_ON_CREATE, 0x1aca62e9, 0xabb4, 0x4ff2, 0xbb, 0x5c, 0x
 #define QoCFileEaInformation 0x00000004
 #define QoCFileSdInformation 0x00000008
 
+typedef struct _QUERY_ON_CREATE_FILE_STAT_INFORMATION {
+    LARGE_INTEGER FileId;
+    LARGE_INTEGER CreationTime;
+    LARGE_INTEGER LastAccessTime;
+    LARGE_INTEGER LastWriteTime;
+    LARGE_INTEGER ChangeTime;
+    LARGE_INTEGER AllocationSize;
+    LARGE_INTEGER EndOfFile;
+    ULONG FileAttributes;
+    ULONG ReparseTag;
+    ULONG NumberOfLinks;
+} QUERY_ON_CREATE_FILE_STAT_INFORMATION, *PQUERY_ON_CREATE_FILE_STAT_INFORMATION;
+
+typedef struct _QUERY_ON_CREATE_FILE_LX_INFORMATION {
+    ACCESS_MASK EffectiveAccess;
+    ULONG LxFlags; // LX_FILE_METADATA_HAS_UID ...
+    ULONG LxUid;
+    ULONG LxGid;
+    ULONG LxMode;
+    ULONG LxDeviceIdMajor;
+    ULONG LxDeviceIdMinor;
+} QUERY_ON_CREATE_FILE_LX_INFORMATION, *PQUERY_ON_CREATE_FILE_LX_INFORMATION;
+
+// EaBuffer: pool that the file system allocated, FILE_FULL_EA_INFORMATION; freed with the ECP that the
+// Filter Manager made.
 typedef struct _QUERY_ON_CREATE_EA_INFORMATION {
     ULONG EaBufferSize;
     PVOID EaBuffer;
 } QUERY_ON_CREATE_EA_INFORMATION, *PQUERY_ON_CREATE_EA_INFORMATION;
+
+// The parameter itself, between the Filter Manager and the file system, which acknowledges it and sets
+// for each requested class that it processed what came of it.
+typedef struct _QUERY_ON_CREATE_ECP_CONTEXT {
+    ULONG RequestedClasses;
+    ULONG ClassesProcessed;
+    ULONG ClassesWithErrors;
+    ULONG ClassesWithNoData;
+    QUERY_ON_CREATE_FILE_STAT_INFORMATION StatInformation;
+    QUERY_ON_CREATE_FILE_LX_INFORMATION LxInformation;
+    QUERY_ON_CREATE_EA_INFORMATION EaInformation;
+} QUERY_ON_CREATE_ECP_CONTEXT, *PQUERY_ON_CREATE_ECP_CONTEXT;
 
 DEFINE_GUID(GUID_ECP_CLOUDFILES_ATTRIBUTION, 0x2932ff52, 0x8378, 0x4fc1, 0x8e, 0xdb, 0x6b, 0xdc,
             0x8f, 0x60, 0x27, 0x09);
