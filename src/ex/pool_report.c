@@ -10,6 +10,7 @@ static void stop_or_go_on(struct verify_violation *v, enum verify_rule rule, uin
 {
     if (verify_get_policy(rule) == VERIFY_FAIL)
         verify_end_bugcheck(v, code, p1, p2, p3, p4);
+    verify_parameters(v, code, p1, p2, p3, p4);
     verify_end(v);
 }
 
@@ -71,9 +72,12 @@ void ExpReportWrittenAfterFree(struct pool_block *block, size_t offset)
 
 void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *site)
 {
-    struct verify_violation *v = verify_begin(
-        VERIFY_POOL_BAD_FREE, "%s was given %p, which is %s.", routine, body,
-        body ? "not the start of a pool block: it came from elsewhere, or was advanced since" : "a null pointer");
+    struct verify_violation *v =
+        body ? verify_begin(VERIFY_POOL_BAD_FREE,
+                            "%s was given %p, which is not the start of a pool block: it came from elsewhere, or was "
+                            "advanced since.",
+                            routine, body)
+             : verify_begin(VERIFY_POOL_BAD_FREE, "%s was given a null pointer.", routine);
     verify_site(v, "called by", site);
     stop_or_go_on(v, VERIFY_POOL_BAD_FREE, 0xC2, 0x46, (uintptr_t)body, tag, 0);
 }

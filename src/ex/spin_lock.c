@@ -18,10 +18,10 @@ static bool try_shared(PEX_SPIN_LOCK lock)
     return false;
 }
 
-static void spin_until(bool (*attempt)(PEX_SPIN_LOCK), PEX_SPIN_LOCK lock)
+static void spin_until(bool (*attempt)(PEX_SPIN_LOCK), PEX_SPIN_LOCK lock, const void *site)
 {
     while (!attempt(lock))
-        sched_yield_now();
+        KiPoll("reader-writer spin lock", (const void *)lock, site);
 }
 
 static void misuse(PEX_SPIN_LOCK lock, const void *site)
@@ -50,7 +50,7 @@ KIRQL ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock)
 {
     API_ENTER(ExAcquireSpinLockExclusive, (const void *)SpinLock, SCHED_WRITE);
     KIRQL old = KeRaiseIrqlToDpcLevel();
-    spin_until(try_exclusive, SpinLock);
+    spin_until(try_exclusive, SpinLock, VERIFY_CALLER);
     return old;
 }
 
@@ -58,7 +58,7 @@ KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
 {
     API_ENTER(ExAcquireSpinLockShared, (const void *)SpinLock, SCHED_WRITE);
     KIRQL old = KeRaiseIrqlToDpcLevel();
-    spin_until(try_shared, SpinLock);
+    spin_until(try_shared, SpinLock, VERIFY_CALLER);
     return old;
 }
 
@@ -79,13 +79,13 @@ VOID ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 VOID ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     API_ENTER(ExAcquireSpinLockExclusiveAtDpcLevel, (const void *)SpinLock, SCHED_WRITE);
-    spin_until(try_exclusive, SpinLock);
+    spin_until(try_exclusive, SpinLock, VERIFY_CALLER);
 }
 
 VOID ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock)
 {
     API_ENTER(ExAcquireSpinLockSharedAtDpcLevel, (const void *)SpinLock, SCHED_WRITE);
-    spin_until(try_shared, SpinLock);
+    spin_until(try_shared, SpinLock, VERIFY_CALLER);
 }
 
 VOID ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock)

@@ -1,6 +1,7 @@
 /* The report when every thread waits and nothing can wake any of them: who waits for what, who holds it. */
 #include "ke/kep.h"
 
+#include "plat/fault.h"
 #include "verify/verify.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 struct report {
     struct verify_violation *violation;
+    PKTHREAD told; /* its stack is shown */
 };
 
 struct search {
@@ -112,6 +114,15 @@ static void DescribeObject(struct report *report, const DISPATCHER_HEADER *heade
     OwnersOfObject(header, AddOwner, report);
 }
 
+static void DescribePoll(struct report *report, PKTHREAD thread)
+{
+    verify_history(report->violation, "thread \"%s\" looks again and again", thread->name);
+    if (thread->poll.what)
+        verify_history(report->violation, "    for the %s at %p", thread->poll.what, thread->poll.object);
+    if (thread->poll.site)
+        verify_site(report->violation, "    in", thread->poll.site);
+}
+
 static void DescribeWait(struct report *report, PKTHREAD thread)
 {
     struct ki_wait *wait = &thread->wait;
@@ -139,15 +150,17 @@ static void DescribeThread(struct sched_thread *sched, bool parked, bool daemon,
 {
     struct report *report = context;
     PKTHREAD thread = sched_owner(sched);
+    bool polls = sched_only_yields(sched);
 
-    if (!thread || thread == &ki->boot || (thread->daemon && !thread->wait.site))
+    if (!thread || thread == &ki->boot || thread == report->told || (thread->daemon && !thread->wait.site && !polls))
         return;
-    if (!thread->wait.spin_lock && !thread->wait.count && !thread->wait.hint) {
-        verify_history(report->violation, "thread \"%s\" waits, or yields for ever", thread->name);
-        return;
-    }
-    DescribeWait(report, thread);
-    if (thread->wait.site)
+    if (polls)
+        DescribePoll(report, thread);
+    else if (!thread->wait.spin_lock && !thread->wait.count && !thread->wait.hint)
+        verify_history(report->violation, "thread \"%s\" waits", thread->name);
+    else
+        DescribeWait(report, thread);
+    if (!polls && thread->wait.site)
         verify_site(report->violation, "    in", thread->wait.site);
     if (thread->system && !thread->daemon)
         verify_site(report->violation, "    its thread routine is",
@@ -187,10 +200,44 @@ static struct verify_violation *BeginSpecial(const struct special *special, cons
                               own ? "" : special->owner->name, own ? "" : "\" keeps, and nothing can wake that");
 }
 
-static struct verify_violation *Begin(void)
+/* A thread of a driver's that looks again and again; the one that runs before others. */
+static void LookForPoller(struct sched_thread *sched, bool parked, bool daemon, void *context)
+{
+    PKTHREAD *found = context, thread = sched_owner(sched);
+
+    if (thread && sched_only_yields(sched) && verify_is_of_driver(thread->poll.site) &&
+        (!*found || thread == KiCurrentThread()))
+        *found = thread;
+}
+
+static struct verify_violation *BeginPoll(PKTHREAD thread)
+{
+    const struct ki_poll *poll = &thread->poll;
+    char object[96] = "what does not come", level[32] = "";
+
+    if (poll->what)
+        snprintf(object, sizeof object, "the %s at %p, which nobody changes", poll->what, poll->object);
+    if (thread->irql)
+        snprintf(level, sizeof level, " at IRQL %u", (unsigned)thread->irql);
+    struct verify_violation *v = verify_begin_fatal(
+        VERIFY_ENDLESS_LOOP, "Thread \"%s\" looks again and again%s, for %lld minutes by now, for %s.", thread->name, level,
+        (long long)sched_now() / (60 * 10000000LL), object);
+    if (thread == KiCurrentThread()) {
+        void *frames[32];
+        size_t count = plat_backtrace(frames, 32), first = 0;
+        while (first < count && frames[first] != poll->site)
+            first++;
+        verify_stack(v, frames + first, count - first);
+    }
+    verify_blame(v, verify_driver_of(poll->site));
+    return v;
+}
+
+static struct verify_violation *Begin(PKTHREAD *told)
 {
     struct ring ring = {.count = 0};
     struct special special = {.owner = NULL};
+    PKTHREAD poller = NULL;
     char text[512] = "";
     size_t length = 0;
 
@@ -202,6 +249,11 @@ static struct verify_violation *Begin(void)
         struct verify_violation *v = BeginSpecial(&special, &ring, text);
         verify_blame(v, verify_driver_of(special.site));
         return v;
+    }
+    sched_each_thread(LookForPoller, &poller);
+    if (!ring.count && poller) {
+        *told = poller == KiCurrentThread() ? poller : NULL;
+        return BeginPoll(poller);
     }
     if (!ring.count)
         return verify_begin_fatal(VERIFY_DEADLOCK,
@@ -222,7 +274,8 @@ void KiReportDeadlock(void)
 {
     for (size_t i = 0; i < sizeof ki->explain / sizeof *ki->explain && ki->explain[i]; i++)
         ki->explain[i]();
-    struct report report = {.violation = Begin()};
+    struct report report = {.told = NULL};
+    report.violation = Begin(&report.told);
     sched_each_thread(DescribeThread, &report);
     verify_end_bugcheck(report.violation, 0, 0, 0, 0, 0);
 }

@@ -35,17 +35,11 @@ static NTSTATUS CodeOf(enum plat_fault_kind kind)
     }
 }
 
-static bool IsDriver(const void *site)
-{
-    const char *driver = verify_driver_of(site);
-    return *driver && strcmp(driver, "fltsim") != 0;
-}
-
 /* The driver's code nearest to the place, whoever's routine it had called; the place itself if there is none. */
 static const void *Culprit(const struct ki_seh *seh, const void *pc)
 {
     for (unsigned i = 0; i < seh->site_count; i++)
-        if (IsDriver(seh->sites[i]))
+        if (verify_is_of_driver(seh->sites[i]))
             return seh->sites[i];
     return pc;
 }
@@ -54,7 +48,7 @@ static void RememberCallers(struct ki_seh *seh, const struct plat_fault *fault)
 {
     seh->site_count = (unsigned)plat_backtrace_from(fault, seh->sites, KI_SEH_SITES);
     void *caller = plat_fault_leaf_caller(fault);
-    if (!caller || IsDriver(fault->pc) || !IsDriver(caller) || (seh->site_count > 1 && seh->sites[1] == caller))
+    if (!caller || verify_is_of_driver(fault->pc) || !verify_is_of_driver(caller) || (seh->site_count > 1 && seh->sites[1] == caller))
         return;
     memmove(seh->sites + 2, seh->sites + 1, (KI_SEH_SITES - 2) * sizeof *seh->sites);
     seh->sites[1] = caller;
@@ -113,7 +107,7 @@ static void AddSites(struct verify_violation *v, const struct ki_seh *seh)
     unsigned count = seh->site_count;
 
     for (unsigned i = 0; i < seh->site_count; i++)
-        if (IsDriver(seh->sites[i]))
+        if (verify_is_of_driver(seh->sites[i]))
             count = i + 2 < seh->site_count ? i + 2 : seh->site_count;
     for (unsigned i = 0; i < count; i++) {
         if (!i && seh->fault && seh->sites[0] == seh->fault_address)

@@ -57,6 +57,13 @@ struct ki_wait {
     const void *spin_lock;      /* this one */
 };
 
+/* A thread that looks again and again: where, and what for if that is known. */
+struct ki_poll {
+    const void *site;
+    const char *what;   /* "reader-writer spin lock"; NULL: the driver's own business */
+    const void *object;
+};
+
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */
 
 struct _KTHREAD {
@@ -81,6 +88,7 @@ struct _KTHREAD {
     LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */
     struct sched_lock apc_lock;
     struct ki_wait wait;
+    struct ki_poll poll;
     struct ki_seh seh;
     unsigned spin_locks;     /* held */
     struct verify_held held; /* other locks, and the callback that runs */
@@ -115,6 +123,8 @@ void KiForgetWait(struct _KTHREAD *thread);
 void KiDeleteThread(struct _KTHREAD *thread);
 /* The end of a thread, on it: abandons its mutexes, checks what it must not hold, signals it. */
 void KiTerminateThread(struct _KTHREAD *thread);
+/* Lets others run before the thread looks again; for `what`, at `object`, as the caller at `site` wants it. */
+void KiPoll(const char *what, const void *object, const void *site);
 /* A KTHREAD for an OS thread that calls in on its own (native backend). */
 struct _KTHREAD *KiAdoptThread(void);
 

@@ -173,6 +173,12 @@ static int WaitOnce(PKTHREAD thread, PKWAIT_BLOCK blocks, ULONG count, PVOID *ob
     return result;
 }
 
+void KiPoll(const char *what, const void *object, const void *site)
+{
+    KiCurrentThread()->poll = (struct ki_poll){.site = site, .what = what, .object = object};
+    sched_yield_now();
+}
+
 NTSTATUS KiWait(ULONG count, PVOID *objects, const struct ki_wait_options *options)
 {
     PKTHREAD thread = KiCurrentThread();
@@ -185,7 +191,7 @@ NTSTATUS KiWait(ULONG count, PVOID *objects, const struct ki_wait_options *optio
     if (many)
         sim_free(blocks);
     if (result == KI_WAITING) {
-        sched_yield_now(); /* polls must let somebody change the answer */
+        KiPoll(count == 1 ? KiTypeName(objects[0]) : NULL, objects[0], options->site); /* somebody must change the answer */
         return STATUS_TIMEOUT;
     }
     return StatusOf(thread, result);
@@ -271,7 +277,7 @@ NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLA
                                             .site = VERIFY_CALLER};
     API_IRQL(KeDelayExecutionThread);
     if (options.deadline <= sched_now()) {
-        sched_yield_now();
+        KiPoll(NULL, NULL, options.site);
         return STATUS_SUCCESS;
     }
     int result;

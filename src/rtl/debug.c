@@ -162,6 +162,6 @@ VOID fltsim_list_corrupt(const LIST_ENTRY *Entry)
 
 void fltsim_yield_processor(void)
 {
-    if (sched_self() != NULL)
-        sched_yield_now();
+    if (sched_self() != NULL && sched_owner(sched_self()) != NULL)
+        KiPoll(NULL, NULL, VERIFY_CALLER);
 }

@@ -235,6 +235,7 @@ bool sched_stack(char **low, char **high)
 bool sched_park(int64_t deadline)
 {
     sched_current->yields = 0;
+    sched_current->stalls = 0;
     return sched.backend->park(sched_current, deadline);
 }
 
@@ -242,6 +243,8 @@ void sched_unpark(struct sched_thread *thread) { sched.backend->unpark(thread); 
 
 /* A thread that only yields waits for something, perhaps for time to pass: after a while it lets time pass. */
 enum { PATIENCE = 100, STALL = 10000, STALLS = 10000000 };
+
+bool sched_only_yields(const struct sched_thread *thread) { return thread->yields >= PATIENCE; }
 
 void sched_yield_now(void)
 {
@@ -261,7 +264,7 @@ void sched_stall(int64_t duration)
     int64_t until = sched_now() + duration;
     bool woken = false;
     while (sched_now() < until)
-        woken |= sched_park(until);
+        woken |= sched.backend->park(sched_current, until);
     if (woken)
         sched_unpark(sched_current);
 }

@@ -61,6 +61,8 @@ bool sched_park(int64_t deadline);
 void sched_unpark(struct sched_thread *thread);
 /* Lets others run; coop: the next runnable thread in turn. */
 void sched_yield_now(void);
+/* Has it only yielded for a good while? */
+bool sched_only_yields(const struct sched_thread *thread);
 /* Busy for a while: virtual time passes, the thread does not wait for anything. */
 void sched_stall(int64_t duration);
 

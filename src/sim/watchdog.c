@@ -10,31 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_driver(const void *site)
-{
-    const char *driver = verify_driver_of(site);
-    return *driver && strcmp(driver, "fltsim") != 0;
-}
-
-/* Without the signal's own frames, and out to the routine that called the driver. */
-static void add_stack(struct verify_violation *v, void *const *frames, size_t count)
-{
-    size_t first = 0, end = count;
-
-    while (first < count && !*verify_driver_of(frames[first]))
-        first++;
-    if (first == count)
-        first = 0;
-    for (size_t i = first; i < count; i++)
-        if (is_driver(frames[i]))
-            end = i + 2 < count ? i + 2 : count;
-    for (size_t i = first; i < end; i++)
-        verify_site(v, i == first ? "in" : "called from", frames[i]);
-    for (size_t i = end; i-- > first;)
-        if (is_driver(frames[i]))
-            verify_blame(v, verify_driver_of(frames[i]));
-}
-
 /* Runs in the signal handler, on the thread that burns the time. The run is over either way, so what a handler may not
  * do (allocate, print) is risked for the sake of the stack. */
 static void expired(void)
@@ -48,7 +23,7 @@ static void expired(void)
                                          : verify_begin_fatal(VERIFY_ENDLESS_LOOP, "The run got nowhere for a long time: "
                                                                                    "a thread runs in a loop.");
 
-    add_stack(v, frames, count);
+    verify_stack(v, frames, count);
     verify_end(v);
     abort();
 }

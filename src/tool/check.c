@@ -55,7 +55,7 @@ static int child_body(void *argument)
         scenario_run(child->check, child->run, child->scenario);
     else
         check_run_body(child->check, child->run);
-    child->run->finished = true;
+    child->run->reported = true;
     return 0;
 }
 
@@ -87,7 +87,7 @@ static bool has_fatal(const struct check_run *run)
 /* The process of the run ended in a way that it could not report itself. */
 static void explain_end(struct check_run *run, const struct plat_exit *end, const char *output)
 {
-    if (run->finished || has_fatal(run))
+    if (run->reported || has_fatal(run))
         return;
     if (end->timed_out)
         add_violation(run, "endless-loop", tool_format("The run did not end; it was at: %s.", run->step),

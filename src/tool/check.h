@@ -21,7 +21,8 @@ struct check_run {
         CHECK_IN_FLIGHT, /* threads have requests in flight, and its ports are connected */
         CHECK_SHORT,     /* allocations fail */
     } kind;
-    bool finished;
+    bool finished;          /* nothing broke it off */
+    bool reported;          /* its process came to its end */
     char step[80];          /* what it was doing */
     atomic_uint violation_count, note_count;
     struct fltsim_violation violations[CHECK_VIOLATIONS];

@@ -142,7 +142,9 @@ static void print_finding(const struct check *check, const struct finding *findi
     if (*v->driver)
         printf(" [%s]", v->driver);
     if (v->bugcheck)
-        printf(" bug check 0x%X (0x%llX, 0x%llX, 0x%llX, 0x%llX)", v->bugcheck, (unsigned long long)v->parameters[0],
+        printf(" bug check 0x%X", v->bugcheck);
+    if (v->parameters[0] | v->parameters[1] | v->parameters[2] | v->parameters[3])
+        printf(" (0x%llX, 0x%llX, 0x%llX, 0x%llX)", (unsigned long long)v->parameters[0],
                (unsigned long long)v->parameters[1], (unsigned long long)v->parameters[2],
                (unsigned long long)v->parameters[3]);
     printf("\n");

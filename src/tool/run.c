@@ -396,7 +396,8 @@ void check_run_body(const struct check *check, struct check_run *run)
     fltsim_set_policy("pool-bad-free", FLTSIM_GO_ON);
     if (run->kind == CHECK_SHORT)
         fltsim_set_policy("assertion-failed", FLTSIM_OFF); /* it may say that memory suffices */
-    if (!fltsim_try(run_body, body))
+    run->finished = fltsim_try(run_body, body);
+    if (!run->finished)
         check_dump(check, run);
     for (int i = 0; i < 2; i++) {
         run->operations += body->w[i].operations;

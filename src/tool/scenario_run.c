@@ -505,7 +505,8 @@ void scenario_run(const struct check *check, struct check_run *run, const struct
 
     if (!check_start(check, run))
         return;
-    if (!fltsim_try(run_stage, &state))
+    run->finished = fltsim_try(run_stage, &state);
+    if (!run->finished)
         check_dump(check, run);
     check_step(check, run, "stopping");
     if (check->options->trace)

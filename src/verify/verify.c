@@ -28,6 +28,15 @@ void *verify_zeroed(size_t size)
     return memory;
 }
 
+/* How glibc prints a null pointer is no word that a driver's author would use. */
+static void name_null(char *text)
+{
+    for (char *at = text; (at = strstr(at, "(nil)")) != NULL;) {
+        memcpy(at, "NULL", 4);
+        memmove(at + 4, at + 5, strlen(at + 5) + 1);
+    }
+}
+
 char *verify_format(const char *format, va_list arguments)
 {
     va_list again;
@@ -38,6 +47,7 @@ char *verify_format(const char *format, va_list arguments)
     va_end(again);
     char *text = verify_zeroed((size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, arguments);
+    name_null(text);
     return text;
 }
 
@@ -158,6 +168,34 @@ void verify_site(struct verify_violation *v, const char *label, const void *code
     add_line(v, copy(label), site_of(code_address));
     if (!v->shown.driver[0])
         v->shown.driver = verify_driver_of(code_address);
+}
+
+bool verify_is_of_driver(const void *code_address)
+{
+    const char *driver = verify_driver_of(code_address);
+    return *driver && strcmp(driver, "fltsim") != 0;
+}
+
+void verify_stack(struct verify_violation *v, void *const *frames, size_t count)
+{
+    size_t nearest = 0, first = 0, end = count;
+
+    while (nearest < count && !verify_is_of_driver(frames[nearest]))
+        nearest++;
+    for (size_t i = nearest; i < count; i++)
+        if (verify_is_of_driver(frames[i]))
+            end = i + 2 < count ? i + 2 : count;
+    if (nearest < count)
+        first = nearest && *verify_driver_of(frames[nearest - 1]) ? nearest - 1 : nearest;
+    else
+        while (first < count && !*verify_driver_of(frames[first]))
+            first++;
+    if (first == count)
+        first = 0;
+    for (size_t i = first; i < end; i++)
+        verify_site(v, i == first ? "in" : "called from", frames[i]);
+    if (nearest < count)
+        verify_blame(v, verify_driver_of(frames[nearest]));
 }
 
 void verify_blame(struct verify_violation *v, const char *driver)
@@ -282,6 +320,14 @@ static void record(struct verify_violation *v, bool warning)
     sched_unlock(&state->lock);
 }
 
+void verify_parameters(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4)
+{
+    if (!v)
+        return;
+    v->shown.bugcheck = code;
+    memcpy(v->shown.parameters, (uint64_t[4]){p1, p2, p3, p4}, sizeof v->shown.parameters);
+}
+
 void verify_end(struct verify_violation *v)
 {
     if (v)
@@ -308,11 +354,9 @@ void verify_violate(enum verify_rule rule, const char *format, ...)
 _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                                    uint64_t p4)
 {
-    if (v) {
+    if (v)
         v->shown.fatal = true;
-        v->shown.bugcheck = code;
-        memcpy(v->shown.parameters, (uint64_t[4]){p1, p2, p3, p4}, sizeof v->shown.parameters);
-    }
+    verify_parameters(v, code, p1, p2, p3, p4);
     if (!machine || !machine->verify) {
         if (v)
             show_one(v), verify_print(&v->shown, stderr);

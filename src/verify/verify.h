@@ -38,9 +38,16 @@ static inline void verify_routine(struct verify_violation *v, const char *label,
 {
     verify_site(v, label, routine ? (const char *)routine + 1 : NULL);
 }
+/* A call stack, nearest frame first, from the routine that the driver called out to the one that called the driver; all
+ * of it where no driver is in it. */
+void verify_stack(struct verify_violation *v, void *const *frames, size_t count);
+/* Of some driver, and not of this library. */
+bool verify_is_of_driver(const void *code_address);
 /* Lays the violation to a driver by name, whatever its sites say. */
 void verify_blame(struct verify_violation *v, const char *driver);
 void verify_end(struct verify_violation *v);
+/* What the bug check would be, of a violation that the run survives. */
+void verify_parameters(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4);
 /* Only shown, whatever the policy: not counted, not handed to on_violation. */
 void verify_end_warning(struct verify_violation *v);
 

@@ -117,6 +117,23 @@ static void test_free_of_what_is_no_pool(void **state)
     expect_report("pool-bad-free", "not the start", "called by free_inside");
 }
 
+static void test_free_of_null_goes_on_and_says_with_which_parameters_windows_would_not(void **state)
+{
+    struct fltsim_report *report;
+    _Alignas(16) char memory[256] = {0};
+    fltsim_set_policy("pool-bad-free", FLTSIM_GO_ON);
+    ExFreePoolWithTag(memory + 128, TAG);
+    free_null(NULL);
+    assert_int_equal(fltsim_stop(&report), 2);
+    const struct fltsim_violation *v = report->violations;
+    assert_int_equal(v[0].bugcheck, 0xC2);
+    assert_int_equal(v[0].parameters[0], 0x46);
+    assert_int_equal(v[0].parameters[1], (ULONG_PTR)(memory + 128));
+    assert_int_equal(v[0].parameters[2], TAG);
+    assert_string_equal(v[1].what, "ExFreePool was given a null pointer.");
+    fltsim_report_free(report);
+}
+
 static void write_behind(void *unused)
 {
     unsigned char *volatile body = allocate(30);
@@ -256,6 +273,7 @@ int main(void)
         WRONG(test_wrong_tag_as_warning),
         WRONG(test_wrong_tag_goes_on),
         WRONG(test_free_of_what_is_no_pool),
+        WRONG(test_free_of_null_goes_on_and_says_with_which_parameters_windows_would_not),
         WRONG(test_overrun),
         WRONG(test_overrun_found_at_the_end),
         WRONG(test_write_after_free),

@@ -385,6 +385,50 @@ def loops_end_on_native_threads_and_at_dispatch_level_too():
         assert '(wrong.c:' in result.stdout, result.stdout
 
 
+SPIN = [
+    # before the loop, the loop (on a line of its own), what the report says of it
+    ('', 'while (!Flag) YieldProcessor();', 'for what does not come'),
+    ('KIRQL old; KeRaiseIrql(DISPATCH_LEVEL, &old);', 'while (InterlockedCompareExchange(&Flag, 1, 1) == 0) YieldProcessor();',
+     'at IRQL 2, for'),
+    ('LARGE_INTEGER none = {0};', 'while (KeReadStateEvent(&Event) == 0) KeDelayExecutionThread(KernelMode, FALSE, &none);',
+     'for what does not come'),
+    ('LARGE_INTEGER none = {0};', 'while (KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &none)) { }',
+     'for the notification event at'),
+    ('ExAcquireSpinLockShared(&Lock);', 'ExAcquireSpinLockExclusiveAtDpcLevel(&Lock);', 'for the reader-writer spin lock at'),
+]
+SPINS = 'static volatile LONG Flag; static KEVENT Event; static EX_SPIN_LOCK Lock;'
+
+
+def spin(before, loop, after=''):
+    return driver(globals=SPINS, entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
+                  pre=ONCE + '{ ' + before + '\n/* the loop */ ' + loop + after + ' }')
+
+
+@test
+def a_thread_that_looks_for_ever_for_what_does_not_come_is_shown_with_its_line():
+    for before, loop, text in SPIN:
+        source = spin(before, loop)
+        line = 'Pre (wrong.c:%d)' % (source[:source.index('/* the loop */')].count('\n') + 1)
+        for backend in 'coop', 'native':
+            result = check({'wrong.c': source}, '--backend', backend)
+            assert result.returncode == 1 and ': endless-loop [' in result.stdout, result.stdout + result.stderr
+            assert line in result.stdout and text in result.stdout, (line, text, result.stdout)
+            assert 'run 1: ' in result.stdout and 'did not get to its end' in result.stdout, result.stdout
+
+
+@test
+def a_thread_that_looks_until_another_has_done_it_is_none_of_that():
+    setter = ('VOID Setter(PVOID Unused) { LARGE_INTEGER pause = {.QuadPart = -500000}; KeDelayExecutionThread(KernelMode,'
+              'FALSE, &pause); Flag = 1; KeSetEvent(&Event, 0, FALSE); PsTerminateSystemThread(0); }')
+    begin = ('{ HANDLE thread; if (NT_SUCCESS(PsCreateSystemThread(&thread, 0, NULL, NULL, NULL, Setter, NULL)))'
+             'ZwClose(thread); }')
+    for before, loop, text in SPIN[:1] + SPIN[2:4]:
+        source = spin(before + begin, loop).replace('static FLT_PREOP', setter + '\nstatic FLT_PREOP', 1)
+        for backend in 'coop', 'native':
+            code, rules, result = rules_of({'right.c': source}, '--backend', backend)
+            assert code == 0 and rules == [], result.stdout + result.stderr
+
+
 @test
 def a_crash_shows_the_line_of_the_driver():
     result = check({'wrong.c': driver(pre=ONCE + '*(volatile ULONG *)16 = 1;')}, '--timeout', '3')
