@@ -94,7 +94,7 @@ static NTSTATUS walk(struct lookup *lookup, PVOID directory, UNICODE_STRING *res
         size_t length = component(rest);
         bool last = length == rest->Length / sizeof(WCHAR);
         if (!length) {
-            status = last && at == directory ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
+            status = last && at == ob()->root ? STATUS_SUCCESS : STATUS_OBJECT_NAME_INVALID;
             break;
         }
         struct ob_name *name = ObpFindName(at, rest->Buffer, length);
