@@ -187,7 +187,7 @@ static void fill_stat(struct memfs_query *query, PFILE_STAT_INFORMATION info)
     info->FileAttributes = network.FileAttributes;
     info->ReparseTag = MemfsReparseTag(query->scb->node);
     info->NumberOfLinks = (ULONG)query->scb->node->link_count;
-    info->EffectiveAccess = query->ccb->access;
+    info->EffectiveAccess = FILE_ALL_ACCESS; /* what the caller would be granted, which is not what the handle was */
 }
 
 static NTSTATUS query_stat(struct memfs_query *query)

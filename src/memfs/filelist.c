@@ -11,7 +11,10 @@ static NTSTATUS put_name(struct memfs_query *query, ULONG offset, const WCHAR *t
     ULONG head = offset + (ULONG)FIELD_OFFSET(FILE_NAME_INFORMATION, FileName);
     if (query->room < head)
         return STATUS_INFO_LENGTH_MISMATCH;
-    ULONG space = query->room - head, count = bytes < space ? bytes : space & ~1u;
+    ULONG space = query->room - head;
+    if (query->scb->volume->store->ntfs) /* FAT cuts characters in two */
+        space &= ~1u;
+    ULONG count = bytes < space ? bytes : space;
     info->FileNameLength = bytes;
     memcpy(info->FileName, text, count);
     query->used = head + count;
