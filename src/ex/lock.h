@@ -39,6 +39,10 @@ static inline void ExpTellMade(const void *lock)
         made(lock);
 }
 
+/* A resource in memory that is about to be freed, and that nobody deleted: it is forgotten here, so that it is reported
+ * once. Site: who initialized it. NULL: none. */
+PERESOURCE ExpTakeUndeleted(const void *start, size_t size, const void **site);
+
 /* ExAcquireRundownProtection without a scheduling point: may be called with an internal lock held. */
 bool ExpAcquireRundown(PEX_RUNDOWN_REF ref);
 

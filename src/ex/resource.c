@@ -3,6 +3,7 @@
 #include "ex/lock.h"
 #include "ex/pool.h"
 #include "ex/track.h"
+#include "ke/in_use.h"
 
 #include <string.h>
 
@@ -323,6 +324,16 @@ NTSTATUS ExDeleteResourceLite(PERESOURCE Resource)
     Resource->OwnerTable = NULL;
     Resource->Reserved2 = NULL;
     return STATUS_SUCCESS;
+}
+
+READS_WHAT_OTHERS_WRITE PERESOURCE ExpTakeUndeleted(const void *start, size_t size, const void **site)
+{
+    for (size_t at = 0; at + sizeof(ERESOURCE) <= size; at += sizeof(PVOID)) {
+        PERESOURCE resource = (PERESOURCE)((uintptr_t)start + at);
+        if (resource->Reserved2 == RESOURCE_LIVE && (*site = ExpUntrack(resource)))
+            return resource;
+    }
+    return NULL;
 }
 
 #define ACQUIRE(routine, mode, wait)                                                                                    \

@@ -54,7 +54,13 @@ void ExpTrack(enum exp_tracked kind, const void *object, const void *site)
     sched_unlock(&bucket->lock);
 }
 
-void ExpUntrack(const void *object) { sim_free(take(object)); }
+const void *ExpUntrack(const void *object)
+{
+    struct tracked *tracked = take(object);
+    const void *site = tracked ? tracked->site : NULL;
+    sim_free(tracked);
+    return site;
+}
 
 struct seen {
     const void *object, *site;

@@ -64,7 +64,10 @@ static void EndContext(PFLTP_CONTEXT context)
         cleanup(FltpDriverPart(context), context->Type);
     if (context->Suspect)
         FltpForgetSuspect(context);
-    FltpGiveBlock(context); /* no driver frees what looks like a lock in there */
+    if (FltpCheckLocks(context))
+        FltpKeepBlock(context);
+    else
+        FltpGiveBlock(context); /* no driver frees what looks like a lock in there */
     FltpLeave(&running);
     FltpReleaseRundown(&filter->Base.RundownRef.Count);
 }
@@ -113,10 +116,12 @@ void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *sit
         FltpReportGoneContext(FltpDriverPart(context), context, "FltReleaseContext", site);
     if (count > 0)
         return;
-    if (KeGetCurrentIrql() > APC_LEVEL)
+    if (KeGetCurrentIrql() > APC_LEVEL) {
+        FltpCheckOwnLocks(context);
         Defer(context);
-    else
+    } else {
         EndContext(context);
+    }
 }
 
 void FltpHandOver(PFLTP_CONTEXT context, const char *event, const void *site)

@@ -70,6 +70,7 @@ static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Contex
 NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block);
 void FltpLinkLive(PFLTP_CONTEXT Context);
 void FltpGiveBlock(PFLTP_CONTEXT Context);           /* no longer live; kept for a while, so that a use of it is seen */
+void FltpKeepBlock(PFLTP_CONTEXT Context);           /* no longer live, and left as it is until the filter goes */
 PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter);     /* somebody holds it; NULL: none */
 /* Visits those of a filter with a shard locked; also those whose end is under way. */
 void FltpEachLiveContext(PFLT_FILTER Filter, void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument);
@@ -144,6 +145,10 @@ static inline void FltpNoteFound(PFLTP_CONTEXT Context, const void *Site)
         FltpFoundAgain(Context, Site);
 }
 void FltpForgetSuspect(PFLTP_CONTEXT Context);
+/* The last reference went at DISPATCH_LEVEL, and this thread may hold a lock in it. */
+void FltpCheckOwnLocks(PFLTP_CONTEXT Context);
+/* Behind the cleanup callback. True: somebody holds a lock in it, or waits there: its memory must stay. */
+bool FltpCheckLocks(PFLTP_CONTEXT Context);
 
 /* context_dead.c: only with special pool. Takes over the ledger. */
 void FltpRememberDeadContext(PFLTP_CONTEXT Context);

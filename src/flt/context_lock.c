@@ -1,15 +1,12 @@
-/* Locks that go before their context does. A lock that lies in a linked context, or that one points to, was deleted or
- * freed; whether that was a mistake shows when the context is found again as it was left: then it is reported. */
+/* Locks that go before their context does, and contexts that go before their locks do.
+ * A lock that lies in a linked context, or that one points to, was deleted or freed; whether that was a mistake shows when
+ * the context is found again as it was left: then it is reported. When the context goes, nobody may hold a lock in it, wait
+ * for an event in it, or have left a resource in it that the kernel still knows. */
 #include "context.h"
 #include "core.h"
 
 #include "ex/lock.h"
-
-#if defined(__clang__) || __GNUC__ >= 8
-#define READS_WHAT_OTHERS_WRITE __attribute__((no_sanitize("thread")))
-#else
-#define READS_WHAT_OTHERS_WRITE
-#endif
+#include "ke/in_use.h"
 
 enum { SUSPECTS = 64 };
 
@@ -142,4 +139,51 @@ void FltpForgetSuspect(PFLTP_CONTEXT Context)
     struct lost lost;
     while (Take(Context, &lost))
         ;
+}
+
+/* ---- what is in it as it goes ---------------------------------------------------------------------------------------- */
+
+static size_t OffsetOf(PFLTP_CONTEXT Context, const void *Object)
+{
+    return (size_t)((const char *)Object - (const char *)FltpDriverPart(Context));
+}
+
+static void ReportInUse(PFLTP_CONTEXT Context, const struct ki_in_use *Use)
+{
+    struct verify_violation *v = FltpBeginContextReport(
+        VERIFY_CONTEXT_LOCK_FREED_EARLY, Context, "goes with its last reference, and thread \"%s\" %s the %s at offset %zu of it",
+        Use->thread, Use->waited ? "waits for" : "still holds", Use->what, OffsetOf(Context, Use->object));
+    verify_ledger_print(v, &Context->Ledger);
+    verify_site(v, Use->waited ? "waited for by" : "acquired by", Use->site);
+    verify_end(v);
+}
+
+static void ReportUndeleted(PFLTP_CONTEXT Context, PERESOURCE Resource, const void *Site)
+{
+    struct verify_violation *v = FltpBeginContextReport(
+        VERIFY_NOT_DELETED, Context, "was freed with the resource at offset %zu of it, which ExDeleteResourceLite was never "
+        "given", OffsetOf(Context, Resource));
+    verify_site(v, "initialized by", Site);
+    verify_ledger_print(v, &Context->Ledger);
+    verify_end(v);
+}
+
+void FltpCheckOwnLocks(PFLTP_CONTEXT Context)
+{
+    struct ki_in_use use;
+    if (KiHoldsIn(FltpDriverPart(Context), Context->Size, &use))
+        ReportInUse(Context, &use);
+}
+
+bool FltpCheckLocks(PFLTP_CONTEXT Context)
+{
+    struct ki_in_use use;
+    const void *site;
+    bool used = KiIsInUse(FltpDriverPart(Context), Context->Size, &use);
+
+    if (__builtin_expect(used, 0))
+        ReportInUse(Context, &use);
+    for (PERESOURCE left; !used && (left = ExpTakeUndeleted(FltpDriverPart(Context), Context->Size, &site));)
+        ReportUndeleted(Context, left, site);
+    return used;
 }

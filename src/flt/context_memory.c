@@ -18,6 +18,7 @@ typedef struct _CONTEXT_SHARD {
     LIST_ENTRY Live;                 /* FLTP_CONTEXT.Live */
     PFLTP_CONTEXT Freed[QUARANTINE]; /* the last ones; still their own memory */
     unsigned NextFreed;
+    PFLTP_CONTEXT Kept;              /* by .NextFree: somebody still uses what is in it */
     CONTEXT_LOOKASIDE (*Lookaside)[2]; /* by the entry's Index; nonpaged, paged */
 } CONTEXT_SHARD;
 
@@ -277,6 +278,17 @@ void FltpGiveBlock(PFLTP_CONTEXT Context)
         Retire(evicted);
 }
 
+void FltpKeepBlock(PFLTP_CONTEXT Context)
+{
+    CONTEXT_SHARD *shard = ShardOf(Context);
+    Context->Magic = FLTP_CONTEXT_FREED_MAGIC;
+    sched_lock(&shard->Lock);
+    RemoveEntryList(&Context->Live);
+    Context->NextFree = shard->Kept;
+    shard->Kept = Context;
+    sched_unlock(&shard->Lock);
+}
+
 PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter)
 {
     struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
@@ -307,6 +319,11 @@ void FltpEachLiveContext(PFLT_FILTER Filter, void (*Visit)(PFLTP_CONTEXT Context
 
 static void Empty(CONTEXT_SHARD *shard, ULONG entries)
 {
+    while (shard->Kept) {
+        PFLTP_CONTEXT context = shard->Kept;
+        shard->Kept = context->NextFree;
+        FreeBlock(context);
+    }
     for (ULONG i = 0; i < QUARANTINE; i++)
         if (shard->Freed[i])
             Retire(shard->Freed[i]);

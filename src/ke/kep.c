@@ -5,6 +5,7 @@
 bool KepStart(void)
 {
     machine->ke = sim_alloc(sizeof *machine->ke);
+    InitializeListHead(&ki->known);
     KiInitializeThread(&ki->boot, "boot");
     ki->boot.sched = sched_self();
     ki->boot.started = true;

@@ -6,6 +6,7 @@
 #include "sim/machine.h"
 
 #define KI_SHARDS 64
+enum { KI_THREAD_BITS = 1 << 15 };
 
 struct ki_shard {
     struct sched_lock lock;
@@ -26,6 +27,9 @@ struct ke_state {
     struct sched_lock bugcheck_lock;
     LIST_ENTRY bugcheck_callbacks;
     void (*explain[4])(void); /* KiExplainDeadlocks */
+    struct sched_lock known_lock;
+    LIST_ENTRY known;         /* KTHREAD.known_link: every thread there is */
+    atomic_uint_least64_t thread_bits[KI_THREAD_BITS / 64]; /* in_use.c */
 };
 #define ki (machine->ke)
 
@@ -49,6 +53,10 @@ void KiEndPulse(PDISPATCHER_HEADER header, bool all, LONG state);
 void KiCheckMutantLimit(const KMUTANT *mutant);
 void KiInitializeHeader(PDISPATCHER_HEADER header, UCHAR type, LONG state);
 const char *KiTypeName(const DISPATCHER_HEADER *header);
+
+/* in_use.c: a thread comes and goes. */
+void KiKnowThread(PKTHREAD thread);
+void KiForgetThread(PKTHREAD thread);
 
 /* wait.c */
 struct ki_wait_options {

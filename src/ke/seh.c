@@ -46,6 +46,7 @@ void KiDeleteThread(PKTHREAD thread)
         sim_free(block);
     }
     seh->free = seh->top = seh->pending = NULL;
+    KiForgetThread(thread);
 }
 
 static void Give(struct ki_seh *seh, struct fltsim_seh_frame *frame)

@@ -105,19 +105,37 @@ static void AddOwner(const void *word, void (*add)(PKTHREAD, void *), void *cont
 
 static const struct ki_spin spin_lock = {.what = "spin lock", .held = IsHeld, .owners = AddOwner};
 
-static bool TryTake(PKSPIN_LOCK lock, PKTHREAD thread)
+static void NoteTaken(PKSPIN_LOCK lock, PKTHREAD thread, const void *site)
+{
+    unsigned i = 0;
+    thread->spin_locks++;
+    while (i < KI_SPIN_HELD && thread->spin_held[i].lock)
+        i++;
+    if (i < KI_SPIN_HELD)
+        thread->spin_held[i] = (struct ki_spin_held){lock, site};
+}
+
+static void NoteGiven(PKSPIN_LOCK lock, PKTHREAD thread)
+{
+    thread->spin_locks--;
+    for (unsigned i = 0; i < KI_SPIN_HELD; i++)
+        if (thread->spin_held[i].lock == lock)
+            thread->spin_held[i].lock = NULL;
+}
+
+static bool TryTake(PKSPIN_LOCK lock, PKTHREAD thread, const void *site)
 {
     KSPIN_LOCK free = 0;
     if (!__atomic_compare_exchange_n(lock, &free, (KSPIN_LOCK)(uintptr_t)thread, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_RELAXED))
         return false;
-    thread->spin_locks++;
+    NoteTaken(lock, thread, site);
     return true;
 }
 
 static void Take(PKSPIN_LOCK lock, PKTHREAD thread, const void *site)
 {
-    while (!TryTake(lock, thread)) {
+    while (!TryTake(lock, thread, site)) {
         if (OwnerOf(lock) == thread)
             Misused(lock, thread, 0xF, "is held by the thread that asks for it", site);
         KiSpin(lock, &spin_lock, site);
@@ -130,7 +148,7 @@ static void Give(PKSPIN_LOCK lock, PKTHREAD thread, const void *site)
     if (owner != thread)
         Misused(lock, owner, 0x10, owner ? "is held by another thread than the one that releases it" : "is released, and nobody holds it",
                 site);
-    thread->spin_locks--;
+    NoteGiven(lock, thread);
     __atomic_store_n(lock, 0, __ATOMIC_SEQ_CST);
     if (KiHasSpinners())
         KiWakeSpinners(lock);
@@ -244,7 +262,7 @@ BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
     PKTHREAD thread = KiCurrentThread();
     NeedDispatch(thread, "KeTryToAcquireSpinLockAtDpcLevel", VERIFY_CALLER);
     sched_point("KeTryToAcquireSpinLockAtDpcLevel", SpinLock, SCHED_WRITE);
-    return TryTake(SpinLock, thread);
+    return TryTake(SpinLock, thread, VERIFY_CALLER);
 }
 
 BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) { return !IsHeld(SpinLock); }

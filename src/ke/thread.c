@@ -17,6 +17,7 @@ void KiInitializeThread(PKTHREAD thread, const char *name)
     thread->exit_status = STATUS_PENDING;
     thread->wait.blocks = thread->wait.own;
     snprintf(thread->name, sizeof thread->name, "%s", name);
+    KiKnowThread(thread);
 }
 
 static void CheckNothingHeld(PKTHREAD thread)

@@ -64,6 +64,8 @@ struct ki_poll {
     const void *object;
 };
 
+enum { KI_SPIN_HELD = 4 };
+
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */
 
 struct _KTHREAD {
@@ -91,6 +93,10 @@ struct _KTHREAD {
     struct ki_poll poll;
     struct ki_seh seh;
     unsigned spin_locks;     /* held */
+    struct ki_spin_held {
+        const void *lock; /* NULL: free */
+        const void *site;
+    } spin_held[KI_SPIN_HELD]; /* which, as far as there is room */
     struct verify_held held; /* other locks, and the callback that runs */
 
     /* ps */
@@ -99,6 +105,7 @@ struct _KTHREAD {
     struct _KPROCESS *attached; /* KeStackAttachProcess; NULL: not attached */
     LIST_ENTRY process_link;    /* KPROCESS.threads */
     LIST_ENTRY all_link;        /* ps_state.threads */
+    LIST_ENTRY known_link;      /* ke_state.known */
     HANDLE id;
     PKSTART_ROUTINE start_routine;
     PVOID start_context;

@@ -412,6 +412,165 @@ LOCK_TWINS(pointed, POINTED)
 LOCK_TWINS(mutex, MUTEX)
 LOCK_TWINS(push, PUSH)
 
+/* ---- contexts that go before what is in them ----
+ * The last reference goes while a lock in the context is held, or the other way round. */
+
+struct locked {
+    ULONG first;
+    KSPIN_LOCK spin;
+    FAST_MUTEX fast;
+    KGUARDED_MUTEX guarded;
+    EX_PUSH_LOCK push;
+    ERESOURCE resource;
+    KMUTEX mutex;
+    KEVENT event;
+};
+
+struct lock_use {
+    void (*take)(struct locked *locked), (*give)(struct locked *locked);
+};
+
+static KIRQL spinLevel;
+static void take_spin(struct locked *l) { KeAcquireSpinLock(&l->spin, &spinLevel); }
+static void give_spin(struct locked *l) { KeReleaseSpinLock(&l->spin, spinLevel); }
+static void take_fast(struct locked *l) { ExAcquireFastMutex(&l->fast); }
+static void give_fast(struct locked *l) { ExReleaseFastMutex(&l->fast); }
+static void take_guarded(struct locked *l) { KeAcquireGuardedMutex(&l->guarded); }
+static void give_guarded(struct locked *l) { KeReleaseGuardedMutex(&l->guarded); }
+static void take_push(struct locked *l) { FltAcquirePushLockShared(&l->push); }
+static void give_push(struct locked *l) { FltReleasePushLock(&l->push); }
+static void take_resource(struct locked *l) { FltAcquireResourceExclusive(&l->resource); }
+static void give_resource(struct locked *l) { FltReleaseResource(&l->resource); }
+static void take_mutex(struct locked *l) { KeWaitForSingleObject(&l->mutex, Executive, KernelMode, FALSE, NULL); }
+static void give_mutex(struct locked *l) { KeReleaseMutex(&l->mutex, FALSE); }
+
+static bool deleteResource;
+
+static VOID FLTAPI cleanup_locked(PFLT_CONTEXT context, FLT_CONTEXT_TYPE type)
+{
+    if (deleteResource)
+        ExDeleteResourceLite(&((struct locked *)context)->resource);
+}
+
+static const FLT_CONTEXT_REGISTRATION lockedContexts[] = {
+    {FLT_STREAM_CONTEXT, 0, cleanup_locked, sizeof(struct locked), STAGE_TAG, NULL, NULL, NULL},
+    {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+
+static struct locked *with_locks(void)
+{
+    struct locked *locked;
+    stage_mount(FLTSIM_NTFS);
+    stage.contexts = lockedContexts;
+    stage_load();
+    succeeds(FltAllocateContext(stage.filter, FLT_STREAM_CONTEXT, sizeof *locked, NonPagedPool, (PFLT_CONTEXT *)&locked));
+    KeInitializeSpinLock(&locked->spin);
+    ExInitializeFastMutex(&locked->fast);
+    KeInitializeGuardedMutex(&locked->guarded);
+    FltInitializePushLock(&locked->push);
+    KeInitializeMutex(&locked->mutex, 0);
+    KeInitializeEvent(&locked->event, NotificationEvent, FALSE);
+    deleteResource = false;
+    return locked;
+}
+
+static void release_within(void (*take)(struct locked *), void (*give)(struct locked *))
+{
+    struct locked *locked = with_locks();
+    take(locked);
+    FltReleaseContext(locked);
+    give(locked);
+}
+
+static void release_after(void (*take)(struct locked *), void (*give)(struct locked *))
+{
+    struct locked *locked = with_locks();
+    take(locked);
+    give(locked);
+    FltReleaseContext(locked);
+}
+
+#define HELD_TWINS(name)                                                                                               \
+    static void name##_held(void) { release_within(take_##name, give_##name); }                                        \
+    static void name##_free(void) { release_after(take_##name, give_##name); }
+HELD_TWINS(spin)
+HELD_TWINS(fast)
+HELD_TWINS(guarded)
+HELD_TWINS(push)
+HELD_TWINS(mutex)
+
+static void resource_with(bool delete)
+{
+    struct locked *locked = with_locks();
+    ExInitializeResourceLite(&locked->resource);
+    deleteResource = delete;
+    take_resource(locked);
+    give_resource(locked);
+    FltReleaseContext(locked);
+}
+
+static void resource_left(void) { resource_with(false); }
+static void resource_deleted(void) { resource_with(true); }
+
+/* Another thread waits, or holds a lock, with a reference or without one. */
+static bool hasReference;
+
+static int wait_for_event(void *context)
+{
+    struct locked *locked = context;
+    KeWaitForSingleObject(&locked->event, Executive, KernelMode, FALSE, NULL);
+    if (hasReference)
+        FltReleaseContext(locked);
+    return 0;
+}
+
+static KEVENT taken, mayGive;
+
+static int hold_mutex(void *context)
+{
+    struct locked *locked = context;
+    take_mutex(locked);
+    KeSetEvent(&taken, IO_NO_INCREMENT, FALSE);
+    KeWaitForSingleObject(&mayGive, Executive, KernelMode, FALSE, NULL);
+    give_mutex(locked);
+    if (hasReference)
+        FltReleaseContext(locked);
+    return 0;
+}
+
+static void beside_a_waiter(bool reference)
+{
+    struct locked *locked = with_locks();
+    hasReference = reference;
+    if (reference)
+        FltReferenceContext(locked);
+    struct fltsim_thread *thread = fltsim_thread_create(NULL, wait_for_event, locked);
+    fltsim_sleep(10); /* virtual: it waits by then */
+    FltReleaseContext(locked);
+    KeSetEvent(&locked->event, IO_NO_INCREMENT, FALSE);
+    fltsim_thread_join(thread);
+}
+
+static void beside_a_holder(bool reference)
+{
+    struct locked *locked = with_locks();
+    KeInitializeEvent(&taken, NotificationEvent, FALSE);
+    KeInitializeEvent(&mayGive, NotificationEvent, FALSE);
+    hasReference = reference;
+    if (reference)
+        FltReferenceContext(locked);
+    struct fltsim_thread *thread = fltsim_thread_create(NULL, hold_mutex, locked);
+    KeWaitForSingleObject(&taken, Executive, KernelMode, FALSE, NULL);
+    FltReleaseContext(locked);
+    KeSetEvent(&mayGive, IO_NO_INCREMENT, FALSE);
+    fltsim_thread_join(thread);
+}
+
+static void waited_for(void) { beside_a_waiter(false); }
+static void waited_for_with_a_reference(void) { beside_a_waiter(true); }
+static void held_elsewhere(void) { beside_a_holder(false); }
+static void held_elsewhere_with_a_reference(void) { beside_a_holder(true); }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +615,25 @@ int main(void)
                    .says = {"the fast mutex that it points to at offset", "ExFreePoolWithTag, while the context was linked"}),
         twins_test(a_push_lock_in_a_context, "context-lock-freed-early", push_early, push_late,
                    .says = {"the push lock that lies in it at offset"}),
+        twins_test(a_context_that_goes_with_its_spin_lock_held, "context-lock-freed-early", spin_held, spin_free,
+                   .says = {"goes with its last reference, and thread \"main\" still holds the spin lock at offset 8 of it",
+                            "released by release_within (test_context_wrong.c:", "acquired by take_spin"}),
+        twins_test(a_context_that_goes_with_its_fast_mutex_held, "context-lock-freed-early", fast_held, fast_free,
+                   .says = {"still holds the fast mutex", "acquired by take_fast"}),
+        twins_test(a_context_that_goes_with_its_guarded_mutex_held, "context-lock-freed-early", guarded_held, guarded_free,
+                   .says = {"still holds the guarded mutex", "acquired by take_guarded"}),
+        twins_test(a_context_that_goes_with_its_push_lock_held, "context-lock-freed-early", push_held, push_free,
+                   .says = {"still holds the push lock", "acquired by take_push"}),
+        twins_test(a_context_that_goes_with_its_mutex_held, "context-lock-freed-early", mutex_held, mutex_free,
+                   .says = {"still holds the mutex", "acquired by take_mutex"}),
+        twins_test(a_context_that_goes_with_a_resource_undeleted, "not-deleted", resource_left, resource_deleted,
+                   .says = {"was freed with the resource at offset", "initialized by resource_with"}),
+        twins_test(a_context_that_goes_while_another_thread_waits_in_it, "context-lock-freed-early", waited_for,
+                   waited_for_with_a_reference,
+                   .says = {" waits for the notification event at offset", "waited for by wait_for_event"}),
+        twins_test(a_context_that_goes_while_another_thread_holds_its_mutex, "context-lock-freed-early", held_elsewhere,
+                   held_elsewhere_with_a_reference,
+                   .says = {" still holds the mutex at offset", "acquired by take_mutex"}),
         twins_test(a_context_set_before_the_file_is_open, "context-in-pre-create", set_in_pre_create, get_in_pre_create,
                    .says = {"FltSetStreamHandleContext was called before the file was opened", "set_too_early"}),
     };
