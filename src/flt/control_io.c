@@ -106,6 +106,7 @@ NTSTATUS FltFsControlFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG
 {
     API_ENTER(FltFsControlFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltFsControlFile", VERIFY_CALLER);
+    CALL_DOWN(FltFsControlFile, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
     struct control c = {IRP_MJ_FILE_SYSTEM_CONTROL, FsControlCode, InputBuffer,   InputBufferLength,
                         OutputBuffer,               OutputBufferLength, LengthReturned};
     return Control(Instance, FileObject, &c);
@@ -117,6 +118,7 @@ NTSTATUS FltDeviceIoControlFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
 {
     API_ENTER(FltDeviceIoControlFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltDeviceIoControlFile", VERIFY_CALLER);
+    CALL_DOWN(FltDeviceIoControlFile, IRP_MJ_DEVICE_CONTROL, FileObject);
     struct control c = {IRP_MJ_DEVICE_CONTROL, IoControlCode,      InputBuffer,   InputBufferLength,
                         OutputBuffer,          OutputBufferLength, LengthReturned};
     return Control(Instance, FileObject, &c);

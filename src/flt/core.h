@@ -216,6 +216,9 @@ bool FltpBufferOf(PFLT_IO_PARAMETER_BLOCK Iopb, struct flt_buffer *Buffer);
 /* targeted_io.c: generated operations go their own way below the last instance. */
 NTSTATUS FltpRunGenerated(PIRP_CTRL Op, enum flt_descent Descent);
 void FltpFinishGenerated(PIRP_CTRL Op);
+/* The routine's caller calls down from here to the end of the block (lock-held-across-create). */
+#define CALL_DOWN(routine, major, file)                                                                                \
+    VERIFY_CALL_DOWN(#routine, verify_call_kind_of(major, false), (file)->FsContext, VERIFY_CALLER)
 /* Callback data for an operation that `Instance` sends; NULL: it is going. Freed by FltpFreeGenerated, which leaves
  * the MDL to its owner. */
 PIRP_CTRL FltpNewGenerated(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, UCHAR MajorFunction);

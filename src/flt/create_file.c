@@ -128,12 +128,9 @@ static NTSTATUS CreateFile(struct create *C, PHANDLE Handle, PFILE_OBJECT *FileO
         *FileObject = NULL;
     FltpCheckApcs(C->Routine, C->Site);
     CheckTopLevel(C->Routine, C->Site);
-    struct verify_call_down call;
-    struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, C->Routine, VERIFY_CALL_CREATE, NULL, C->Site);
+    VERIFY_CALL_DOWN(C->Routine, VERIFY_CALL_CREATE, NULL, C->Site);
     NTSTATUS status = C->Instance && FltpWantsCrossing(C->Context) ? TryAcrossVolumes(C, Handle)
                                                                    : Try(C, C->Instance, C->Request->Attributes, Handle);
-    verify_end_call(held, &call);
     if (!NT_SUCCESS(status) || !FileObject)
         return status;
     NTSTATUS reference = ObReferenceObjectByHandle(*Handle, 0, *IoFileObjectType, KernelMode, (PVOID *)FileObject, NULL);
@@ -233,6 +230,7 @@ NTSTATUS FltCreateMailslotFile(PFLT_FILTER Filter, PFLT_INSTANCE Instance, PHAND
 NTSTATUS FltClose(HANDLE FileHandle)
 {
     API_ENTER(FltClose, FileHandle, SCHED_WRITE);
+    VERIFY_CALL_DOWN("FltClose", VERIFY_CALL_OTHER, NULL, VERIFY_CALLER);
     return ZwClose(FileHandle);
 }
 

@@ -88,13 +88,9 @@ static NTSTATUS Transfer(const struct transfer *T)
         status = FltpPerformAsynchronously(op, T->Callback, T->Context);
         return status == STATUS_FLT_IO_COMPLETE ? STATUS_SUCCESS : status;
     }
-    struct verify_call_down call;
-    struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, T->Routine,
-                      op->Iopb.IrpFlags & IRP_NOCACHE ? VERIFY_CALL_OTHER : VERIFY_CALL_CACHED,
-                      T->FileObject->FsContext, T->Site);
+    VERIFY_CALL_DOWN(T->Routine, verify_call_kind_of(T->Major, !(op->Iopb.IrpFlags & IRP_NOCACHE)), T->FileObject->FsContext,
+                     T->Site);
     status = Finish(op, T->Done);
-    verify_end_call(held, &call);
     if (T->Flags & FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET)
         T->FileObject->CurrentByteOffset = before;
     return status;
@@ -159,6 +155,7 @@ NTSTATUS FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
 {
     API_ENTER(FltQueryInformationFile, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltQueryInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryInformationFile, IRP_MJ_QUERY_INFORMATION, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryFileInformation.Length = Length;
@@ -199,6 +196,7 @@ NTSTATUS FltSetInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
 {
     API_ENTER(FltSetInformationFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltSetInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltSetInformationFile, IRP_MJ_SET_INFORMATION, FileObject);
     const FILE_RENAME_INFORMATION *rename = FileInformation;
     PFILE_OBJECT parent = NULL;
     HANDLE handle = NULL;
@@ -236,6 +234,7 @@ NTSTATUS FltQueryVolumeInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT File
 {
     API_ENTER(FltQueryVolumeInformationFile, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltQueryVolumeInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryVolumeInformationFile, IRP_MJ_QUERY_VOLUME_INFORMATION, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_VOLUME_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryVolumeInformation.Length = Length;
@@ -277,6 +276,7 @@ NTSTATUS FltQueryVolumeInformation(PFLT_INSTANCE Instance, PIO_STATUS_BLOCK Iosb
                                    FS_INFORMATION_CLASS FsInformationClass)
 {
     API_ENTER(FltQueryVolumeInformation, Instance, SCHED_READ);
+    VERIFY_CALL_DOWN("FltQueryVolumeInformation", VERIFY_CALL_OTHER, NULL, VERIFY_CALLER);
     return OnVolume(Instance, IRP_MJ_QUERY_VOLUME_INFORMATION, Iosb, FsInformation, Length, FsInformationClass);
 }
 
@@ -284,6 +284,7 @@ NTSTATUS FltSetVolumeInformation(PFLT_INSTANCE Instance, PIO_STATUS_BLOCK Iosb, 
                                  FS_INFORMATION_CLASS FsInformationClass)
 {
     API_ENTER(FltSetVolumeInformation, Instance, SCHED_WRITE);
+    VERIFY_CALL_DOWN("FltSetVolumeInformation", VERIFY_CALL_OTHER, NULL, VERIFY_CALLER);
     ULONG least = FsInformationClass == FileFsLabelInformation     ? sizeof(FILE_FS_LABEL_INFORMATION)
                   : FsInformationClass == FileFsControlInformation  ? sizeof(FILE_FS_CONTROL_INFORMATION)
                   : FsInformationClass == FileFsObjectIdInformation ? sizeof(FILE_FS_OBJECTID_INFORMATION)
@@ -316,6 +317,7 @@ NTSTATUS FltQueryDirectoryFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, 
 {
     API_ENTER(FltQueryDirectoryFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltQueryDirectoryFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryDirectoryFile, IRP_MJ_DIRECTORY_CONTROL, FileObject);
     UCHAR flags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) | (RestartScan ? SL_RESTART_SCAN : 0));
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, flags, FileName,
                           LengthReturned);
@@ -327,6 +329,7 @@ NTSTATUS FltQueryDirectoryFileEx(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject
 {
     API_ENTER(FltQueryDirectoryFileEx, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltQueryDirectoryFileEx", VERIFY_CALLER);
+    CALL_DOWN(FltQueryDirectoryFileEx, IRP_MJ_DIRECTORY_CONTROL, FileObject);
     if (QueryFlags & ~(ULONG)SL_QUERY_DIRECTORY_MASK)
         return STATUS_INVALID_PARAMETER;
     return QueryDirectory(Instance, FileObject, FileInformation, Length, FileInformationClass, (UCHAR)QueryFlags, FileName,
@@ -341,6 +344,7 @@ NTSTATUS FltQueryEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID R
 {
     API_ENTER(FltQueryEaFile, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltQueryEaFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryEaFile, IRP_MJ_QUERY_EA, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_EA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags = (UCHAR)((ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0) |
@@ -357,6 +361,7 @@ NTSTATUS FltSetEaFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID EaB
 {
     API_ENTER(FltSetEaFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltSetEaFile", VERIFY_CALLER);
+    CALL_DOWN(FltSetEaFile, IRP_MJ_SET_EA, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_EA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetEa.Length = Length;
@@ -370,6 +375,7 @@ NTSTATUS FltQueryQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileO
 {
     API_ENTER(FltQueryQuotaInformationFile, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltQueryQuotaInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryQuotaInformationFile, IRP_MJ_QUERY_QUOTA, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_QUOTA);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.OperationFlags =
@@ -391,6 +397,7 @@ NTSTATUS FltSetQuotaInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObj
 {
     API_ENTER(FltSetQuotaInformationFile, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltSetQuotaInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltSetQuotaInformationFile, IRP_MJ_SET_QUOTA, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_QUOTA);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetQuota.Length = Length;
@@ -403,6 +410,7 @@ NTSTATUS FltQuerySecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
 {
     API_ENTER(FltQuerySecurityObject, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltQuerySecurityObject", VERIFY_CALLER);
+    CALL_DOWN(FltQuerySecurityObject, IRP_MJ_QUERY_SECURITY, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_SECURITY);
     op->Iopb.IrpFlags = DIRECT | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QuerySecurity.SecurityInformation = SecurityInformation;
@@ -423,6 +431,7 @@ NTSTATUS FltSetSecurityObject(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, S
     if (!NT_SUCCESS(status))
         return status;
     FltpCheckTarget(Instance, FileObject, "FltSetSecurityObject", VERIFY_CALLER);
+    CALL_DOWN(FltSetSecurityObject, IRP_MJ_SET_SECURITY, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_SET_SECURITY);
     op->Iopb.IrpFlags = DIRECT;
     op->Iopb.Parameters.SetSecurity.SecurityInformation = SecurityInformation;
@@ -442,6 +451,7 @@ NTSTATUS FltFlushBuffers(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
 {
     API_ENTER(FltFlushBuffers, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltFlushBuffers", VERIFY_CALLER);
+    CALL_DOWN(FltFlushBuffers, IRP_MJ_FLUSH_BUFFERS, FileObject);
     return Flush(Instance, FileObject, 0);
 }
 
@@ -449,6 +459,7 @@ NTSTATUS FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG
 {
     API_ENTER(FltFlushBuffers2, FileObject, SCHED_WRITE);
     FltpCheckTarget(Instance, FileObject, "FltFlushBuffers2", VERIFY_CALLER);
+    CALL_DOWN(FltFlushBuffers2, IRP_MJ_FLUSH_BUFFERS, FileObject);
     switch (FlushType) {
     case 0:
         return Flush(Instance, FileObject, 0);
@@ -469,6 +480,7 @@ NTSTATUS FltIsDirectory(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance, PBOOLEA
 {
     API_ENTER(FltIsDirectory, FileObject, SCHED_READ);
     FltpCheckTarget(Instance, FileObject, "FltIsDirectory", VERIFY_CALLER);
+    CALL_DOWN(FltIsDirectory, IRP_MJ_QUERY_INFORMATION, FileObject);
     FILE_STANDARD_INFORMATION info = {0};
     NTSTATUS status = FltQueryInformationFile(Instance, FileObject, &info, sizeof info, FileStandardInformation, NULL);
     *IsDirectory = NT_SUCCESS(status) && info.Directory;

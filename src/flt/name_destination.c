@@ -122,6 +122,8 @@ NTSTATUS FltGetDestinationFileNameInformation(PFLT_INSTANCE Instance, PFILE_OBJE
     UNICODE_STRING name = {.Buffer = FileName, .Length = (USHORT)FileNameLength, .MaximumLength = (USHORT)FileNameLength};
     FLTP_TEXT path = {0};
     NTSTATUS status;
+    VERIFY_CALL_DOWN("FltGetDestinationFileNameInformation",
+                     format == FLT_FILE_NAME_NORMALIZED ? VERIFY_CALL_CREATE : VERIFY_CALL_OTHER, NULL, VERIFY_CALLER);
     if (fault_allocation())
         status = STATUS_INSUFFICIENT_RESOURCES;
     else if (RootDirectory)
@@ -175,6 +177,7 @@ NTSTATUS FltGetTunneledName(PFLT_CALLBACK_DATA CallbackData, PFLT_FILE_NAME_INFO
                                  .Format = FLT_FILE_NAME_NORMALIZED,
                                  .Opened = true};
     FLTP_TEXT actual = {0};
+    VERIFY_CALL_DOWN("FltGetTunneledName", VERIFY_CALL_CREATE, NULL, VERIFY_CALLER);
     NTSTATUS status = FltpBuildName(&request, &actual);
     if (NT_SUCCESS(status)) {
         UNICODE_STRING whole = FltpTextString(&actual, 0, actual.Count), final = FinalOf(&whole);

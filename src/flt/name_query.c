@@ -103,6 +103,14 @@ static void KeepName(PFLTP_NAME_REQUEST request, PFLTP_NAME name)
 
 /* ---- the query ------------------------------------------------------------------------------------------------------------ */
 
+/* To normalize a name, folders are opened and listed. */
+static enum verify_call_kind CallKind(const FLTP_NAME_REQUEST *request)
+{
+    if (request->Format == FLT_FILE_NAME_NORMALIZED)
+        return VERIFY_CALL_CREATE | VERIFY_CALL_FILE;
+    return request->Opened ? VERIFY_CALL_FILE : VERIFY_CALL_OTHER;
+}
+
 static NTSTATUS Query(PFLTP_NAME_REQUEST request, bool safe, PFLTP_NAME *name, const void *site)
 {
     ULONG method = FltGetFileNameQueryMethod(request->Options);
@@ -117,6 +125,7 @@ static NTSTATUS Query(PFLTP_NAME_REQUEST request, bool safe, PFLTP_NAME *name, c
         return method == FLT_FILE_NAME_QUERY_ALWAYS_ALLOW_CACHE_LOOKUP ? STATUS_FLT_NAME_CACHE_MISS
                                                                        : STATUS_FLT_INVALID_NAME_REQUEST;
     FLTP_TEXT text = {0};
+    VERIFY_CALL_DOWN("FltGetFileNameInformation", CallKind(request), request->Opened ? request->File->FsContext : NULL, site);
     NTSTATUS status = fault_allocation() ? STATUS_INSUFFICIENT_RESOURCES : FltpBuildName(request, &text);
     if (NT_SUCCESS(status) && text.Count * sizeof(WCHAR) > MAXUSHORT)
         status = STATUS_OBJECT_NAME_INVALID;

@@ -43,6 +43,7 @@ NTSTATUS FltTagFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, U
                     USHORT DataBufferLength)
 {
     API_ENTER(FltTagFile, FileObject, SCHED_WRITE);
+    CALL_DOWN(FltTagFile, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
     return SendReparse(InitiatingInstance, FileObject, FSCTL_SET_REPARSE_POINT, FileTag, Guid, DataBuffer,
                        DataBufferLength);
 }
@@ -50,5 +51,6 @@ NTSTATUS FltTagFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, U
 NTSTATUS FltUntagFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, ULONG FileTag, GUID *Guid)
 {
     API_ENTER(FltUntagFile, FileObject, SCHED_WRITE);
+    CALL_DOWN(FltUntagFile, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
     return SendReparse(InitiatingInstance, FileObject, FSCTL_DELETE_REPARSE_POINT, FileTag, Guid, NULL, 0);
 }

@@ -298,8 +298,7 @@ NTSTATUS FltpPerform(PIRP_CTRL Op)
 
 static bool IsCached(PIRP_CTRL Op)
 {
-    return (Op->Iopb.MajorFunction == IRP_MJ_READ || Op->Iopb.MajorFunction == IRP_MJ_WRITE) &&
-           !(Op->Iopb.IrpFlags & (IRP_NOCACHE | IRP_PAGING_IO));
+    return !(Op->Iopb.IrpFlags & (IRP_NOCACHE | IRP_PAGING_IO));
 }
 
 VOID FltPerformSynchronousIo(PFLT_CALLBACK_DATA CallbackData)
@@ -311,12 +310,9 @@ VOID FltPerformSynchronousIo(PFLT_CALLBACK_DATA CallbackData)
         return;
     if (op->Iopb.MajorFunction != IRP_MJ_CREATE)
         FltpCheckTarget(op->Initiator, op->Iopb.TargetFileObject, "FltPerformSynchronousIo", VERIFY_CALLER);
-    struct verify_call_down call;
-    struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, "FltPerformSynchronousIo", IsCached(op) ? VERIFY_CALL_CACHED : VERIFY_CALL_OTHER,
-                      op->Iopb.TargetFileObject ? op->Iopb.TargetFileObject->FsContext : NULL, VERIFY_CALLER);
+    VERIFY_CALL_DOWN("FltPerformSynchronousIo", verify_call_kind_of(op->Iopb.MajorFunction, IsCached(op)),
+                     op->Iopb.TargetFileObject ? op->Iopb.TargetFileObject->FsContext : NULL, VERIFY_CALLER);
     FltpPerform(op);
-    verify_end_call(held, &call);
 }
 
 void FltpFinishGenerated(PIRP_CTRL Op)

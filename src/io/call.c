@@ -51,6 +51,8 @@ NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
         BadIrp("its major function does not exist", Irp, VERIFY_CALLER);
 
     KIRQL irql = KeGetCurrentIrql();
+    VERIFY_CALL_DOWN("IoCallDriver", verify_call_kind_of(major, !(Irp->Flags & (IRP_NOCACHE | IRP_PAGING_IO))),
+                     stack->FileObject ? stack->FileObject->FsContext : NULL, VERIFY_CALLER);
     TRACE("io", "%s irp %p device %p", trace_major(major), (void *)Irp, (void *)DeviceObject);
     NTSTATUS status = driver->MajorFunction[major](DeviceObject, Irp);
     if (__builtin_expect(KeGetCurrentIrql() != irql, 0))

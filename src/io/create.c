@@ -169,11 +169,8 @@ static NTSTATUS Create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES at
         open.ecps = context->ExtraCreateParameter;
         open.txn = context->TxnParameters;
     }
-    struct verify_call_down call;
-    struct verify_held *held = &KiCurrentThread()->held;
-    verify_begin_call(held, &call, "a create", VERIFY_CALL_CREATE, NULL, site);
+    VERIFY_CALL_DOWN("a create", VERIFY_CALL_CREATE, NULL, site);
     NTSTATUS status = IopCheckedCreateFile(&open, attributes, handle);
-    verify_end_call(held, &call);
     iosb->Information = open.information;
     iosb->Status = status;
     return status;

@@ -121,6 +121,7 @@ static NTSTATUS Query(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG 
     if (AnswerHere(&s, kind, buffer, &status))
         return status;
     IO_STATUS_BLOCK result;
+    VERIFY_CALL_DOWN("IRP_MJ_QUERY_INFORMATION", VERIFY_CALL_FILE, s.file->FsContext, site);
     if (FastQuery(&s, kind, buffer, &result))
         return IopEndFastIo(&s, &result);
     return SendQuery(&s, kind, buffer, length);

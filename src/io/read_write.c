@@ -70,6 +70,7 @@ static bool TryFastIo(struct transfer *t, IO_STATUS_BLOCK *result)
     if (!__atomic_load_n(&file->PrivateCacheMap, __ATOMIC_ACQUIRE) || !fast)
         return false;
     BOOLEAN done = FALSE;
+    VERIFY_CALL_DOWN(t->write ? "IRP_MJ_WRITE" : "IRP_MJ_READ", VERIFY_CALL_CACHED, file->FsContext, t->s.wait.site);
     result->Information = 0;
     if (t->write) {
         if (fast->FastIoWrite)

@@ -120,6 +120,8 @@ static NTSTATUS RunAndWait(struct iop_service *s, PIRP irp)
     irp->FltsimPrivate[1] = &s->wait;
     irp->Flags |= IRP_SYNCHRONOUS_API;
     UCHAR major = IoGetNextIrpStackLocation(irp)->MajorFunction;
+    VERIFY_CALL_DOWN(trace_major(major), verify_call_kind_of(major, !(irp->Flags & IRP_NOCACHE)), s->file->FsContext,
+                     s->wait.site);
     bool cancellable = major == IRP_MJ_DIRECTORY_CONTROL || major == IRP_MJ_LOCK_CONTROL ||
                        major == IRP_MJ_FILE_SYSTEM_CONTROL || major == IRP_MJ_DEVICE_CONTROL;
     if (cancellable)

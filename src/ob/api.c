@@ -235,6 +235,7 @@ NTSTATUS NtClose(HANDLE Handle)
 NTSTATUS ZwClose(HANDLE Handle)
 {
     API_ENTER(ZwClose, Handle, SCHED_WRITE);
+    VERIFY_CALL_DOWN("ZwClose", VERIFY_CALL_OTHER, NULL, VERIFY_CALLER);
     return ObpCloseHandle(Handle, KernelMode, VERIFY_CALLER);
 }
 

@@ -21,12 +21,6 @@ struct across {
     bool reported;
 };
 
-/* Do two sites belong to one driver? Asked again and again for the same few. */
-struct pair {
-    const void *one, *other;
-    bool same;
-};
-
 /* Given back by another thread than the one that holds it on record. */
 struct elsewhere {
     const struct verify_held *holder;
@@ -39,7 +33,7 @@ static struct sched_lock lock;
 static struct across *table[BUCKETS];
 static struct across *ended; /* their locks are no more; one of each kind is kept for the end */
 static unsigned records;
-static struct pair pairs[PAIRS];
+static uint64_t pairs[PAIRS]; /* is_one_driver's answers */
 static struct elsewhere elsewhere[ELSEWHERE];
 static unsigned elsewhere_next;
 static void (*describe_operation)(const void *, struct verify_operation *);
@@ -58,20 +52,18 @@ static struct verify_operation describe(const void *operation)
 
 static struct across **bucket_of(const void *address) { return &table[((uintptr_t)address >> 4) % BUCKETS]; }
 
+/* Do two sites belong to one driver? Asked again and again for the same few: what was answered lately is kept as a mix of
+ * both, whose lowest bit is the answer. */
 static bool is_one_driver(const void *one, const void *other)
 {
-    struct pair *slot = &pairs[((uintptr_t)one ^ (uintptr_t)other >> 3) % PAIRS];
-    sched_lock(&lock);
-    struct pair known = *slot;
-    sched_unlock(&lock);
-    if (known.one == one && known.other == other)
-        return known.same;
+    uint64_t mix = ((uintptr_t)one * 0x9e3779b97f4a7c15u ^ (uintptr_t)other) * 0xff51afd7ed558ccdu;
+    uint64_t *slot = &pairs[mix >> 58 & (PAIRS - 1)], known = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    if (!((known ^ mix) & ~(uint64_t)1))
+        return known & 1;
     const char *driver = verify_driver_of(one);
-    struct pair fresh = {one, other, driver[0] && strcmp(driver, "fltsim") && driver == verify_driver_of(other)};
-    sched_lock(&lock);
-    *slot = fresh;
-    sched_unlock(&lock);
-    return fresh.same;
+    bool same = driver[0] && strcmp(driver, "fltsim") && driver == verify_driver_of(other);
+    __atomic_store_n(slot, (mix & ~(uint64_t)1) | same, __ATOMIC_RELAXED);
+    return same;
 }
 
 void verify_lock_given_elsewhere(const struct verify_held *holder, const void *address)
@@ -120,14 +112,56 @@ static void note(const struct verify_held_lock *held, const void *address, const
     __atomic_store_n(&verify_watch_locks, true, __ATOMIC_RELAXED);
 }
 
-void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call)
+/* Is there one of the caller's own among them? */
+static bool note_locks(struct verify_held *held, const struct verify_call_down *call)
 {
+    bool own = false;
     if (!machine || !machine->verify || verify_get_policy(VERIFY_LOCK_ACROSS_CREATE) == VERIFY_OFF)
-        return;
+        return false;
     for (unsigned i = 0; i < held->count && i < VERIFY_HELD_LOCKS; i++) {
         const void *address = held->locks[i].lock;
-        if (address && !was_given_elsewhere(held, address) && is_one_driver(held->locks[i].site, call->site))
+        if (address && is_one_driver(held->locks[i].site, call->site) && !was_given_elsewhere(held, address)) {
             note(&held->locks[i], address, call);
+            own = true;
+        }
+    }
+    return own;
+}
+
+void verify_begin_call(struct verify_held *held, struct verify_call_down *call, const char *routine,
+                       enum verify_call_kind kind, const void *stream, const void *site)
+{
+    *call = (struct verify_call_down){held->call, NULL, routine, site, held->operation, stream, held->count, kind};
+    if (!note_locks(held, call))
+        return;
+    call->holder = held;
+    held->call = call;
+}
+
+enum verify_call_kind verify_call_kind_of(unsigned char major, bool cached)
+{
+    switch (major) {
+    case IRP_MJ_CREATE:
+    case IRP_MJ_CREATE_NAMED_PIPE:
+    case IRP_MJ_CREATE_MAILSLOT:
+        return VERIFY_CALL_CREATE;
+    case IRP_MJ_READ:
+    case IRP_MJ_WRITE:
+        return cached ? VERIFY_CALL_CACHED : VERIFY_CALL_OTHER;
+    case IRP_MJ_FLUSH_BUFFERS:
+        return VERIFY_CALL_CACHED;
+    case IRP_MJ_SET_INFORMATION:
+    case IRP_MJ_FILE_SYSTEM_CONTROL:
+        return VERIFY_CALL_FILE | VERIFY_CALL_BREAK;
+    case IRP_MJ_QUERY_INFORMATION:
+    case IRP_MJ_QUERY_EA:
+    case IRP_MJ_SET_EA:
+    case IRP_MJ_QUERY_SECURITY:
+    case IRP_MJ_SET_SECURITY:
+    case IRP_MJ_DIRECTORY_CONTROL:
+        return VERIFY_CALL_FILE;
+    default:
+        return VERIFY_CALL_OTHER;
     }
 }
 
@@ -149,14 +183,19 @@ static const struct verify_call_down *came_back(const struct verify_held *held, 
 static const char *how_it_waits(const struct across *across, const struct verify_operation *operation,
                                 const struct verify_call_down *back)
 {
-    if (across->kind == VERIFY_CALL_CACHED && (operation->paging || operation->section) &&
-        across->stream == operation->stream)
+    bool same = across->stream && across->stream == operation->stream;
+    if (across->kind & VERIFY_CALL_CACHED && (operation->paging || operation->section) && same)
         return operation->back
                    ? "the call waits for the file's own locks; whoever writes its pages back has them and waits for the lock in "
                      "that callback"
                    : "the call waits for the page; whoever brings the page in waits for the lock in that callback";
-    if (across->kind == VERIFY_CALL_CREATE && operation->cleanup)
+    if (across->kind & VERIFY_CALL_FILE && operation->paging && same)
+        return "the call waits for the file's own locks; whoever copies data through the cache, or flushes it, has them, and its "
+               "paging I/O waits for the lock in that callback";
+    if (across->kind & VERIFY_CALL_CREATE && operation->cleanup)
         return "the create waits until the owner of an oplock closes the file; the close waits for the lock in that callback";
+    if (across->kind & VERIFY_CALL_BREAK && operation->cleanup && same)
+        return "the call waits until the owner of an oplock on the file closes it; the close waits for the lock in that callback";
     if (back && back->site == across->called)
         return "the call came back to the driver while the lock was held: another thread that comes the same way waits for "
                "the lock, and the holder for it";

@@ -25,14 +25,20 @@ struct verify_held {
     struct verify_held_lock locks[VERIFY_HELD_LOCKS];
 };
 
+/* What the call may wait for, beside what comes back on the same thread. */
 enum verify_call_kind {
-    VERIFY_CALL_CREATE, /* may wait for an oplock's owner to close */
-    VERIFY_CALL_CACHED, /* cached data: may wait for paging I/O of the same stream, which comes from the top */
-    VERIFY_CALL_OTHER,
+    VERIFY_CALL_OTHER = 0,
+    VERIFY_CALL_CREATE = 1, /* the owner of an oplock, who closes whatever file it is */
+    VERIFY_CALL_BREAK = 2,  /* the owner of an oplock of the same stream */
+    VERIFY_CALL_CACHED = 4, /* paging I/O of the same stream, which comes from the top */
+    VERIFY_CALL_FILE = 8,   /* the file's own locks, which are held across its paging I/O */
 };
+/* By IRP_MJ_; cached: of a read or a write. */
+enum verify_call_kind verify_call_kind_of(unsigned char major, bool cached);
 
 struct verify_call_down {
     struct verify_call_down *outer; /* verify_held.call */
+    struct verify_held *holder;     /* NULL: no lock of the caller's is held */
     const char *routine;
     const void *site;
     const void *operation; /* from whose callback */
@@ -57,7 +63,9 @@ void verify_lock_forgotten(const void *lock);
 void verify_stream_forgotten(const void *stream);
 /* Another thread gives back what the thread of `holder` took; that thread may be gone: `holder` is only compared. */
 void verify_lock_given_elsewhere(const struct verify_held *holder, const void *lock);
-void verify_call_with_locks(struct verify_held *held, struct verify_call_down *call);
+/* Some lock is held, not necessarily the caller's. */
+void verify_begin_call(struct verify_held *held, struct verify_call_down *call, const char *routine,
+                       enum verify_call_kind kind, const void *stream, const void *site);
 void verify_stop_held(void);
 /* Those held across a call and never reached by it: warnings. */
 void verify_report_held(void);
@@ -108,21 +116,17 @@ static inline void verify_stream_gone(const void *stream)
         verify_stream_forgotten(stream);
 }
 
-static inline void verify_begin_call(struct verify_held *held, struct verify_call_down *call, const char *routine,
-                                     enum verify_call_kind kind, const void *stream, const void *site)
+static inline void verify_end_call(struct verify_call_down *call)
 {
-    call->held = held->count;
-    if (__builtin_expect(!held->count, 1))
-        return;
-    *call = (struct verify_call_down){held->call, routine, site, held->operation, stream, held->count, kind};
-    verify_call_with_locks(held, call);
-    held->call = call;
+    if (__builtin_expect(call->holder != NULL, 0))
+        call->holder->call = call->outer;
 }
 
-static inline void verify_end_call(struct verify_held *held, struct verify_call_down *call)
-{
-    if (__builtin_expect(call->held != 0, 0))
-        held->call = call->outer;
-}
+/* From here to the end of the block the caller calls down. */
+#define VERIFY_CALL_DOWN(routine, kind, stream, site)                                                                  \
+    __attribute__((cleanup(verify_end_call))) struct verify_call_down call_down;                                       \
+    call_down.holder = NULL;                                                                                           \
+    if (__builtin_expect(KiCurrentThread()->held.count != 0, 0))                                                       \
+    verify_begin_call(&KiCurrentThread()->held, &call_down, routine, kind, stream, site)
 
 #endif
