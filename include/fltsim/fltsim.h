@@ -214,7 +214,8 @@ NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volum
 struct fltsim_process;
 struct fltsim_thread;
 
-/* image: "C:\\Windows\\notepad.exe"; only a name, the file need not exist. */
+/* image: "C:\\Windows\\notepad.exe"; only a name, the file need not exist. NULL: a driver's notify routine refused it; its
+ * exit is nothing then. */
 struct fltsim_process *fltsim_process_create(const char *image);
 void fltsim_process_exit(struct fltsim_process *process);
 /* How many bytes of pool may be charged to the process (NULL: test.exe) from here on; 0: as many as there are. What it

@@ -152,6 +152,8 @@ static NTSTATUS query_key_name(PVOID object, POBJECT_NAME_INFORMATION info, ULON
     return status;
 }
 
+POBJECT_TYPE *CmKeyObjectType = &CmpKeyType;
+
 bool CmpCreateKeyType(void)
 {
     CmpKeyType = ObpCreateType(&(struct ob_type_info){

@@ -150,18 +150,24 @@ NTSTATUS FltWriteFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObjec
 
 /* ---- information ---- */
 
-NTSTATUS FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID FileInformation, ULONG Length,
+static NTSTATUS QueryInformation(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID FileInformation, ULONG Length,
                                  FILE_INFORMATION_CLASS FileInformationClass, PULONG LengthReturned)
 {
-    API_ENTER(FltQueryInformationFile, FileObject, SCHED_READ);
-    FltpCheckTarget(Instance, FileObject, "FltQueryInformationFile", VERIFY_CALLER);
-    CALL_DOWN(FltQueryInformationFile, IRP_MJ_QUERY_INFORMATION, FileObject);
     PIRP_CTRL op = FltpNewGenerated(Instance, FileObject, IRP_MJ_QUERY_INFORMATION);
     op->Iopb.IrpFlags = BUFFERED | IRP_INPUT_OPERATION;
     op->Iopb.Parameters.QueryFileInformation.Length = Length;
     op->Iopb.Parameters.QueryFileInformation.FileInformationClass = FileInformationClass;
     op->Iopb.Parameters.QueryFileInformation.InfoBuffer = FileInformation;
     return Finish(op, LengthReturned);
+}
+
+NTSTATUS FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID FileInformation, ULONG Length,
+                                 FILE_INFORMATION_CLASS FileInformationClass, PULONG LengthReturned)
+{
+    API_ENTER(FltQueryInformationFile, FileObject, SCHED_READ);
+    FltpCheckTarget(Instance, FileObject, "FltQueryInformationFile", VERIFY_CALLER);
+    CALL_DOWN(FltQueryInformationFile, IRP_MJ_QUERY_INFORMATION, FileObject);
+    return QueryInformation(Instance, FileObject, FileInformation, Length, FileInformationClass, LengthReturned);
 }
 
 /* A rename or a link to another folder: the I/O manager opens the target's folder first, and so do we, from below. */
@@ -482,7 +488,7 @@ NTSTATUS FltIsDirectory(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance, PBOOLEA
     FltpCheckTarget(Instance, FileObject, "FltIsDirectory", VERIFY_CALLER);
     CALL_DOWN(FltIsDirectory, IRP_MJ_QUERY_INFORMATION, FileObject);
     FILE_STANDARD_INFORMATION info = {0};
-    NTSTATUS status = FltQueryInformationFile(Instance, FileObject, &info, sizeof info, FileStandardInformation, NULL);
+    NTSTATUS status = QueryInformation(Instance, FileObject, &info, sizeof info, FileStandardInformation, NULL);
     *IsDirectory = NT_SUCCESS(status) && info.Directory;
     return status;
 }

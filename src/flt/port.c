@@ -219,9 +219,19 @@ static bool CloseServer(PFLT_PORT server, const void *site)
     return true;
 }
 
+static _Noreturn void ReportNoPort(const void *site)
+{
+    struct verify_violation *v = verify_begin_fatal(
+        VERIFY_BAD_FLT_OBJECT, "FltCloseCommunicationPort was given NULL instead of a communication port.");
+    verify_site(v, "called by", site);
+    verify_end_bugcheck(v, 0x50, 0, 0, (uintptr_t)site, 0);
+}
+
 VOID FltCloseCommunicationPort(PFLT_PORT ServerPort)
 {
     API_ENTER(FltCloseCommunicationPort, ServerPort, SCHED_WRITE);
+    if (!ServerPort)
+        ReportNoPort(VERIFY_CALLER);
     if (!CloseServer(ServerPort, VERIFY_CALLER))
         ReportClosed(ServerPort, VERIFY_CALLER);
 }

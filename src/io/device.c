@@ -128,6 +128,15 @@ NTSTATUS IoCreateDeviceSecure(PDRIVER_OBJECT DriverObject, ULONG DeviceExtension
                         DeviceObject, VERIFY_CALLER);
 }
 
+NTSTATUS WdmlibIoCreateDeviceSecure(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName,
+                                    DEVICE_TYPE DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive,
+                                    PCUNICODE_STRING DefaultSDDLString, LPCGUID DeviceClassGuid,
+                                    PDEVICE_OBJECT *DeviceObject)
+{
+    return CreateDevice(DriverObject, DeviceExtensionSize, DeviceName, DeviceType, DeviceCharacteristics, Exclusive,
+                        DeviceObject, VERIFY_CALLER);
+}
+
 /* -- references and deletion ----------------------------------------------------------------------------- */
 
 /* Tells the drivers above that the device goes (a volume that is dismounted): each detaches itself. */

@@ -46,6 +46,7 @@ static void RunDpc(PKDPC dpc, const KDPC *copy)
     KIRQL level = copy->Type == ThreadedDpcObject ? PASSIVE_LEVEL : DISPATCH_LEVEL;
 
     thread->irql = level;
+    thread->in_dpc = level == DISPATCH_LEVEL;
     copy->DeferredRoutine(dpc, copy->DeferredContext, copy->SystemArgument1, copy->SystemArgument2);
     if (thread->irql != level || thread->spin_locks) {
         struct verify_violation *v = verify_begin(
@@ -55,6 +56,7 @@ static void RunDpc(PKDPC dpc, const KDPC *copy)
         verify_end(v);
         thread->spin_locks = 0;
     }
+    thread->in_dpc = false;
     thread->irql = PASSIVE_LEVEL;
 }
 
@@ -177,6 +179,8 @@ VOID KeFlushQueuedDpcs(VOID)
     API_ENTER(KeFlushQueuedDpcs, ki, SCHED_WRITE);
     WaitForDpcs(NULL, VERIFY_CALLER);
 }
+
+LOGICAL KeIsExecutingDpc(VOID) { return KiCurrentThread()->in_dpc; }
 
 VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance) { Dpc->Importance = (UCHAR)Importance; }
 

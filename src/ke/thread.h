@@ -97,6 +97,7 @@ struct _KTHREAD {
         const void *lock; /* NULL: free */
         const void *site;
     } spin_held[KI_SPIN_HELD]; /* which, as far as there is room */
+    bool in_dpc;             /* runs a DPC routine, not a threaded one */
     struct verify_held held; /* other locks, and the callback that runs */
 
     /* ps */

@@ -18,8 +18,11 @@ struct fltsim_process *fltsim_process_create(const char *image)
 
 void fltsim_process_exit(struct fltsim_process *process)
 {
-    PEPROCESS object = ProcessOf(process);
+    PEPROCESS object = (PEPROCESS)(void *)process;
     PKTHREAD thread = KiCurrentThread();
+
+    if (!object)
+        return;
     if (thread->process == object)
         thread->process = psp->test;
     PspExitProcess(object, STATUS_SUCCESS);

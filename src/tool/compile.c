@@ -166,20 +166,31 @@ static void add_standard(struct tool_list *command, const struct build_options *
     tool_list_take(command, tool_format("-std=%s", standard ? standard : cpp ? "gnu++17" : "gnu11"));
 }
 
+static void add_own_folders(struct tool_list *command, const struct selection *selection, const char *mirror,
+                            const struct tool_list *include_folders, bool of_project)
+{
+    for (size_t i = 0; i < include_folders->count; i++) {
+        if (tool_list_has(&selection->folders, include_folders->items[i]) != of_project)
+            continue;
+        char *folder = tool_join(mirror, include_folders->items[i]);
+        tool_list_take(command, tool_format("-I%s", folder));
+        free(folder);
+    }
+}
+
+/* The project's folders, then the WDK's, then those where something that is included was found by its name: what else
+ * stands there must not be taken for a header of the WDK. */
 static void add_includes(struct tool_list *command, const struct selection *selection, const char *mirror,
                          const struct tool_list *include_folders)
 {
     struct tool_list wdk = {0};
 
-    for (size_t i = 0; i < include_folders->count; i++) {
-        char *folder = tool_join(mirror, include_folders->items[i]);
-        tool_list_take(command, tool_format("-I%s", folder));
-        free(folder);
-    }
+    add_own_folders(command, selection, mirror, include_folders, true);
     compile_wdk_folders(&wdk);
     for (size_t i = 0; i < wdk.count; i++)
         tool_list_take(command, tool_format("-I%s", wdk.items[i]));
     tool_list_free(&wdk);
+    add_own_folders(command, selection, mirror, include_folders, false);
     for (size_t i = 0; i < selection->defines.count; i++)
         tool_list_take(command, tool_format("-D%s", selection->defines.items[i]));
 }

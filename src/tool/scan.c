@@ -1,3 +1,4 @@
+#include "tool/msvc_text.h"
 #include "tool/tree.h"
 
 #include "plat/file.h"
@@ -155,28 +156,6 @@ static void resolve(struct tree *tree, struct tree_file *file, struct tree_inclu
     free(folder);
 }
 
-/* "typedef unsigned long long size_t;": what MSVC has already, and another type than this compiler's. */
-static bool blank_size_type(char *text)
-{
-    bool any = false;
-    for (char *p = strstr(text, "typedef"); p; p = strstr(p + 1, "typedef")) {
-        static const char *const words[] = {"typedef", "unsigned", "long", "long", "__int64", "size_t", ";"};
-        char *at = p;
-        for (size_t i = 0; i < sizeof words / sizeof *words && at; i++) {
-            size_t length = strlen(words[i]);
-            at += strspn(at, " \t");
-            if (!strncmp(at, words[i], length))
-                at += length;
-            else if (i < 2 || i > 4)
-                at = NULL;
-        }
-        if (at)
-            memset(p, ' ', (size_t)(at - p));
-        any |= at != NULL;
-    }
-    return any;
-}
-
 static void note_side(struct tree_file *file, enum tree_side side)
 {
     /* Some drivers include <windows.h> beside the kernel's headers: the kernel's decide. */
@@ -196,7 +175,7 @@ void tree_scan(struct tree *tree, struct tree_file *file)
     free(path);
     file->text = sim_decode_text(bytes ? bytes : "", bytes ? size : 0, &file->converted);
     free(bytes);
-    file->converted |= blank_size_type(file->text);
+    file->text = msvc_text(file->text, &file->converted);
 
     char *code = code_only(file->text);
     file->has_main = defines(code, "main") || defines(code, "wmain") || defines(code, "_tmain") ||

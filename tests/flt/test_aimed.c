@@ -661,6 +661,22 @@ static void asking_a_file_in_its_pre_create_is_reported(void **state)
     open_once();
 }
 
+static FLT_PREOP_CALLBACK_STATUS whether_directory_too_early(struct probe *p, PFLT_CALLBACK_DATA data,
+                                                             PCFLT_RELATED_OBJECTS objects, PVOID *context)
+{
+    BOOLEAN directory;
+    if (data->Iopb->MajorFunction == IRP_MJ_CREATE)
+        FltIsDirectory(objects->FileObject, objects->Instance, &directory);
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static void asking_whether_it_is_a_directory_there_is_reported_once(void **state)
+{
+    B->pre = whether_directory_too_early;
+    fltsim_expect("file-object-used-before-create");
+    open_once();
+}
+
 static void reading_a_file_in_its_pre_create_is_reported(void **state)
 {
     B->pre = read_too_early;
@@ -713,6 +729,7 @@ int main(void)
         CASE(a_create_after_it_was_put_back_is_not),
         CASE(a_callback_that_leaves_a_top_level_irp_behind_is_reported),
         CASE(asking_a_file_in_its_pre_create_is_reported),
+        CASE(asking_whether_it_is_a_directory_there_is_reported_once),
         CASE(reading_a_file_in_its_pre_create_is_reported),
         CASE(asking_it_in_post_create_is_not),
         CASE(asking_a_file_that_the_callback_opened_itself_is_not),

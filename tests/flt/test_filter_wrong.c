@@ -17,6 +17,12 @@ static void unregister_null(void)
     FltUnregisterFilter(NULL);
 }
 
+static void close_null_port(void)
+{
+    stage_set();
+    FltCloseCommunicationPort(NULL);
+}
+
 static void start_again(void)
 {
     stage_set();
@@ -53,6 +59,8 @@ int main(void)
                    {"FltStartFiltering was given", "which is no filter", "called by start_with"}),
         twins_test(a_filter_that_is_null, "bad-flt-object", unregister_null, start_again, 0x50, 0,
                    {"FltUnregisterFilter was given NULL"}),
+        twins_test(a_communication_port_that_is_null, "bad-flt-object", close_null_port, start_again, 0x50, 0,
+                   {"FltCloseCommunicationPort was given NULL", "called by close_null_port"}),
         twins_test(contexts_without_an_end_mark, "bad-registration", no_end_mark, end_mark,
                    .says = {"Entry 1 of the context registration has the type 0x1234", "registered by register_with"}),
     };

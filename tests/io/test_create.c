@@ -305,6 +305,9 @@ static void StreamFileObjects(void **state)
     assert_int_equal(stub.count[IRP_MJ_CLOSE], closes + 2);
 }
 
+/* As drivers declare it: no published header does. */
+NTSTATUS ZwQueryAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes, PFILE_BASIC_INFORMATION FileInformation);
+
 static void QueryAttributes(void **state)
 {
     OBJECT_ATTRIBUTES attributes;

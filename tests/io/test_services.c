@@ -2,6 +2,7 @@
 #include "stub.h"
 
 #include <string.h>
+#include <wdmsec.h>
 
 static OBJECT_ATTRIBUTES attributes;
 static IO_STATUS_BLOCK iosb;
@@ -446,6 +447,33 @@ static void SecureDevice(void **state)
                                           U(u"D:P(A;;GA;;;SY)"), NULL, &device),
                      STATUS_SUCCESS);
     IoDeleteDevice(device);
+    assert_int_equal(WdmlibIoCreateDeviceSecure(stub.driver, 0, U(u"\\Device\\Guarded"), FILE_DEVICE_UNKNOWN, 0, FALSE,
+                                                &SDDL_DEVOBJ_KERNEL_ONLY, NULL, &device),
+                     STATUS_SUCCESS);
+    IoDeleteDevice(device);
+}
+
+static void SecurityOfDevices(void **state)
+{
+    static const struct {
+        const UNICODE_STRING *sddl;
+        const uint16_t *text;
+    } rows[] = {
+        {&SDDL_DEVOBJ_KERNEL_ONLY, u"D:P"},
+        {&SDDL_DEVOBJ_SYS_ALL, u"D:P(A;;GA;;;SY)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_ALL, u"D:P(A;;GA;;;SY)(A;;GA;;;BA)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_RX, u"D:P(A;;GA;;;SY)(A;;GRGX;;;BA)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_R, u"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GR;;;WD)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_R_RES_R, u"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GR;;;WD)(A;;GR;;;RC)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_RW_RES_R, u"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GRGW;;;WD)(A;;GR;;;RC)"},
+        {&SDDL_DEVOBJ_SYS_ALL_ADM_RWX_WORLD_RWX_RES_RWX,
+         u"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GRGWGX;;;WD)(A;;GRGWGX;;;RC)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        UNICODE_STRING text;
+        RtlInitUnicodeString(&text, (PCWSTR)rows[i].text);
+        assert_true(RtlEqualUnicodeString(rows[i].sddl, &text, FALSE));
+    }
 }
 
 int main(void)
@@ -476,6 +504,7 @@ int main(void)
         CASE(DeviceProperties),
         CASE(Mapping),
         CASE(SecureDevice),
+        CASE(SecurityOfDevices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

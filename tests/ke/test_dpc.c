@@ -3,6 +3,7 @@
 static atomic_int runs;
 static PVOID arguments[3];
 static KIRQL level;
+static LOGICAL executing;
 
 static void note(PKDPC dpc, PVOID context, PVOID first, PVOID second)
 {
@@ -11,6 +12,7 @@ static void note(PKDPC dpc, PVOID context, PVOID first, PVOID second)
     arguments[1] = first;
     arguments[2] = second;
     level = KeGetCurrentIrql();
+    executing = KeIsExecutingDpc();
 }
 
 static void a_queued_dpc_runs_once_with_its_arguments(void **state)
@@ -24,6 +26,8 @@ static void a_queued_dpc_runs_once_with_its_arguments(void **state)
     KeFlushQueuedDpcs();
     assert_int_equal(atomic_load(&runs), 1);
     assert_int_equal(level, DISPATCH_LEVEL);
+    assert_true(executing);
+    assert_false(KeIsExecutingDpc());
     assert_ptr_equal(arguments[0], &dpc);
     assert_ptr_equal(arguments[1], 1);
     assert_ptr_equal(arguments[2], 2);
@@ -36,6 +40,7 @@ static void a_threaded_dpc_runs_at_passive_level(void **state)
     KeInsertQueueDpc(&dpc, NULL, NULL);
     KeFlushQueuedDpcs();
     assert_int_equal(level, PASSIVE_LEVEL);
+    assert_false(executing);
 }
 
 static void a_dpc_is_queued_once(void **state)

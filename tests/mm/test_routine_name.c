@@ -40,7 +40,7 @@
     X(RtlSetBits) X(RtlUnicodeStringToInteger) X(SeExports) X(SeFilterToken) X(SeLocateProcessImageName) \
     X(TmTransactionObjectType) X(ZwCreateFile) X(ZwCreateKey) X(ZwCreateSection) X(ZwDeleteFile) \
     X(ZwDeviceIoControlFile) X(ZwLoadDriver) X(ZwOpenFile) X(ZwOpenKey) X(ZwOpenProcess) \
-    X(ZwOpenProcessTokenEx) X(ZwQueryAttributesFile) X(ZwQueryInformationFile) X(ZwQueryValueKey) \
+    X(ZwOpenProcessTokenEx) X(ZwQueryInformationFile) X(ZwQueryValueKey) \
     X(ZwReadFile) X(ZwTerminateProcess) X(ZwWaitForSingleObject) X(ZwWriteFile)
 
 /* No header of the WDK declares them. */
@@ -48,7 +48,7 @@
     X(KeInitializeApc) X(KeInsertQueueApc) X(KeTestAlertThread) X(NtProtectVirtualMemory) \
     X(NtQuerySystemInformation) X(ObGetObjectType) X(PsGetProcessImageFileName) X(PsGetProcessPeb) \
     X(PsGetProcessWow64Process) X(SeGetCachedSigningLevel) X(ZwQueryInformationProcess) \
-    X(ZwQueryInformationThread) X(ZwQuerySystemInformation)
+    X(ZwQueryAttributesFile) X(ZwQueryInformationThread) X(ZwQuerySystemInformation)
 
 #define FLTMGR_EXPORTS(X) \
     X(FltAllocateContext) X(FltAllocateDeferredIoWorkItem) X(FltBuildDefaultSecurityDescriptor) \

@@ -189,6 +189,12 @@ static void test_query_name(void **state)
     ObpDereference(thing);
 }
 
+/* No published header has it: drivers declare it themselves. */
+typedef struct _OBJECT_DIRECTORY_INFORMATION {
+    UNICODE_STRING Name;
+    UNICODE_STRING TypeName;
+} OBJECT_DIRECTORY_INFORMATION, *POBJECT_DIRECTORY_INFORMATION;
+
 static void test_directory_objects(void **state)
 {
     UNICODE_STRING path = text(u"\\Mine"), inner = text(u"\\Mine\\Link"), to = text(u"\\Device");

@@ -7,6 +7,8 @@ PVOID PsGetProcessSectionBaseAddress(PEPROCESS Process);
 HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process);
 ULONG PsGetProcessSessionId(PEPROCESS Process);
 BOOLEAN PsIsProcessBeingDebugged(PEPROCESS Process);
+NTSTATUS ZwOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                      PCLIENT_ID ClientId);
 NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process);
 VOID PsReleaseProcessExitSynchronization(PEPROCESS Process);
 
@@ -176,6 +178,50 @@ static void a_process_is_opened_by_its_client_id(void **state)
     assert_int_equal(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client), STATUS_INVALID_PARAMETER_MIX);
 }
 
+static void a_thread_is_opened_by_its_client_id(void **state)
+{
+    UNICODE_STRING name = {0};
+    OBJECT_ATTRIBUTES attributes;
+    CLIENT_ID client = {.UniqueProcess = PsGetCurrentProcessId(), .UniqueThread = PsGetCurrentThreadId()};
+    HANDLE handle;
+    PVOID object;
+
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    for (int i = 0; i < 2; i++, client.UniqueProcess = NULL) {
+        assert_int_equal(ZwOpenThread(&handle, THREAD_ALL_ACCESS, &attributes, &client), STATUS_SUCCESS);
+        assert_int_equal(ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &object, NULL),
+                         STATUS_SUCCESS);
+        assert_ptr_equal(object, PsGetCurrentThread());
+        ObDereferenceObject(object);
+        ZwClose(handle);
+    }
+    client.UniqueProcess = PsGetProcessId(PsInitialSystemProcess);
+    assert_int_equal(ZwOpenThread(&handle, THREAD_ALL_ACCESS, &attributes, &client), STATUS_INVALID_CID);
+    assert_null(handle);
+    client = (CLIENT_ID){.UniqueThread = (HANDLE)0x7ffc};
+    assert_int_equal(ZwOpenThread(&handle, THREAD_ALL_ACCESS, &attributes, &client), STATUS_INVALID_CID);
+    assert_int_equal(ZwOpenThread(&handle, THREAD_ALL_ACCESS, &attributes, NULL), STATUS_INVALID_PARAMETER_MIX);
+    attributes.ObjectName = &name;
+    assert_int_equal(ZwOpenThread(&handle, THREAD_ALL_ACCESS, &attributes, &client), STATUS_INVALID_PARAMETER_MIX);
+}
+
+static NTSTATUS refused;
+static void refuse(PEPROCESS process, HANDLE id, PPS_CREATE_NOTIFY_INFO info)
+{
+    if (info)
+        info->CreationStatus = refused;
+}
+
+static void a_process_that_a_driver_refuses_is_none_and_its_exit_is_nothing(void **state)
+{
+    refused = STATUS_ACCESS_DENIED;
+    assert_int_equal(PsSetCreateProcessNotifyRoutineEx(refuse, FALSE), STATUS_SUCCESS);
+    assert_null(fltsim_process_create("C:\\refused.exe"));
+    fltsim_process_exit(NULL);
+    assert_int_equal(PsSetCreateProcessNotifyRoutineEx(refuse, TRUE), STATUS_SUCCESS);
+    assert_int_equal(PsGetProcessExitStatus(PsGetCurrentProcess()), STATUS_PENDING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +236,8 @@ int main(void)
         kernel_test(attaching_without_a_state_is_for_one_level),
         kernel_test(the_version_is_windows_10),
         kernel_test(a_process_is_opened_by_its_client_id),
+        kernel_test(a_thread_is_opened_by_its_client_id),
+        kernel_test(a_process_that_a_driver_refuses_is_none_and_its_exit_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,16 @@ static void numbers_come_at_their_lengths(void **state)
     fltsim_process_exit(process);
 }
 
+/* No published header has it: drivers declare it themselves. */
+typedef struct _THREAD_BASIC_INFORMATION {
+    NTSTATUS ExitStatus;
+    PTEB TebBaseAddress;
+    CLIENT_ID ClientId;
+    ULONG_PTR AffinityMask;
+    KPRIORITY Priority;
+    LONG BasePriority;
+} THREAD_BASIC_INFORMATION;
+
 static void a_thread_tells_who_it_is(void **state)
 {
     THREAD_BASIC_INFORMATION basic;

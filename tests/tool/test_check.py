@@ -483,6 +483,52 @@ def a_cpp_driver_has_the_operators_that_it_defines_and_no_others():
 
 
 @test
+def what_msvc_takes_and_no_other_compiler_is_put_right_in_a_copy():
+    globals_ = '\n'.join(['EXTERN_C static LONG Twice(LONG x);', 'EXTERN_C static LONG Twice(LONG x) { return 2 * x; }',
+                          'extern "C"\nstatic LONG Half(LONG x) { return x / 2; }',
+                          'typedef unsigned long DWORD;', 'typedef long *  PNUMBER;', 'LONG Number; PNUMBER Where = &Number;',
+                          'static_assert(sizeof(DWORD) == 4, "as on Windows");',
+                          '#define LOG(format, ...) DbgPrint((format), __VA_ARGS__)',
+                          'inline void *__cdecl operator new(unsigned __int64 n) { return ExAllocatePoolWithTag(PagedPool, n, 1); }',
+                          'inline void __cdecl operator delete(void *p, unsigned __int64) { ExFreePool(p); }'])
+    source = driver(globals=globals_, pre='LOG("none\\n"); LOG("%d\\n", (int)(Twice(2) + Half(2))); delete new int;')
+    files = {'main.cpp': source.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'),
+             'other.c': 'typedef void(__cdecl *ROUTINE)(void);\nROUTINE __stdcall Routine(void) { return 0; }\n'}
+    for compiler in ['gcc', 'clang']:
+        if shutil.which(compiler):
+            code, rules, result = rules_of(files, '--cc', compiler)
+            assert code == 0, result.stdout + result.stderr
+
+
+@test
+def an_operator_new_that_answers_null_constructs_nothing():
+    globals_ = ('struct Thing { int a; Thing() : a(1) {} };\nvoid *operator new(size_t n) { return nullptr; }\n'
+                'void operator delete(void *p, size_t) {}\n')
+    source = driver(globals=globals_, pre='if (new Thing) DbgBreakPoint();')
+    code, rules, result = rules_of({'main.cpp': source.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')},
+                                   '--cc', 'gcc')
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def a_header_of_the_tree_hides_none_of_the_wdk():
+    files = {'driver/main.c': driver(globals='#include <mine.h>\n#include <ntintsafe.h>\nULONG Mine = MINE;'),
+             'other/include/mine.h': '#define MINE 1\n', 'other/include/ntintsafe.h': '#error "for programs"\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def a_driver_that_refuses_processes_is_not_blamed_for_more():
+    globals_ = ('static VOID Refuse(PEPROCESS p, HANDLE id, PPS_CREATE_NOTIFY_INFO info)\n'
+                '{ if (info) info->CreationStatus = STATUS_ACCESS_DENIED; }\n')
+    code, rules, result = rules_of({'main.c': driver(
+        globals=globals_, begin='PsSetCreateProcessNotifyRoutineEx(Refuse, FALSE);',
+        end='PsSetCreateProcessNotifyRoutineEx(Refuse, TRUE);')})
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
 def what_only_clang_takes_is_compiled_with_clang():
     if not shutil.which('clang'):
         return

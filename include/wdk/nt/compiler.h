@@ -147,6 +147,12 @@
 #define FLTSIM_DECLSPEC_property(...)
 #define FLTSIM_DECLSPEC_no_sanitize_address __attribute__((no_sanitize("address")))
 
+/* #pragma alloc_text is taken (and does nothing): drivers ask. */
+#ifndef FLTSIM_LIBRARY
+#define ALLOC_PRAGMA 1
+#define ALLOC_DATA_PRAGMA 1
+#endif
+
 #undef __pragma
 #define __pragma(...)
 #undef __assume

@@ -20,10 +20,12 @@ typedef enum _OBJECT_INFORMATION_CLASS {
     ObjectTypesInformation,
     ObjectHandleFlagInformation
 } OBJECT_INFORMATION_CLASS;
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 typedef struct _OBJECT_DIRECTORY_INFORMATION {
     UNICODE_STRING Name;
     UNICODE_STRING TypeName;
 } OBJECT_DIRECTORY_INFORMATION, *POBJECT_DIRECTORY_INFORMATION;
+#endif
 typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION {
     ULONG Attributes;
     ACCESS_MASK GrantedAccess;

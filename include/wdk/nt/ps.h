@@ -230,6 +230,7 @@ typedef struct _QUOTA_LIMITS {
     SIZE_T PagefileLimit;
     LARGE_INTEGER TimeLimit;
 } QUOTA_LIMITS, *PQUOTA_LIMITS;
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 typedef struct _THREAD_BASIC_INFORMATION {
     NTSTATUS ExitStatus;
     PTEB TebBaseAddress;
@@ -238,6 +239,7 @@ typedef struct _THREAD_BASIC_INFORMATION {
     KPRIORITY Priority;
     LONG BasePriority;
 } THREAD_BASIC_INFORMATION, *PTHREAD_BASIC_INFORMATION;
+#endif
 typedef enum _SUBSYSTEM_INFORMATION_TYPE {
     SubsystemInformationTypeWin32 = 0,
     SubsystemInformationTypeWSL,

@@ -101,8 +101,10 @@ FLTSIM_SERVICE(SetInformationFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOC
 FLTSIM_SERVICE(QueryInformationByName, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
                _In_ FILE_INFORMATION_CLASS FileInformationClass);
+#ifdef FLTSIM_LIBRARY // in no published header: drivers that use it declare it
 FLTSIM_SERVICE(QueryAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ PFILE_BASIC_INFORMATION FileInformation);
+#endif
 FLTSIM_SERVICE(QueryFullAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ struct _FILE_NETWORK_OPEN_INFORMATION *FileInformation);
 FLTSIM_SERVICE(QueryVolumeInformationFile, _In_ HANDLE FileHandle,
@@ -249,6 +251,12 @@ FLTSIM_SERVICE(ProtectVirtualMemory, _In_ HANDLE ProcessHandle, _Inout_ PVOID *B
 // Processes, threads and tokens.
 FLTSIM_SERVICE(OpenProcess, _Out_ PHANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
                _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ PCLIENT_ID ClientId);
+#ifdef FLTSIM_LIBRARY // in no published header: drivers that use it declare it
+// PASSIVE_LEVEL, as ZwOpenProcess: STATUS_INVALID_PARAMETER_MIX for a name or without a client ID, STATUS_INVALID_CID for no
+// such thread; a process ID that is given must be the thread's.
+FLTSIM_SERVICE(OpenThread, _Out_ PHANDLE ThreadHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes, _In_opt_ PCLIENT_ID ClientId);
+#endif
 // NtQueryInformationProcess: PASSIVE_LEVEL. ProcessBasicInformation, ProcessTimes, ProcessHandleCount,
 // ProcessSessionInformation, ProcessWow64Information, ProcessImageFileName and
 // ProcessImageFileNameWin32 (a UNICODE_STRING and its characters behind it);

@@ -221,6 +221,13 @@ NTSTATUS IoCreateDeviceSecure(_In_ PDRIVER_OBJECT DriverObject, _In_ ULONG Devic
                               _In_ PCUNICODE_STRING DefaultSDDLString,
                               _In_opt_ LPCGUID DeviceClassGuid,
                               _Outptr_ PDEVICE_OBJECT *DeviceObject);
+/* What the WDK's wdmsec.h makes of IoCreateDeviceSecure; drivers that do without its macro call it so. */
+NTSTATUS WdmlibIoCreateDeviceSecure(_In_ PDRIVER_OBJECT DriverObject, _In_ ULONG DeviceExtensionSize,
+                                    _In_opt_ PUNICODE_STRING DeviceName, _In_ DEVICE_TYPE DeviceType,
+                                    _In_ ULONG DeviceCharacteristics, _In_ BOOLEAN Exclusive,
+                                    _In_ PCUNICODE_STRING DefaultSDDLString,
+                                    _In_opt_ LPCGUID DeviceClassGuid,
+                                    _Outptr_ PDEVICE_OBJECT *DeviceObject);
 VOID IoDeleteDevice(_In_ PDEVICE_OBJECT DeviceObject);
 NTSTATUS IoAttachDevice(_In_ PDEVICE_OBJECT SourceDevice, _In_ PUNICODE_STRING TargetDevice,
                         _Out_ PDEVICE_OBJECT *AttachedDevice);
