@@ -15,10 +15,18 @@ struct worker {
     KEVENT wake;
 };
 
+/* What a queued item is a part of. Few are of anything. */
+struct origin {
+    struct origin *next; // work_state.origins
+    PWORK_QUEUE_ITEM item;
+    void *origin; // KiCaptureOrigin
+};
+
 struct work_state {
     struct sched_lock lock;
     LIST_ENTRY queue; // WORK_QUEUE_ITEM.List
     struct worker *idle;
+    struct origin *origins;
     unsigned workers, starting;
     unsigned pending; // queued or running
     PKEVENT drained;  // set when pending falls to zero; NULL: nobody waits
@@ -57,10 +65,24 @@ static void make_call(struct call call)
         KiCreateDaemon("worker", worker_body, NULL);
 }
 
-static PWORK_QUEUE_ITEM next_item(struct work_state *work, struct worker *self, bool first)
+/* With the lock held. */
+static struct origin *take_origin(struct work_state *work, PWORK_QUEUE_ITEM item)
+{
+    for (struct origin **link = &work->origins; *link; link = &(*link)->next)
+        if ((*link)->item == item) {
+            struct origin *origin = *link;
+            *link = origin->next;
+            return origin;
+        }
+    return NULL;
+}
+
+static PWORK_QUEUE_ITEM next_item(struct work_state *work, struct worker *self, bool first, struct origin **origin)
 {
     PWORK_QUEUE_ITEM item = NULL;
     struct call call = {0};
+
+    *origin = NULL;
 
     sched_lock(&work->lock);
     if (first)
@@ -68,6 +90,7 @@ static PWORK_QUEUE_ITEM next_item(struct work_state *work, struct worker *self, 
     if (!IsListEmpty(&work->queue)) {
         item = CONTAINING_RECORD(RemoveHeadList(&work->queue), WORK_QUEUE_ITEM, List);
         item->List.Flink = NULL;
+        *origin = take_origin(work, item);
         if (!IsListEmpty(&work->queue))
             call = call_worker(work);
     } else {
@@ -104,21 +127,34 @@ static void check_left_behind(PWORKER_THREAD_ROUTINE routine)
     verify_end_bugcheck(v, 0xE1, (uintptr_t)routine, thread->irql, 0, 0);
 }
 
+static void run_item(PWORK_QUEUE_ITEM item, struct origin *origin)
+{
+    PWORKER_THREAD_ROUTINE routine = item->WorkerRoutine;
+    TRACE("ex", "work item %p runs", (void *)item);
+    if (origin)
+        KiCurrentThread()->origin = origin->origin;
+    routine(item->Parameter);
+    check_left_behind(routine);
+    if (!origin)
+        return;
+    KiCurrentThread()->origin = NULL;
+    KiDropOrigin(origin->origin);
+    sim_free(origin);
+}
+
 static void worker_body(PVOID unused)
 {
+    struct origin *origin;
     struct work_state *work = state();
     struct worker self = {0};
     bool first = true;
 
     KeInitializeEvent(&self.wake, SynchronizationEvent, FALSE);
     for (;;) {
-        PWORK_QUEUE_ITEM item = next_item(work, &self, first);
+        PWORK_QUEUE_ITEM item = next_item(work, &self, first, &origin);
         first = false;
         if (item) {
-            PWORKER_THREAD_ROUTINE routine = item->WorkerRoutine;
-            TRACE("ex", "work item %p runs", (void *)item);
-            routine(item->Parameter);
-            check_left_behind(routine);
+            run_item(item, origin);
             item_done(work);
         } else if (KiWaitFor(&self.wake, NULL, NULL, NULL) != STATUS_SUCCESS) {
             return;
@@ -126,13 +162,28 @@ static void worker_body(PVOID unused)
     }
 }
 
+static struct origin *capture(PWORK_QUEUE_ITEM item)
+{
+    void *captured = KiCaptureOrigin ? KiCaptureOrigin() : NULL;
+    if (__builtin_expect(!captured, 1))
+        return NULL;
+    struct origin *origin = sim_alloc(sizeof *origin);
+    *origin = (struct origin){.item = item, .origin = captured};
+    return origin;
+}
+
 static void queue(PWORK_QUEUE_ITEM item, const void *site)
 {
     struct work_state *work = state();
+    struct origin *origin = capture(item);
 
     sched_lock(&work->lock);
     bool twice = item->List.Flink != NULL;
     struct call call = {0};
+    if (!twice && origin) {
+        origin->next = work->origins;
+        work->origins = origin;
+    }
     if (!twice) {
         InsertTailList(&work->queue, &item->List);
         work->pending++;

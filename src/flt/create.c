@@ -1,70 +1,9 @@
-/* Creates on their way down: the dispatch of IRP_MJ_CREATE and IRP_MJ_CLOSE, and creates that are issued from within
- * creates. */
-#include "flt/core.h"
+/* Creates on their way down: the dispatch of IRP_MJ_CREATE and IRP_MJ_CLOSE. */
+#include "flt/create_chain.h"
 
 #include "io/iop.h"
 #include "ke/thread.h"
 #include "verify/api.h"
-
-/* How often one instance may be on the way to a create as the one that issued it. Whoever aims is there once. */
-enum { FLTP_MAX_MEETINGS = 8, FLTP_MAX_CREATE_DEPTH = 64 };
-
-/* The creates that this thread is in the middle of: each was issued by a callback of the one before. */
-struct create_frame {
-    struct create_frame *Outer; /* struct _KTHREAD.flt */
-    PIRP Irp;
-    PIRP_CTRL Op;
-    PFLT_INSTANCE Issuer; /* whose callback for the create outside issued this one; NULL: nobody's */
-    PFLT_INSTANCE Target;
-    unsigned Depth;
-    struct create_frame *Outermost;
-    bool Endless; /* the outermost one's: recursion was found, and no more creates are taken within it */
-};
-
-/* ---- recursion ---- */
-
-static const char *Path(PIRP Irp, char *Text, size_t Size)
-{
-    return FltpText(&IoGetCurrentIrpStackLocation(Irp)->FileObject->FileName, Text, Size);
-}
-
-/* Innermost first: each create, and the filter whose callback for the one behind it issued it. */
-static void DescribeChain(struct verify_violation *V, const struct create_frame *Frame)
-{
-    char path[200], filter[100];
-    for (; Frame; Frame = Frame->Outer) {
-        verify_history(V, "%2u. create of \"%s\"%s", Frame->Depth, Path(Frame->Irp, path, sizeof path),
-                       Frame->Target ? ", aimed" : "");
-        if (Frame->Issuer)
-            verify_history(V, "    issued by filter %s in its %s-create callback for the next one",
-                           FltpText(&Frame->Issuer->Filter->Name, filter, sizeof filter),
-                           Frame->Outer->Op && Frame->Outer->Op->Flags & FLTP_OP_IN_POST ? "post" : "pre");
-        else if (Frame->Outer)
-            verify_history(V, "    issued by a driver below, for the next one");
-    }
-}
-
-static void ReportRecursion(const struct create_frame *Frame, unsigned Meetings)
-{
-    char filter[100];
-    struct verify_violation *v =
-        Meetings ? verify_begin(VERIFY_CREATE_RECURSION,
-                                "Filter %s issued a create from within its own create %u times over: the creates are %u deep.",
-                                FltpText(&Frame->Issuer->Filter->Name, filter, sizeof filter), Meetings, Frame->Depth)
-                 : verify_begin(VERIFY_CREATE_RECURSION, "Creates were issued from within creates, %u deep.", Frame->Depth);
-    DescribeChain(v, Frame);
-    if (Frame->Issuer)
-        verify_blame(v, verify_driver_of(Frame->Issuer->Filter->RegisteredAt));
-    verify_end(v);
-}
-
-bool FltpIsBeingCreated(PFILE_OBJECT FileObject)
-{
-    for (const struct create_frame *at = KiCurrentThread()->flt; at; at = at->Outer)
-        if (at->Op && at->Op->Iopb.TargetFileObject == FileObject)
-            return !(at->Op->Flags & (FLTP_OP_IN_POST | FLTP_OP_SENT));
-    return false;
-}
 
 void FltpUsedBeforeCreate(const char *Routine, const void *Site)
 {
@@ -74,28 +13,6 @@ void FltpUsedBeforeCreate(const char *Routine, const void *Site)
         verify_begin(VERIFY_FILE_BEFORE_CREATE, "%s was called for a file whose create is still on its way down.", Routine);
     verify_site(v, "called by", Site);
     verify_end(v);
-}
-
-static unsigned CountMeetings(const struct create_frame *Frame)
-{
-    unsigned count = 0;
-    for (const struct create_frame *at = Frame; at; at = at->Outer)
-        count += at->Issuer == Frame->Issuer;
-    return Frame->Issuer ? count : 0;
-}
-
-/* A create that has an end meets nobody that often. */
-static bool IsEndless(const struct create_frame *Frame)
-{
-    if (Frame->Outermost->Endless)
-        return true;
-    unsigned meetings = CountMeetings(Frame);
-    if (meetings <= FLTP_MAX_MEETINGS && Frame->Depth <= FLTP_MAX_CREATE_DEPTH)
-        return false;
-    Frame->Outermost->Endless = true;
-    if (verify_first_time("create-recursion", Frame->Issuer))
-        ReportRecursion(Frame, meetings > FLTP_MAX_MEETINGS ? meetings : 0);
-    return true;
 }
 
 /* ---- targets ---- */
@@ -114,33 +31,27 @@ static void SetTarget(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance)
 
 /* ---- dispatch ---- */
 
-/* The same create in another frame is no other create. */
-static struct create_frame *OuterOf(PIRP Irp)
+static NTSTATUS Refuse(PIRP Irp)
 {
-    struct create_frame *outer = KiCurrentThread()->flt;
-    while (outer && outer->Irp == Irp)
-        outer = outer->Outer;
-    return outer;
+    Irp->IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_INSUFFICIENT_RESOURCES};
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+    return STATUS_INSUFFICIENT_RESOURCES;
 }
 
 static NTSTATUS RunCreate(PFLT_VOLUME Volume, PIRP Irp, PFLT_INSTANCE Target)
 {
     PKTHREAD thread = KiCurrentThread();
-    struct create_frame *before = thread->flt, frame = {.Outer = OuterOf(Irp), .Irp = Irp, .Target = Target, .Depth = 1};
+    struct create_frame *before = thread->flt, frame;
+    NTSTATUS status;
 
-    frame.Outermost = frame.Outer ? frame.Outer->Outermost : &frame;
-    if (frame.Outer) {
-        frame.Depth = frame.Outer->Depth + 1;
-        frame.Issuer = frame.Outer->Op ? frame.Outer->Op->Current : NULL;
-        if (__builtin_expect(IsEndless(&frame), 0)) {
-            Irp->IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_INSUFFICIENT_RESOURCES};
-            IoCompleteRequest(Irp, IO_NO_INCREMENT);
-            return STATUS_INSUFFICIENT_RESOURCES;
-        }
+    if (__builtin_expect(FltpBeginCreate(&frame, Irp, Target), 1)) {
+        thread->flt = &frame;
+        status = FltpDispatchTo(Volume, Irp, Target, true, &frame.Op);
+        thread->flt = before;
+    } else {
+        status = Refuse(Irp);
     }
-    thread->flt = &frame;
-    NTSTATUS status = FltpDispatchTo(Volume, Irp, Target, true, &frame.Op);
-    thread->flt = before;
+    FltpEndCreate(&frame);
     return status;
 }
 

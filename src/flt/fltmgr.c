@@ -1,5 +1,6 @@
 /* The Filter Manager as a driver of the machine: \FileSystem\FltMgr. */
 #include "flt/core.h"
+#include "flt/create_chain.h"
 
 #include "ke/thread.h"
 
@@ -99,6 +100,8 @@ bool FltpStart(void)
     FltpParallel = sched_backend() == SCHED_NATIVE;
     KiExplainDeadlocks(FltpExplainDeadlock);
     verify_describe_operations(DescribeOperation);
+    KiCaptureOrigin = FltpCaptureCreates;
+    KiDropOrigin = FltpDropCreates;
     if (!NT_SUCCESS(IoCreateDriver(&name, DriverEntry)))
         return false;
     CreateControlDevice();

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+void *(*KiCaptureOrigin)(void);
+void (*KiDropOrigin)(void *origin);
+
 void KiInitializeThread(PKTHREAD thread, const char *name)
 {
     KiInitializeHeader(&thread->Header, ThreadObject, 0);

@@ -84,6 +84,7 @@ struct _KTHREAD {
     int kernel_apc_disable;  /* depth of critical regions and owned mutexes: normal kernel APCs are off */
     int special_apc_disable; /* depth of guarded regions: all APCs are off */
     PVOID top_level_irp;     /* IoGetTopLevelIrp */
+    PVOID origin;            /* KiCaptureOrigin, of what set going the work that it does; NULL: nothing to tell */
     KPRIORITY priority;
     UCHAR io_priority;       /* io: its IO_PRIORITY_HINT, one more than the value; 0: none was set */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
@@ -135,6 +136,11 @@ void KiTerminateThread(struct _KTHREAD *thread);
 void KiPoll(const char *what, const void *object, const void *site);
 /* A KTHREAD for an OS thread that calls in on its own (native backend). */
 struct _KTHREAD *KiAdoptThread(void);
+
+/* flt's: what the work that this thread queues, or the thread that it starts, is to be known as a part of; NULL: nothing.
+ * KiDropOrigin when that work is done. NULL without an flt. */
+extern void *(*KiCaptureOrigin)(void);
+extern void (*KiDropOrigin)(void *origin);
 
 static inline struct _KTHREAD *KiCurrentThread(void)
 {

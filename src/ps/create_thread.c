@@ -46,6 +46,8 @@ void PspDeleteThread(PVOID object)
     PspUnlistThread(thread);
     if (PspThreadGone)
         PspThreadGone(thread);
+    if (thread->origin)
+        KiDropOrigin(thread->origin);
     KiAwaitUnparkers(thread);
     KiDeleteThread(thread);
     if (thread->sched)
@@ -112,6 +114,8 @@ NTSTATUS PspCreateThread(const struct psp_new_thread *options, PKTHREAD *created
     __atomic_store_n(&thread->daemon, options->daemon, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->start_routine, options->start, __ATOMIC_RELAXED);
     thread->start_context = options->context;
+    if (options->inherits && KiCaptureOrigin)
+        thread->origin = KiCaptureOrigin();
     if (!options->daemon)
         PspNotifyThread(thread, true);
     ObpReference(thread); /* its own, until End */

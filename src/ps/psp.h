@@ -51,6 +51,7 @@ struct psp_new_thread {
     PEPROCESS process;
     const char *name; /* NULL: made up */
     bool system, daemon;
+    bool inherits; /* what the creating thread is in the middle of (KiCaptureOrigin) */
     PKSTART_ROUTINE start;
     PVOID context;
 };

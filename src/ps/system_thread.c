@@ -27,6 +27,7 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT
         return status;
     status = PspCreateThread(&(struct psp_new_thread){.process = process,
                                                       .system = true,
+                                                      .inherits = true,
                                                       .start = StartRoutine,
                                                       .context = StartContext},
                              &thread);
