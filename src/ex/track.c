@@ -5,53 +5,51 @@
 #include "verify/verify.h"
 
 #include <stdio.h>
+#include <uthash.h>
 
 struct tracked {
-    struct tracked *next; // track_state.buckets[]
+    UT_hash_handle hh; // track_state.shards[].all, by .object
     const void *object;
     const void *site;
     enum exp_tracked kind;
 };
 
-enum { BUCKETS = 64 };
+enum { SHARDS = 16 };
 
 struct track_state {
-    struct bucket {
+    struct shard {
         struct sched_lock lock;
-        struct tracked *first;
-    } buckets[BUCKETS];
+        struct tracked *all;
+    } shards[SHARDS];
 };
 
-static struct bucket *bucket_of(const void *object)
+static struct shard *shard_of(const void *object)
 {
     uintptr_t address = (uintptr_t)object;
-    return &ex()->track->buckets[(address >> 4 ^ address >> 10 ^ address >> 16) % BUCKETS];
+    return &ex()->track->shards[(address >> 4 ^ address >> 10 ^ address >> 16) % SHARDS];
 }
 
 static struct tracked *take(const void *object)
 {
-    struct bucket *bucket = bucket_of(object);
-    sched_lock(&bucket->lock);
-    struct tracked **link = &bucket->first, *found;
-    while (*link && (*link)->object != object)
-        link = &(*link)->next;
-    found = *link;
+    struct shard *shard = shard_of(object);
+    struct tracked *found;
+    sched_lock(&shard->lock);
+    HASH_FIND_PTR(shard->all, &object, found);
     if (found)
-        *link = found->next;
-    sched_unlock(&bucket->lock);
+        HASH_DEL(shard->all, found);
+    sched_unlock(&shard->lock);
     return found;
 }
 
 void ExpTrack(enum exp_tracked kind, const void *object, const void *site)
 {
-    struct bucket *bucket = bucket_of(object);
+    struct shard *shard = shard_of(object);
     struct tracked *old = take(object), *fresh = old ? old : sim_alloc(sizeof *fresh);
 
     *fresh = (struct tracked){.object = object, .site = old ? old->site : site, .kind = kind};
-    sched_lock(&bucket->lock);
-    fresh->next = bucket->first;
-    bucket->first = fresh;
-    sched_unlock(&bucket->lock);
+    sched_lock(&shard->lock);
+    HASH_ADD_PTR(shard->all, object, fresh);
+    sched_unlock(&shard->lock);
 }
 
 const void *ExpUntrack(const void *object)
@@ -71,15 +69,15 @@ struct seen {
 static size_t look(enum exp_tracked kind, struct seen *all, size_t room)
 {
     size_t count = 0;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct bucket *bucket = &ex()->track->buckets[i];
-        sched_lock(&bucket->lock);
-        for (struct tracked *tracked = bucket->first; tracked; tracked = tracked->next) {
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *shard = &ex()->track->shards[i];
+        sched_lock(&shard->lock);
+        for (struct tracked *tracked = shard->all; tracked; tracked = tracked->hh.next) {
             if (tracked->kind == kind && count < room)
                 all[count] = (struct seen){tracked->object, tracked->site};
             count += tracked->kind == kind;
         }
-        sched_unlock(&bucket->lock);
+        sched_unlock(&shard->lock);
     }
     return count;
 }
@@ -92,10 +90,14 @@ static void report(enum exp_tracked kind, const char *driver)
     size_t room = look(kind, NULL, 0);
     struct seen *all = sim_alloc(room * sizeof *all + 1);
     size_t count = look(kind, all, room);
+    const void *site = NULL;
+    bool own = false;
     char when[160];
 
     for (size_t i = 0; i < count && i < room; i++) {
-        struct tracked *tracked = verify_is_driver_code(all[i].site, driver) ? take(all[i].object) : NULL;
+        if (i == 0 || all[i].site != site)
+            own = verify_is_driver_code(site = all[i].site, driver);
+        struct tracked *tracked = own ? take(all[i].object) : NULL;
         if (tracked)
             verify_leaks_add(leaks, 0, tracked->site, 0, tracked->object, NULL, NULL);
         sim_free(tracked);
@@ -114,10 +116,10 @@ void ExpReportTracked(const char *driver)
 
 void ExpForgetTracked(void)
 {
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (ex()->track->buckets[i].first) {
-            struct tracked *tracked = ex()->track->buckets[i].first;
-            ex()->track->buckets[i].first = tracked->next;
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct tracked *tracked, *next;
+        HASH_ITER(hh, ex()->track->shards[i].all, tracked, next) {
+            HASH_DEL(ex()->track->shards[i].all, tracked);
             sim_free(tracked);
         }
     }

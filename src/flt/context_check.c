@@ -117,7 +117,7 @@ void __attribute__((noinline)) FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT O
 
 void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
 {
-    if (__builtin_expect(KeGetCurrentIrql() <= APC_LEVEL || !FLTP_POOL_IS_PAGED(Context->Pool), 1) ||
+    if (__builtin_expect(KiCurrentIrql() <= APC_LEVEL || !FLTP_POOL_IS_PAGED(Context->Pool), 1) ||
         !verify_first_time(Routine, Site))
         return;
     struct verify_violation *v = FltpBeginContextReport(VERIFY_CONTEXT_PAGED_AT_DISPATCH, Context,

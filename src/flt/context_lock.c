@@ -77,7 +77,7 @@ static void Look(PFLTP_CONTEXT Context, void *Argument)
 static VOID LockGone(const void *Lock, size_t Size, const char *Kind, const char *Routine, const void *Site)
 {
     struct lost lost = {.Lock = Lock, .Size = Size, .Kind = Kind, .Routine = Routine, .Site = Site};
-    if (!FltpRunsNow(FLTP_RUNS_CLEANUP))
+    if (!verify_is_library_code(Site) && !FltpRunsNow(FLTP_RUNS_CLEANUP))
         FltpEachLinkedContext(Look, &lost);
 }
 

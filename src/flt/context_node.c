@@ -184,10 +184,19 @@ static PFAST_MUTEX CreationLock(const void *object)
     return &CreationLocks[((uintptr_t)object >> 6) % CREATION_LOCKS];
 }
 
+/* A file system that has the header's field ReservedContext lends it: a lookup is spared the list and its mutex. */
+static PFLTP_CONTEXT_NODE *KnownNode(PFSRTL_ADVANCED_FCB_HEADER header)
+{
+    return header->Version >= FSRTL_FCB_HEADER_V3 ? (PFLTP_CONTEXT_NODE *)&header->ReservedContext : NULL;
+}
+
 static VOID StreamGone(PVOID hook)
 {
-    PFSRTL_PER_STREAM_CONTEXT stream = hook;
-    FltpDestroyNode(CONTAINING_RECORD(stream, FLTP_CONTEXT_NODE, Hook.Stream), "unlinked: the stream was torn down");
+    PFLTP_CONTEXT_NODE node = CONTAINING_RECORD((PFSRTL_PER_STREAM_CONTEXT)hook, FLTP_CONTEXT_NODE, Hook.Stream);
+    PFLTP_CONTEXT_NODE *known = KnownNode(node->Object);
+    if (known)
+        __atomic_store_n(known, NULL, __ATOMIC_RELEASE);
+    FltpDestroyNode(node, "unlinked: the stream was torn down");
 }
 
 static VOID FileGone(PVOID hook)
@@ -196,12 +205,16 @@ static VOID FileGone(PVOID hook)
     FltpDestroyNode(CONTAINING_RECORD(file, FLTP_CONTEXT_NODE, Hook.File), "unlinked: the file was torn down");
 }
 
+static bool SupportsStreamContexts(PFILE_OBJECT file)
+{
+    PFSRTL_ADVANCED_FCB_HEADER header = file && !(file->Flags & FLTP_FO_CLOSED) ? file->FsContext : NULL;
+    return header && FsRtlSupportsPerStreamContexts(file) && !(header->Flags2 & FSRTL_FLAG2_IS_PAGING_FILE);
+}
+
 BOOLEAN FltSupportsStreamContexts(PFILE_OBJECT FileObject)
 {
     API_IRQL(FltSupportsStreamContexts);
-    if (!FileObject || !FileObject->FsContext || (FileObject->Flags & FLTP_FO_CLOSED) || !FsRtlSupportsPerStreamContexts(FileObject))
-        return FALSE;
-    return !FsRtlIsPagingFile(FileObject);
+    return SupportsStreamContexts(FileObject);
 }
 
 BOOLEAN FltSupportsStreamHandleContexts(PFILE_OBJECT FileObject)
@@ -224,6 +237,9 @@ BOOLEAN FltSupportsFileContextsEx(PFILE_OBJECT FileObject, PFLT_INSTANCE Instanc
 
 static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
 {
+    PFLTP_CONTEXT_NODE *known = KnownNode(header);
+    if (known)
+        return __atomic_load_n(known, __ATOMIC_ACQUIRE);
     PFSRTL_PER_STREAM_CONTEXT hook = FsRtlLookupPerStreamContextInternal(header, &FltGlobals, NULL);
     return hook ? CONTAINING_RECORD(hook, FLTP_CONTEXT_NODE, Hook.Stream) : NULL;
 }
@@ -231,7 +247,7 @@ static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
 NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node)
 {
     *Node = NULL;
-    if (!FltSupportsStreamContexts(FileObject))
+    if (!SupportsStreamContexts(FileObject))
         return STATUS_NOT_SUPPORTED;
     PFSRTL_ADVANCED_FCB_HEADER header = FsRtlGetPerStreamContextPointer(FileObject);
     *Node = FindStreamNode(header);
@@ -244,6 +260,8 @@ NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE
         *Node = FltpCreateNode(header);
         FsRtlInitPerStreamContext(&(*Node)->Hook.Stream, &FltGlobals, NULL, StreamGone);
         FsRtlInsertPerStreamContext(header, &(*Node)->Hook.Stream);
+        if (KnownNode(header))
+            __atomic_store_n(KnownNode(header), *Node, __ATOMIC_RELEASE);
     }
     ExReleaseFastMutex(lock);
     return STATUS_SUCCESS;

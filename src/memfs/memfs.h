@@ -26,6 +26,7 @@
 #include "trace/trace.h"
 
 #include <stdbool.h>
+#include <uthash.h>
 
 enum {
     MEMFS_PAGE = 4096,
@@ -77,7 +78,7 @@ struct memfs_node {
     volatile LONG references;
     struct memfs_store *store;
     LONGLONG id;
-    struct memfs_node *next_id; /* memfs_store.ids */
+    UT_hash_handle by_id; /* memfs_store.ids */
     EX_PUSH_LOCK lock;          /* everything below */
     ULONG attributes;
     LONGLONG created, accessed, written, changed;
@@ -86,6 +87,8 @@ struct memfs_node {
     struct memfs_stream *streams;
     struct memfs_link **children; /* of a directory, by upcased name */
     ULONG child_count, child_capacity;
+    struct memfs_link **shorts; /* those of the children that have a short name, by that */
+    ULONG short_count, short_capacity;
     struct memfs_scb *directory; /* its control block as a directory */
     PVOID file_contexts;         /* FSRTL_ADVANCED_FCB_HEADER.FileContextSupportPointer */
     LONG scbs;
@@ -99,7 +102,6 @@ struct memfs_node {
     FILE_OBJECTID_BUFFER object_id;
 };
 
-enum { MEMFS_ID_BUCKETS = 64 };
 
 struct memfs_store {
     volatile LONG references;
@@ -114,7 +116,7 @@ struct memfs_store {
     volatile LONG next_sequence;
     struct memfs_node *root;
     FAST_MUTEX ids_lock;
-    struct memfs_node *ids[MEMFS_ID_BUCKETS]; /* NTFS: every node */
+    struct memfs_node *ids; /* NTFS: every node */
     bool has_object_id, dirty;
     GUID object_id;
     struct memfs_completions
@@ -359,9 +361,18 @@ NTSTATUS MemfsPathOf(struct memfs_link *link, const struct memfs_stream *stream,
 ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT length,
                       const WCHAR *exact);
 bool MemfsIsLegalName(const UNICODE_STRING *name, bool ntfs, bool wild);
+int MemfsCompareText(const WCHAR *a, USHORT a_bytes, const WCHAR *b, USHORT b_bytes);
+
+/* -- shortname.c: directory->lock held -------------------------------------------------------------- */
+
 bool MemfsIs8Dot3(const UNICODE_STRING *name);
-/* directory->lock held; the short name in capitals. Not referenced. */
+/* The short name in capitals. Not referenced. */
 struct memfs_link *MemfsFindShort(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes);
+/* Gives a link that is not in the directory yet one that no other has. */
+void MemfsMakeShortName(struct memfs_node *directory, struct memfs_link *link);
+/* Into the directory's index, and out of it, when it has one. */
+void MemfsPutShort(struct memfs_node *directory, struct memfs_link *link);
+void MemfsTakeShort(struct memfs_node *directory, const struct memfs_link *link);
 
 /* -- data.c: the bytes of streams ---------------------------------------------------------------- */
 

@@ -17,11 +17,6 @@ WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes)
 
 /* -- nodes ------------------------------------------------------------------------------------- */
 
-static struct memfs_node **bucket_of(struct memfs_store *store, LONGLONG id)
-{
-    return &store->ids[(ULONGLONG)id % MEMFS_ID_BUCKETS];
-}
-
 struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
 {
     struct memfs_node *node = sim_alloc(sizeof *node);
@@ -34,8 +29,7 @@ struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
     node->id = store->ntfs ? index | (LONGLONG)1 << 48 : index << 5;
     if (store->ntfs) {
         ExAcquireFastMutex(&store->ids_lock);
-        node->next_id = *bucket_of(store, node->id);
-        *bucket_of(store, node->id) = node;
+        HASH_ADD(by_id, store->ids, id, sizeof node->id, node);
         ExReleaseFastMutex(&store->ids_lock);
     }
     return node;
@@ -46,15 +40,6 @@ void MemfsReferenceNode(struct memfs_node *node)
     InterlockedIncrement(&node->references);
 }
 
-static void forget_id(struct memfs_node *node)
-{
-    struct memfs_node **link = bucket_of(node->store, node->id);
-    while (*link && *link != node)
-        link = &(*link)->next_id;
-    if (*link)
-        *link = node->next_id;
-}
-
 static void free_node(struct memfs_node *node)
 {
     for (struct memfs_stream *stream = node->streams, *next; stream; stream = next) {
@@ -62,6 +47,7 @@ static void free_node(struct memfs_node *node)
         MemfsFreeStream(stream);
     }
     sim_free(node->children);
+    sim_free(node->shorts);
     sim_free(node->reparse);
     sim_free(node->ea);
     sim_free(node->security);
@@ -88,7 +74,7 @@ void MemfsReleaseNode(struct memfs_node *node)
     ExAcquireFastMutex(&store->ids_lock);
     bool last = InterlockedDecrement(&node->references) == 0;
     if (last)
-        forget_id(node);
+        HASH_DELETE(by_id, node->store->ids, node);
     ExReleaseFastMutex(&store->ids_lock);
     if (last)
         free_node(node);
@@ -97,9 +83,8 @@ void MemfsReleaseNode(struct memfs_node *node)
 struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id)
 {
     ExAcquireFastMutex(&store->ids_lock);
-    struct memfs_node *node = *bucket_of(store, id);
-    while (node && node->id != id)
-        node = node->next_id;
+    struct memfs_node *node;
+    HASH_FIND(by_id, store->ids, &id, sizeof id, node);
     if (node && MemfsCount(&node->link_count) > 0)
         MemfsReferenceNode(node);
     else
@@ -112,10 +97,9 @@ struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id)
 {
     struct memfs_node *found = NULL;
     ExAcquireFastMutex(&store->ids_lock);
-    for (unsigned i = 0; i < MEMFS_ID_BUCKETS && !found; i++)
-        for (struct memfs_node *node = store->ids[i]; node && !found; node = node->next_id)
-            if (node->has_object_id && memcmp(node->object_id.ObjectId, id, sizeof *id) == 0)
-                found = node;
+    for (struct memfs_node *node = store->ids; node && !found; node = node->by_id.next)
+        if (node->has_object_id && memcmp(node->object_id.ObjectId, id, sizeof *id) == 0)
+            found = node;
     if (found)
         MemfsReferenceNode(found);
     ExReleaseFastMutex(&store->ids_lock);
@@ -127,13 +111,12 @@ ULONG MemfsAllNodes(struct memfs_store *store, struct memfs_node ***nodes)
     ULONG count = 0, room = 0;
     *nodes = NULL;
     ExAcquireFastMutex(&store->ids_lock);
-    for (unsigned i = 0; i < MEMFS_ID_BUCKETS; i++)
-        for (struct memfs_node *node = store->ids[i]; node; node = node->next_id) {
-            if (count == room)
-                *nodes = sim_realloc(*nodes, (room = room ? room * 2 : 64) * sizeof **nodes);
-            MemfsReferenceNode(node);
-            (*nodes)[count++] = node;
-        }
+    for (struct memfs_node *node = store->ids; node; node = node->by_id.next) {
+        if (count == room)
+            *nodes = sim_realloc(*nodes, (room = room ? room * 2 : 64) * sizeof **nodes);
+        MemfsReferenceNode(node);
+        (*nodes)[count++] = node;
+    }
     ExReleaseFastMutex(&store->ids_lock);
     return count;
 }
@@ -167,7 +150,7 @@ struct memfs_link *MemfsFirstLink(struct memfs_node *node)
     return link;
 }
 
-static int compare_text(const WCHAR *a, USHORT a_bytes, const WCHAR *b, USHORT b_bytes)
+int MemfsCompareText(const WCHAR *a, USHORT a_bytes, const WCHAR *b, USHORT b_bytes)
 {
     USHORT units = (a_bytes < b_bytes ? a_bytes : b_bytes) / sizeof(WCHAR);
     for (USHORT i = 0; i < units; i++)
@@ -183,7 +166,7 @@ static ULONG lower_bound(struct memfs_node *directory, const WCHAR *upcased, USH
     while (low < high) {
         ULONG middle = (low + high) / 2;
         struct memfs_link *link = directory->children[middle];
-        if (compare_text(link->upcased, link->name_length, upcased, bytes) < 0)
+        if (MemfsCompareText(link->upcased, link->name_length, upcased, bytes) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -197,9 +180,9 @@ ULONG MemfsChildAfter(struct memfs_node *directory, const WCHAR *upcased, USHORT
     ULONG index = lower_bound(directory, upcased, bytes);
     while (index < directory->child_count) {
         struct memfs_link *link = directory->children[index];
-        int order = compare_text(link->upcased, link->name_length, upcased, bytes);
+        int order = MemfsCompareText(link->upcased, link->name_length, upcased, bytes);
         if (order > 0 ||
-            (order == 0 && compare_text(link->name, link->name_length, exact, bytes) > 0))
+            (order == 0 && MemfsCompareText(link->name, link->name_length, exact, bytes) > 0))
             break;
         index++;
     }
@@ -210,16 +193,6 @@ static void upcase(WCHAR *to, const UNICODE_STRING *name)
 {
     for (USHORT i = 0; i < name->Length / sizeof(WCHAR); i++)
         to[i] = MemfsUpcase(name->Buffer[i]);
-}
-
-struct memfs_link *MemfsFindShort(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
-{
-    for (ULONG i = 0; i < directory->child_count; i++) {
-        struct memfs_link *link = directory->children[i];
-        if (link->short_length == bytes && memcmp(link->short_name, upcased, bytes) == 0)
-            return link;
-    }
-    return NULL;
 }
 
 struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRING *name,
@@ -247,69 +220,6 @@ struct memfs_link *MemfsLookup(struct memfs_node *directory, const UNICODE_STRIN
     return found;
 }
 
-/* -- short names ------------------------------------------------------------------------------- */
-
-static bool is_short_unit(WCHAR c)
-{
-    return c > 0x20 && c < 0x7f && !strchr("\"*+,/:;<=>?[\\]|.", (int)c);
-}
-
-bool MemfsIs8Dot3(const UNICODE_STRING *name)
-{
-    USHORT units = name->Length / sizeof(WCHAR), dot = units;
-    for (USHORT i = 0; i < units; i++) {
-        if (name->Buffer[i] == '.' && dot == units)
-            dot = i;
-        else if (!is_short_unit(name->Buffer[i]))
-            return false;
-    }
-    return dot >= 1 && dot <= 8 && (dot == units || (units - dot - 1 >= 1 && units - dot - 1 <= 3));
-}
-
-static USHORT take_units(WCHAR *to, const WCHAR *from, USHORT count, USHORT room)
-{
-    USHORT taken = 0;
-    for (USHORT i = 0; i < count && taken < room; i++) {
-        if (from[i] == ' ' || from[i] == '.')
-            continue;
-        to[taken++] = is_short_unit(from[i]) ? MemfsUpcase(from[i]) : '_';
-    }
-    return taken;
-}
-
-static void make_short_name(struct memfs_node *directory, struct memfs_link *link)
-{
-    USHORT units = link->name_length / sizeof(WCHAR), dot = units;
-    WCHAR base[6], extension[3], trial[MEMFS_SHORT];
-    for (USHORT i = units; i > 1 && dot == units; i--)
-        if (link->name[i - 1] == '.')
-            dot = (USHORT)(i - 1);
-    USHORT base_length = take_units(base, link->name, dot, 6);
-    USHORT extension_length =
-        dot < units ? take_units(extension, link->name + dot + 1, units - dot - 1, 3) : 0;
-    for (ULONG number = 1; number < 1000000; number++) {
-        char digits[8];
-        USHORT count = 0, length = 0;
-        for (ULONG rest = number; rest; rest /= 10)
-            digits[count++] = (char)('0' + rest % 10);
-        USHORT keep = (USHORT)(base_length + count + 1 > 8 ? 7 - count : base_length);
-        for (USHORT i = 0; i < keep; i++)
-            trial[length++] = base[i];
-        trial[length++] = '~';
-        while (count)
-            trial[length++] = (WCHAR)digits[--count];
-        if (extension_length)
-            trial[length++] = '.';
-        for (USHORT i = 0; i < extension_length; i++)
-            trial[length++] = extension[i];
-        if (MemfsFindShort(directory, trial, (USHORT)(length * sizeof(WCHAR))))
-            continue;
-        memcpy(link->short_name, trial, length * sizeof(WCHAR));
-        link->short_length = (USHORT)(length * sizeof(WCHAR));
-        return;
-    }
-}
-
 /* -- adding, removing, moving ------------------------------------------------------------------ */
 
 static void put_child(struct memfs_node *directory, struct memfs_link *link)
@@ -324,12 +234,14 @@ static void put_child(struct memfs_node *directory, struct memfs_link *link)
             (directory->child_count - index) * sizeof *directory->children);
     directory->children[index] = link;
     directory->child_count++;
+    MemfsPutShort(directory, link);
 }
 
 static void take_child(struct memfs_link *link)
 {
     struct memfs_node *directory = link->parent;
     ULONG index = lower_bound(directory, link->upcased, link->name_length);
+    MemfsTakeShort(directory, link);
     while (index < directory->child_count && directory->children[index] != link)
         index++;
     directory->child_count--;
@@ -366,7 +278,7 @@ NTSTATUS MemfsInsertLink(struct memfs_node *directory, struct memfs_node *node,
     link->sequence = (ULONG)InterlockedIncrement(&node->store->next_sequence);
     set_name(link, name);
     if (!MemfsIs8Dot3(name))
-        make_short_name(directory, link);
+        MemfsMakeShortName(directory, link);
     MemfsReferenceNode(directory);
     MemfsReferenceNode(node);
     put_child(directory, link);
@@ -415,7 +327,7 @@ NTSTATUS MemfsMoveLink(struct memfs_link *link, struct memfs_node *target,
         touch(from);
     }
     if (!MemfsIs8Dot3(name))
-        make_short_name(target, link);
+        MemfsMakeShortName(target, link);
     put_child(target, link);
     touch(target);
     if (second != first)

@@ -13,10 +13,9 @@ static NTSTATUS check(const struct memfs_fsctl *c)
 /* ids_lock held. */
 static bool is_taken(const struct memfs_store *store, const UCHAR *id)
 {
-    for (unsigned i = 0; i < MEMFS_ID_BUCKETS; i++)
-        for (const struct memfs_node *node = store->ids[i]; node; node = node->next_id)
-            if (node->has_object_id && memcmp(node->object_id.ObjectId, id, sizeof(GUID)) == 0)
-                return true;
+    for (const struct memfs_node *node = store->ids; node; node = node->by_id.next)
+        if (node->has_object_id && memcmp(node->object_id.ObjectId, id, sizeof(GUID)) == 0)
+            return true;
     return false;
 }
 

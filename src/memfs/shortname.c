@@ -1,7 +1,86 @@
-/* FileShortNameInformation: a name's second form, set by hand. */
+/* Short names: the second form of names that are not 8.3, made with the name or set by FileShortNameInformation. */
 #include "memfs/memfs.h"
 
 #include <string.h>
+
+static bool is_short_unit(WCHAR c)
+{
+    return c > 0x20 && c < 0x7f && !strchr("\"*+,/:;<=>?[\\]|.", (int)c);
+}
+
+bool MemfsIs8Dot3(const UNICODE_STRING *name)
+{
+    USHORT units = name->Length / sizeof(WCHAR), dot = units;
+    for (USHORT i = 0; i < units; i++) {
+        if (name->Buffer[i] == '.' && dot == units)
+            dot = i;
+        else if (!is_short_unit(name->Buffer[i]))
+            return false;
+    }
+    return dot >= 1 && dot <= 8 && (dot == units || (units - dot - 1 >= 1 && units - dot - 1 <= 3));
+}
+
+/* -- a directory's short names, in order ------------------------------------------------------------ */
+
+static ULONG lower_bound(const struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
+{
+    ULONG low = 0, high = directory->short_count;
+    while (low < high) {
+        ULONG middle = (low + high) / 2;
+        const struct memfs_link *link = directory->shorts[middle];
+        if (MemfsCompareText(link->short_name, link->short_length, upcased, bytes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct memfs_link *MemfsFindShort(struct memfs_node *directory, const WCHAR *upcased, USHORT bytes)
+{
+    ULONG index = lower_bound(directory, upcased, bytes);
+    struct memfs_link *link = index < directory->short_count ? directory->shorts[index] : NULL;
+    return link && !MemfsCompareText(link->short_name, link->short_length, upcased, bytes) ? link : NULL;
+}
+
+void MemfsPutShort(struct memfs_node *directory, struct memfs_link *link)
+{
+    if (!link->short_length)
+        return;
+    if (directory->short_count == directory->short_capacity) {
+        directory->short_capacity = directory->short_capacity ? directory->short_capacity * 2 : 8;
+        directory->shorts = sim_realloc(directory->shorts, directory->short_capacity * sizeof *directory->shorts);
+    }
+    ULONG index = lower_bound(directory, link->short_name, link->short_length);
+    memmove(directory->shorts + index + 1, directory->shorts + index,
+            (directory->short_count - index) * sizeof *directory->shorts);
+    directory->shorts[index] = link;
+    directory->short_count++;
+}
+
+void MemfsTakeShort(struct memfs_node *directory, const struct memfs_link *link)
+{
+    ULONG index = link->short_length ? lower_bound(directory, link->short_name, link->short_length) : 0;
+    if (!link->short_length || index == directory->short_count || directory->shorts[index] != link)
+        return;
+    directory->short_count--;
+    memmove(directory->shorts + index, directory->shorts + index + 1,
+            (directory->short_count - index) * sizeof *directory->shorts);
+}
+
+void MemfsMakeShortName(struct memfs_node *directory, struct memfs_link *link)
+{
+    UNICODE_STRING name = {link->name_length, link->name_length, link->name},
+                   trial = {0, sizeof link->short_name, link->short_name};
+    GENERATE_NAME_CONTEXT tries = {0};
+    do {
+        if (!NT_SUCCESS(RtlGenerate8dot3Name(&name, FALSE, &tries, &trial)))
+            return;
+    } while (MemfsFindShort(directory, trial.Buffer, trial.Length));
+    link->short_length = trial.Length;
+}
+
+/* -- FileShortNameInformation ----------------------------------------------------------------------------- */
 
 /* An empty name takes the short name away. */
 static NTSTATUS read_name(PIRP irp, WCHAR *upcased, UNICODE_STRING *name)
@@ -26,8 +105,10 @@ static NTSTATUS set_locked(struct memfs_link *link, const UNICODE_STRING *name)
     struct memfs_link *there = name->Length ? MemfsLookup(link->parent, name, false, &by_short) : NULL;
     if (there && there != link)
         return STATUS_OBJECT_NAME_COLLISION;
+    MemfsTakeShort(link->parent, link);
     memcpy(link->short_name, name->Buffer, name->Length);
     link->short_length = name->Length;
+    MemfsPutShort(link->parent, link);
     return STATUS_SUCCESS;
 }
 

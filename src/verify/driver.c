@@ -229,3 +229,15 @@ bool verify_is_driver_code(const void *code_address, const char *name)
     sched_unlock(&lock);
     return own && !holds_driver(base, name) && !is_library(code_address, base);
 }
+
+bool verify_is_library_code(const void *code_address)
+{
+    static uintptr_t start, end;
+    if (!__atomic_load_n(&start, __ATOMIC_ACQUIRE)) {
+        const void *base = plat_module_base((const void *)verify_register_driver);
+        __atomic_store_n(&end, (uintptr_t)plat_module_end(base), __ATOMIC_RELAXED);
+        __atomic_store_n(&start, (uintptr_t)base, __ATOMIC_RELEASE);
+    }
+    uintptr_t address = (uintptr_t)code_address, from = __atomic_load_n(&start, __ATOMIC_RELAXED);
+    return address >= from && address < __atomic_load_n(&end, __ATOMIC_RELAXED) && !held_driver((const void *)from);
+}

@@ -98,6 +98,8 @@ void verify_forget_drivers(void);
 /* The driver or drivers that the code belongs to: "nullFilter"; "fltsim" for the library's own code (its file system
  * is a driver, too); "" for nobody's. Static or interned text. */
 const char *verify_driver_of(const void *code_address);
+/* Cheap: false also where the library and a driver are linked into one module. */
+bool verify_is_library_code(const void *code_address);
 /* Does the code belong to the driver `name`, and to no other that is still loaded? What leak checks at a driver's
  * unload ask; what they leave is asked again when the next driver of that module, or the machine, goes.
  * name NULL: true for every address (the machine's end). */

@@ -1,8 +1,11 @@
-/* Prints ratios that were measured in one run. Never fails: numbers are looked at, not asserted. */
+/* Prints ratios that were measured in one run. Never fails: numbers are looked at, not asserted.
+ *
+ *   bench [LETTERS]     all, or those only: bench af */
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { ROUNDS = 11 };
@@ -57,12 +60,11 @@ void bench_halt(void)
         abort();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    bench_cycle();
-    bench_slope();
-    bench_threads();
-    bench_aimed();
-    bench_ecp();
+    static void (*const all[])(void) = {bench_cycle, bench_slope, bench_threads, bench_aimed, bench_ecp, bench_context};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        if (argc < 2 || strchr(argv[1], (int)('a' + i)))
+            all[i]();
     return 0;
 }

@@ -26,5 +26,6 @@ void bench_slope(void);   /* (b) */
 void bench_threads(void); /* (c) */
 void bench_aimed(void);   /* (d) */
 void bench_ecp(void);     /* (e) */
+void bench_context(void); /* (f) */
 
 #endif
