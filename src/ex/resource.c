@@ -92,6 +92,13 @@ static void make_room(PERESOURCE resource, const void *site)
     }
 }
 
+/* Two members tell it, an older and a newer one. */
+static void count_owners(PERESOURCE resource, int added)
+{
+    resource->ActiveEntries += (ULONG)added;
+    resource->ActiveCount = (SHORT)resource->ActiveEntries;
+}
+
 static void add_shared(PERESOURCE resource, ERESOURCE_THREAD thread)
 {
     POWNER_ENTRY entry = find_owner(resource, thread);
@@ -102,7 +109,7 @@ static void add_shared(PERESOURCE resource, ERESOURCE_THREAD thread)
     entry = free_owner(resource);
     entry->OwnerThread = thread;
     entry->OwnerCount = 1;
-    resource->ActiveEntries++;
+    count_owners(resource, 1);
 }
 
 static void set_exclusive(PERESOURCE resource, ERESOURCE_THREAD thread)
@@ -110,7 +117,7 @@ static void set_exclusive(PERESOURCE resource, ERESOURCE_THREAD thread)
     resource->Flag |= ResourceOwnedExclusive;
     resource->OwnerEntry.OwnerThread = thread;
     resource->OwnerEntry.OwnerCount = 1;
-    resource->ActiveEntries = 1;
+    count_owners(resource, 1);
 }
 
 /* ---- waiting ---- */
@@ -268,7 +275,8 @@ void ExpReleaseResource(PERESOURCE resource, ULONG_PTR owner, const void *site)
     }
     if (--entry->OwnerCount == 0) {
         entry->OwnerThread = 0;
-        if (--resource->ActiveEntries == 0) {
+        count_owners(resource, -1);
+        if (!resource->ActiveEntries) {
             bool was_exclusive = is_exclusive(resource);
             resource->Flag &= (USHORT)~ResourceOwnedExclusive;
             if (was_exclusive || !resource->ExclusiveWaiters)
@@ -407,7 +415,7 @@ VOID ExSetResourceOwnerPointer(PERESOURCE Resource, PVOID OwnerPointer)
         other->OwnerCount += mine->OwnerCount;
         mine->OwnerThread = 0;
         mine->OwnerCount = 0;
-        Resource->ActiveEntries--;
+        count_owners(Resource, -1);
     } else if (mine) {
         mine->OwnerThread = (ERESOURCE_THREAD)(ULONG_PTR)OwnerPointer;
     }
