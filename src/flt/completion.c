@@ -13,6 +13,8 @@ void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before)
     verify_site(v, "callback", Code);
     verify_end(v);
     KiCurrentThread()->irql = Before;
+    if (Before < DISPATCH_LEVEL)
+        KeLowerIrql(Before); /* what waits for it goes on */
 }
 
 void FltpTopLevelChanged(const char *Phase, const void *Code, PVOID Before)

@@ -31,7 +31,8 @@ static BOOLEAN InsertIfBusy(PKDEVICE_QUEUE queue, PKDEVICE_QUEUE_ENTRY entry, co
     KLOCK_QUEUE_HANDLE handle;
     KeAcquireInStackQueuedSpinLock(&queue->Lock, &handle);
     entry->Inserted = queue->Busy;
-    entry->SortKey = key ? *key : 0;
+    if (key)
+        entry->SortKey = *key;
     if (queue->Busy)
         Insert(queue, entry, key);
     queue->Busy = TRUE;
@@ -66,4 +67,18 @@ PKDEVICE_QUEUE_ENTRY KeRemoveDeviceQueue(PKDEVICE_QUEUE DeviceQueue)
     }
     KeReleaseInStackQueuedSpinLock(&handle);
     return entry;
+}
+
+BOOLEAN KeRemoveEntryDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY DeviceQueueEntry)
+{
+    KLOCK_QUEUE_HANDLE handle;
+
+    API_IRQL(KeRemoveEntryDeviceQueue);
+    KeAcquireInStackQueuedSpinLock(&DeviceQueue->Lock, &handle);
+    BOOLEAN queued = DeviceQueueEntry->Inserted;
+    if (queued)
+        RemoveEntryList(&DeviceQueueEntry->DeviceListEntry);
+    DeviceQueueEntry->Inserted = FALSE;
+    KeReleaseInStackQueuedSpinLock(&handle);
+    return queued;
 }

@@ -1,11 +1,15 @@
 /* Deferred procedure calls. A queued DPC runs on a thread of the machine's own, at DISPATCH_LEVEL, as it would on
- * another processor: whether before or after whoever queued it goes on is up to the schedule. */
+ * another processor: whether before or after whoever queued it goes on is up to the schedule. One that was queued at
+ * DISPATCH_LEVEL or above, and for no processor in particular, is for the queuer's own: it waits until that falls. */
 #include "ke/kep.h"
 
 #include "verify/api.h"
 #include "verify/verify.h"
 
-/* The queue is a ring: dpc_last points at the newest entry, whose Next is the oldest. DpcData marks a queued one. */
+/* The queue is a ring: dpc_last points at the newest entry, whose Next is the oldest. DpcData marks a queued one,
+ * ProcessorHistory names the thread whose IRQL it waits for. */
+static PKDPC DpcOf(PSINGLE_LIST_ENTRY entry) { return CONTAINING_RECORD(entry, KDPC, DpcListEntry); }
+
 static void Append(PKDPC dpc)
 {
     PSINGLE_LIST_ENTRY entry = &dpc->DpcListEntry, last = ki->dpc_last;
@@ -22,17 +26,33 @@ static void RemoveAfter(PSINGLE_LIST_ENTRY before)
     before->Next = entry->Next;
     if (ki->dpc_last == entry)
         ki->dpc_last = before == entry ? NULL : before;
-    CONTAINING_RECORD(entry, KDPC, DpcListEntry)->DpcData = NULL;
+    DpcOf(entry)->DpcData = NULL;
+    DpcOf(entry)->ProcessorHistory = 0;
+}
+
+/* The entry before the oldest that may run; NULL: none may. */
+static PSINGLE_LIST_ENTRY BeforeRunnable(void)
+{
+    PSINGLE_LIST_ENTRY before = ki->dpc_last;
+    if (!before)
+        return NULL;
+    do {
+        if (!DpcOf(before->Next)->ProcessorHistory)
+            return before;
+        before = before->Next;
+    } while (before != ki->dpc_last);
+    return NULL;
 }
 
 static PKDPC TakeDpc(KDPC *copy)
 {
     PKDPC dpc = NULL;
     sched_lock(&ki->dpc_lock);
-    if (ki->dpc_last) {
-        dpc = CONTAINING_RECORD(ki->dpc_last->Next, KDPC, DpcListEntry);
+    PSINGLE_LIST_ENTRY before = BeforeRunnable();
+    if (before) {
+        dpc = DpcOf(before->Next);
         *copy = *dpc;
-        RemoveAfter(ki->dpc_last);
+        RemoveAfter(before);
     }
     ki->dpc_running = dpc;
     sched_unlock(&ki->dpc_lock);
@@ -58,6 +78,7 @@ static void RunDpc(PKDPC dpc, const KDPC *copy)
     }
     thread->in_dpc = false;
     thread->irql = PASSIVE_LEVEL;
+    KiIrqlFell(thread);
 }
 
 static VOID DpcThread(PVOID context)
@@ -81,22 +102,39 @@ void KiStartDpcs(void)
         KiCreateDaemon("DPC", DpcThread, NULL);
 }
 
-static bool Queue(PKDPC dpc, PVOID first, PVOID second)
+static bool Queue(PKDPC dpc, PVOID first, PVOID second, PKTHREAD until)
 {
     sched_lock(&ki->dpc_lock);
     bool queued = dpc->DpcData != NULL;
     if (!queued) {
         dpc->SystemArgument1 = first;
         dpc->SystemArgument2 = second;
+        dpc->ProcessorHistory = (KAFFINITY)(ULONG_PTR)until;
         Append(dpc);
     }
     sched_unlock(&ki->dpc_lock);
-    if (!queued)
+    if (!queued && until)
+        until->dpcs_held = true;
+    else if (!queued)
         KiSetEvent(&ki->dpc_work);
     return !queued;
 }
 
-void KiQueueDpc(PKDPC dpc) { Queue(dpc, NULL, NULL); }
+void KiQueueDpc(PKDPC dpc) { Queue(dpc, NULL, NULL, NULL); }
+
+void KiReleaseDpcs(PKTHREAD thread)
+{
+    thread->dpcs_held = false;
+    sched_lock(&ki->dpc_lock);
+    PSINGLE_LIST_ENTRY entry = ki->dpc_last;
+    while (entry) {
+        if (DpcOf(entry)->ProcessorHistory == (KAFFINITY)(ULONG_PTR)thread)
+            DpcOf(entry)->ProcessorHistory = 0;
+        entry = entry->Next != ki->dpc_last ? entry->Next : NULL;
+    }
+    sched_unlock(&ki->dpc_lock);
+    KiSetEvent(&ki->dpc_work);
+}
 
 static void InitializeDpc(PRKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PVOID context)
 {
@@ -120,8 +158,10 @@ VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVO
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
 {
     API_ENTER(KeInsertQueueDpc, Dpc, SCHED_WRITE);
+    PKTHREAD thread = KiCurrentThread();
     KiStartDpcs();
-    return Queue(Dpc, SystemArgument1, SystemArgument2);
+    return Queue(Dpc, SystemArgument1, SystemArgument2,
+                 thread->irql >= DISPATCH_LEVEL && Dpc->Number < MAXIMUM_PROCESSORS ? thread : NULL);
 }
 
 static bool Remove(PKDPC dpc)

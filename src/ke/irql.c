@@ -41,6 +41,7 @@ static void Lower(KIRQL level, const void *site)
     else if (__builtin_expect(thread->spin_locks && level < DISPATCH_LEVEL, 0))
         WrongWay("The IRQL was lowered with a spin lock held:", thread->irql, level, site);
     thread->irql = level;
+    KiIrqlFell(thread);
 }
 
 KIRQL KeGetCurrentIrql(VOID) { return KiCurrentIrql(); }

@@ -88,6 +88,14 @@ void KiAbandonMutants(PKTHREAD thread);
 /* dpc.c: makes the thread that runs DPCs; queues a timer's (where nothing may block or switch). */
 void KiStartDpcs(void);
 void KiQueueDpc(PKDPC dpc);
+void KiReleaseDpcs(PKTHREAD thread);
+
+/* After each fall of a thread's IRQL: the DPCs it queued above may run now. */
+static inline void KiIrqlFell(PKTHREAD thread)
+{
+    if (__builtin_expect(thread->dpcs_held && thread->irql < DISPATCH_LEVEL, 0))
+        KiReleaseDpcs(thread);
+}
 
 /* seh.c, fault.c */
 _Noreturn void KiRaise(NTSTATUS code, ULONG count, const ULONG_PTR *information, void *address);

@@ -117,5 +117,6 @@ ULONG_PTR KeIpiGenericCall(PKIPI_BROADCAST_WORKER BroadcastFunction, ULONG_PTR C
     }
     thread->processor = processor;
     thread->irql = irql;
+    KiIrqlFell(thread);
     return own;
 }

@@ -193,6 +193,7 @@ static void ReleaseLowering(PKSPIN_LOCK lock, KIRQL irql, const char *routine, c
     if (irql > DISPATCH_LEVEL || (thread->spin_locks && irql < DISPATCH_LEVEL))
         KfLowerIrql(irql); /* reports it */
     thread->irql = irql;
+    KiIrqlFell(thread);
     sched_point(routine, lock, SCHED_WRITE);
 }
 

@@ -43,6 +43,7 @@ static void CheckNothingHeld(PKTHREAD thread)
     verify_site(v, "thread routine", (const char *)(uintptr_t)thread->start_routine + 1);
     verify_end(v);
     thread->irql = PASSIVE_LEVEL;
+    KiIrqlFell(thread);
     thread->spin_locks = 0;
     thread->kernel_apc_disable = thread->special_apc_disable = 0;
 }

@@ -99,6 +99,7 @@ struct _KTHREAD {
         const void *site;
     } spin_held[KI_SPIN_HELD]; /* which, as far as there is room */
     bool in_dpc;             /* runs a DPC routine, not a threaded one */
+    bool dpcs_held;          /* it queued DPCs that wait for its IRQL to fall */
     struct verify_held held; /* other locks, and the callback that runs */
 
     /* ps */
