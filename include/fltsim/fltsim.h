@@ -123,8 +123,8 @@ struct fltsim_driver_options {
     PDRIVER_INITIALIZE entry; /* a DriverEntry linked into the program */
     const char *module;       /* or a shared object that defines DriverEntry; each load has fresh globals */
     const char *inf;          /* path of its INF: service name, instances, altitudes, flags; NULL: none */
-    const char *altitude;     /* without an INF: one instance at this altitude, attached automatically, unless the driver
-                                 has written its own Instances key when it calls FltRegisterFilter; NULL: none */
+    const char *altitude;     /* one instance at this altitude, attached automatically, where FltRegisterFilter finds no
+                                 Instances key: no INF, or one without instances, and the driver wrote none; NULL: none */
     const char *instance;     /* that instance's name; NULL: "<name> Instance" */
     bool no_start;            /* install the service, do not load it */
     const char *group;        /* reserved for load order; NULL */
@@ -143,6 +143,8 @@ PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver);
 const char *fltsim_driver_name(const struct fltsim_driver *driver);
 /* Whether the driver's own Instances key stands in for the altitude and instance of its options. */
 bool fltsim_wrote_instances(const struct fltsim_driver *driver);
+/* Whether they were taken: neither its INF nor the driver itself had given any. */
+bool fltsim_given_instances(const struct fltsim_driver *driver);
 /* What the driver registered with the Filter Manager, a line at a time. */
 void fltsim_describe(struct fltsim_driver *driver, void (*line)(const char *text, void *context), void *context);
 /* How often its pre- and post-operation callbacks ran, per major function that it registered: "IRP_MJ_CREATE". */

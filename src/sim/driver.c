@@ -115,6 +115,8 @@ bool fltsim_wrote_instances(const struct fltsim_driver *driver)
     return driver->altitude && !driver->given && driver->object && FltpFilterFromDriver(driver->object);
 }
 
+bool fltsim_given_instances(const struct fltsim_driver *driver) { return driver->given; }
+
 static PDRIVER_OBJECT find_driver_object(const char *name)
 {
     static const char *const folders[] = {"\\FileSystem\\", "\\Driver\\"};
@@ -198,7 +200,7 @@ NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_
 
     struct fltsim_driver *driver = sim_alloc(sizeof *driver);
     driver->name = sim_strdup(name);
-    if (!options->inf && options->altitude)
+    if (options->altitude)
         driver->altitude = sim_strdup(options->altitude);
     if (options->instance)
         driver->instance = sim_strdup(options->instance);

@@ -153,33 +153,43 @@ static bool run_all(struct check *check, const struct scenario *scenario)
 
 /* ---- the command ---- */
 
-static bool find_service(struct check *check)
+/* One that was found in the driver's folder and cannot be used is a finding, and the check goes on without it. */
+static bool read_inf(struct check *check)
 {
-    const struct tool_options *options = check->options;
     struct sim_inf inf;
     char *error;
 
-    check->inf = options->inf ? options->inf : check->build->inf;
-    check->name = options->name;
-    if (check->inf && options->altitude) {
-        tool_error("--altitude is for a driver without an INF; %s gives it", check->inf);
-        return false;
-    }
-    if (check->inf) {
-        if (!sim_inf_read(check->inf, &inf, &error)) {
-            tool_error("%s", error);
-            check->inf_error = tool_strdup(error);
-            sim_inf_free_error(error);
-            return false;
-        }
+    check->inf = check->options->inf ? check->options->inf : check->build->inf;
+    if (!check->inf)
+        return true;
+    if (sim_inf_read(check->inf, &inf, &error)) {
         check->remarks = inf.remarks;
         inf.remarks = NULL;
         sim_inf_free(&inf);
         return true;
     }
-    if (!check->name)
-        check->name = check->build->name;
+    check->inf = NULL;
+    check->inf_error = tool_strdup(error);
+    sim_inf_free_error(error);
+    if (check->options->inf)
+        tool_error("%s", check->inf_error);
+    return !check->options->inf;
+}
+
+static bool find_service(struct check *check)
+{
+    const struct tool_options *options = check->options;
+
+    check->name = options->name;
     check->altitude = options->altitude;
+    if (!read_inf(check))
+        return false;
+    if (check->inf && options->altitude) {
+        tool_error("--altitude is for a driver without an INF; %s gives it", check->inf);
+        return false;
+    }
+    if (!check->inf && !check->name)
+        check->name = check->build->name;
     if (!check->altitude) {
         check->altitude = SIM_INF_DEFAULT_ALTITUDE;
         check->altitude_by_default = true;

@@ -48,9 +48,9 @@ struct check {
     const struct tool_options *options;
     const struct build_result *build;
     const char *inf; /* or NULL */
-    const char *name, *altitude; /* without an INF */
+    const char *name, *altitude; /* without an INF; or, the altitude, for one without instances */
     bool altitude_by_default;
-    char *inf_error;
+    char *inf_error; /* why the INF that was found is not used, or NULL */
     char *remarks; /* about the INF, a line each, or NULL */
     struct check_run *runs[4];
     size_t run_count;

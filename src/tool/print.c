@@ -83,10 +83,10 @@ static void print_what_ran(const struct check *check)
     if (check->inf)
         printf(", %s\n", check->inf);
     else if (run->own_instances)
-        printf(", no INF: the driver writes its Instances key itself%s\n",
+        printf(", no %sINF: the driver writes its Instances key itself%s\n", check->inf_error ? "usable " : "",
                check->altitude_by_default ? "" : ", --altitude does not apply");
     else
-        printf(", no INF: altitude %s%s\n", check->altitude,
+        printf(", no %sINF: altitude %s%s\n", check->inf_error ? "usable " : "", check->altitude,
                check->altitude_by_default ? " by default (--altitude says another)" : "");
     if (check->remarks)
         print_indented(check->remarks, "    ");

@@ -85,12 +85,18 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
     NTSTATUS status = fltsim_load(&(struct fltsim_driver_options){.module = check->build->module,
                                                                    .inf = check->inf,
                                                                    .name = check->name,
-                                                                   .altitude = check->inf ? NULL : check->altitude},
+                                                                   .altitude = check->altitude},
                                    driver);
+    if (run && check->inf_error)
+        fltsim_violate("bad-inf", "%s. The check goes on without it.", check->inf_error);
     if (run && !NT_SUCCESS(status))
         fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(status));
-    if (run && NT_SUCCESS(status))
+    if (run && NT_SUCCESS(status)) {
         run->own_instances = fltsim_wrote_instances(*driver);
+        if (check->inf && fltsim_given_instances(*driver))
+            fltsim_violate("bad-inf", "%s gives the service no Instances key with a DefaultInstance. "
+                           "The check goes on with an instance at altitude %s.", check->inf, check->altitude);
+    }
     return status;
 }
 

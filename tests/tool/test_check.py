@@ -578,16 +578,36 @@ def a_syntax_error_is_shown_by_file_and_line():
     assert result.returncode == 2 and 'main.c:' in result.stderr and 'error' in result.stderr, result.stderr
 
 
-@test
-def a_malformed_inf_is_shown_by_file_and_line():
-    result = check({'main.c': driver(), 'main.inf': '[Version]\n[DefaultInstall.Services]\nAddService = x\n'})
-    assert result.returncode == 2 and 'main.inf:3:' in result.stderr, result.stderr
+MALFORMED = '[Version]\n[DefaultInstall.Services]\nAddService = x\n'
 
 
 @test
-def a_malformed_inf_is_an_error_in_json_too():
-    result = check({'right.c': driver(), 'right.inf': '[Version'}, '--json')
-    assert result.returncode == 2 and 'right.inf:1:' in json.loads(result.stdout)['error'], result.stdout
+def a_malformed_inf_is_shown_by_file_and_line_and_the_check_goes_on_without_it():
+    result = check({'main.c': driver(), 'main.inf': MALFORMED})
+    assert result.returncode == 1 and 'bad-inf' in result.stdout and 'main.inf:3:' in result.stdout, result.stdout
+    assert 'altitude 370000' in result.stdout and '1 violation\n' in result.stdout, result.stdout
+    assert check({'main.c': driver(), 'main.inf': MALFORMED}, '--altitude', '40000').returncode == 1
+
+
+@test
+def a_malformed_inf_that_is_named_is_an_error():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        write(folder, 'main.inf', MALFORMED)
+        for json_ in [[], ['--json']]:
+            result = fltsim('check', '--inf', os.path.join(folder, 'main.inf'), *json_, folder)
+            assert result.returncode == 2 and 'main.inf:3:' in result.stderr, result.stderr
+        assert 'main.inf:3:' in json.loads(result.stdout)['error'], result.stdout
+
+
+@test
+def an_inf_without_instances_is_a_finding_and_the_check_goes_on_with_a_default_one():
+    inf = '[Version]\n[DefaultInstall.Services]\nAddService = x,,S\n[S]\nServiceType = 1\n'
+    code, rules, result = rules_of({'main.c': driver(), 'main.inf': inf})
+    assert code == 1 and rules == ['bad-inf'], result.stdout + result.stderr
+    own = driver(globals='#include <ntstrsafe.h>\n' + INSTANCES, entry='WriteInstances(RegistryPath);')
+    code, rules, result = rules_of({'main.c': own, 'main.inf': inf})
+    assert code == 0 and not rules, result.stdout + result.stderr
 
 
 @test
