@@ -47,7 +47,7 @@ static void describe_callbacks(PFLT_FILTER filter, void (*line)(const char *, vo
     const FLT_REGISTRATION *r = &filter->Registration;
     char text[400] = "callbacks:";
 
-    append(text, sizeof text, "%s%s", r->FilterUnloadCallback ? " unload" : " no unload (the filter cannot be unloaded)", "");
+    append(text, sizeof text, "%s%s", r->FilterUnloadCallback ? " unload" : " no unload (the filter cannot be unloaded: nothing is said of what it would leave behind)", "");
     append(text, sizeof text, "%s%s", r->InstanceSetupCallback ? " setup" : "",
            r->InstanceQueryTeardownCallback ? " query-teardown" : "");
     append(text, sizeof text, "%s%s", r->InstanceTeardownStartCallback ? " teardown-start" : "",

@@ -101,10 +101,14 @@ bool fltsim_start(const struct fltsim_options *given)
     return true;
 }
 
-static void shut_down(void *unused)
+/* Sets *off where a module refuses to be unloaded: then the machine is switched off under it, as Windows would be, and
+ * nothing is said of what it leaves behind. */
+static void shut_down(void *off)
 {
     ObpCloseUserHandles();
-    sim_unload_drivers();
+    *(bool *)off = !sim_unload_drivers();
+    if (*(bool *)off)
+        return;
     ObpReportDriver(NULL);
     MiUnmapProcess(NULL);
     sim_dismount_volumes();
@@ -146,7 +150,8 @@ size_t fltsim_stop(struct fltsim_report **report)
         abort();
     }
     /* Leaving the drivers can itself end in a bug check: that is a finding, not the end of the process. */
-    bool alive = !sched_is_dead() && sched_catch(shut_down, NULL) && sched_catch(stop_rooms, NULL);
+    bool off = false;
+    bool alive = !sched_is_dead() && sched_catch(shut_down, &off) && !off && sched_catch(stop_rooms, NULL);
     if (!alive)
         forget_all();
     take_down(&taken);

@@ -43,7 +43,7 @@ void sim_free(void *block);
 struct fltsim_report *sim_take_report(void);
 
 /* Unloads every driver and dismounts every volume that the test left (driver.c, volume.c). */
-void sim_unload_drivers(void);
+bool sim_unload_drivers(void);
 void sim_dismount_volumes(void);
 /* A file system has mounted the disk, and nobody has attached to the device yet (volume.c). */
 void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk);

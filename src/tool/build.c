@@ -79,7 +79,7 @@ static void name_driver(const struct selection *selection, const struct build_op
     free(path);
 }
 
-static void print_missing(const struct build_result *result, bool trapped)
+static void print_missing(const struct build_result *result)
 {
     bool strange = false;
 
@@ -92,8 +92,8 @@ static void print_missing(const struct build_result *result, bool trapped)
         strange |= !strcmp(api_state(result->missing[i].name), "unknown");
     if (strange)
         tool_error("what is unknown may be the driver's own: look for a source or a library that is not in this folder");
-    if (!trapped)
-        tool_error("--trap-missing builds it all the same; the run ends where one of them is called");
+    tool_error(result->trapped ? "it is built all the same; a run ends where one of them is called"
+                               : "--trap-missing builds it all the same; the run ends where one of them is called");
 }
 
 static bool is_module(const char *path)
@@ -139,7 +139,7 @@ bool build_driver(const struct build_options *options, struct build_result *resu
                compile_all(options, &selection, mirror, &include_folders, result);
     }
     if (result->missing_count)
-        print_missing(result, options->trap_missing);
+        print_missing(result);
     free(mirror);
     tool_list_free(&include_folders);
     selection_free(&selection);

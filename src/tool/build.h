@@ -15,6 +15,7 @@ struct build_options {
     bool verbose;            /* print the command lines */
     bool sanitize;           /* compile the driver with AddressSanitizer */
     bool trap_missing;       /* routines that the library lacks: build all the same, end the run where one is called */
+    bool trap_system;        /* likewise where all of them are the system's own, by their names */
 };
 
 struct build_missing {
@@ -30,6 +31,7 @@ struct build_result {
     size_t sources;
     struct build_missing *missing; /* routines that the library lacks */
     size_t missing_count;
+    bool trapped; /* the module was built all the same */
 };
 
 /* False: the reason was printed. The result is valid either way and goes to build_finish. */

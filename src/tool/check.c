@@ -217,7 +217,9 @@ int check_driver(const struct tool_options *options)
         return 2;
     if (check.progress)
         fprintf(stderr, "\r\033[Kbuilding");
-    bool built = build_driver(&options->build, &build);
+    struct build_options build_as = options->build;
+    build_as.trap_system = true;
+    bool built = build_driver(&build_as, &build);
     if (check.progress)
         fprintf(stderr, "\r\033[K");
     if (!built) {

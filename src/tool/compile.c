@@ -1,3 +1,4 @@
+#include "tool/api.h"
 #include "tool/build.h"
 #include "tool/config.h"
 
@@ -6,6 +7,7 @@
 #include "plat/process.h"
 #include "plat/symbol.h"
 
+#include <ctype.h>
 #include <fltsim/fltsim.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -445,6 +447,32 @@ static bool add_language(const struct build_options *options, const char *mirror
     return good;
 }
 
+/* A routine of the kernel or of a library that comes with it, by its prefix; not what only looks like data. */
+static bool is_system_routine(const char *name)
+{
+    static const char *const prefixes[] = {"AuxKlib", "BCrypt", "Cc", "Cm", "Dbg", "Etw", "Ex", "Flt", "Fsp", "FsRtl", "Fwpm",
+                                           "Fwps", "Hal", "Inbv", "Io", "Kd", "Ke", "Ks", "Lsa", "Mm", "Ndis", "Net", "Nt",
+                                           "Ob", "Pc", "Pf", "Po", "Ps", "Rtl", "Se", "Tdi", "Tm", "USBD_", "Vf", "Wdf", "Whea",
+                                           "Wmi", "Wsk", "Zw"};
+    if (!strcmp(api_state(name), "absent"))
+        return true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t length = strlen(prefixes[i]);
+        char next = strncmp(name, prefixes[i], length) ? 0 : name[length];
+        if ((isupper((unsigned char)next) || next == 'f' || next == 'i') && !strpbrk(name, ":( ") && !tool_ends_with(name, "Type"))
+            return true;
+    }
+    return false;
+}
+
+static bool may_trap(const struct build_options *options, const struct build_result *result)
+{
+    bool all = result->missing_count && options->trap_system;
+    for (size_t i = 0; i < result->missing_count; i++)
+        all &= is_system_routine(result->missing[i].name);
+    return all || (result->missing_count && options->trap_missing);
+}
+
 /* Stand-ins for what the library lacks. */
 static bool compile_traps(const struct build_options *options, const char *mirror, struct tool_list *objects,
                           const struct build_result *result)
@@ -491,9 +519,9 @@ bool compile_all(const struct build_options *options, const struct selection *se
     if (good)
         good = link_module(options, mirror, &objects, result) ||
                (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result));
-    if (!good && !bad && result->missing_count && options->trap_missing)
-        good = compile_traps(options, mirror, &objects, result) &&
-               link_module(options, mirror, &objects, result);
+    if (!good && !bad && may_trap(options, result))
+        good = result->trapped = compile_traps(options, mirror, &objects, result) &&
+                                 link_module(options, mirror, &objects, result);
     tool_list_free(&objects);
     return good;
 }

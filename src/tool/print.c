@@ -90,6 +90,9 @@ static void print_what_ran(const struct check *check)
                check->altitude_by_default ? " by default (--altitude says another)" : "");
     if (check->remarks)
         print_indented(check->remarks, "    ");
+    for (size_t i = 0; i < check->build->missing_count; i++)
+        printf("    not in the library: %s, needed by %s; a run ends where it is called\n", check->build->missing[i].name,
+               check->build->missing[i].where);
     for (unsigned i = 0; i < run->line_count; i++)
         printf("    %s\n", run->lines[i]);
     for (size_t r = 0; r < check->run_count; r++) {

@@ -298,14 +298,23 @@ static void use_ports(struct body *body)
     workload_disconnect(clients);
 }
 
+/* False: it refuses a mandatory unload, too. */
+static bool unload_or_insist(struct fltsim_driver *driver)
+{
+    NTSTATUS status = fltsim_unload(driver);
+    if (status == STATUS_FLT_DO_NOT_DETACH)
+        status = fltsim_unload_mandatory(driver);
+    return NT_SUCCESS(status);
+}
+
 static void unload(struct body *body)
 {
     check_dump(body->check, body->run);
     check_step(body->check, body->run, "unloading");
     if (body->run->kind == CHECK_IN_FLIGHT)
         unload_in_flight(body->driver, body->w, 2);
-    else if (fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
-        fltsim_unload_mandatory(body->driver);
+    else
+        unload_or_insist(body->driver);
 }
 
 static void run_all_steps(struct body *body)
@@ -348,8 +357,8 @@ static bool load_short_of_memory(struct body *body)
         fltsim_fail_allocation(0);
         if (!failed)
             return NT_SUCCESS(status);
-        if (NT_SUCCESS(status) && fltsim_unload(body->driver) == STATUS_FLT_DO_NOT_DETACH)
-            fltsim_unload_mandatory(body->driver);
+        if (NT_SUCCESS(status) && !unload_or_insist(body->driver))
+            return true; /* it stays: there is no other load */
     }
 }
 

@@ -555,21 +555,39 @@ def user_mode_programs_in_the_same_tree_are_left_out():
 
 
 @test
-def a_missing_routine_is_named_with_the_line_that_needs_it():
-    result = check({'main.c': driver(globals='NTSTATUS NTAPI ZwNoSuchRoutine(ULONG x);', entry='ZwNoSuchRoutine(1);')})
-    assert result.returncode == 2 and 'ZwNoSuchRoutine' in result.stderr and 'main.c:' in result.stderr, result.stderr
+def a_routine_that_is_missing_everywhere_is_named_with_the_line_that_needs_it():
+    files = {'main.c': driver(globals='NTSTATUS NTAPI HelperOfMine(ULONG x);', entry='HelperOfMine(1);')}
+    result = check(files)
+    assert result.returncode == 2 and 'HelperOfMine' in result.stderr and 'main.c:' in result.stderr, result.stderr
+    result = check(files, '--trap-missing')
+    assert result.returncode == 1 and 'HelperOfMine was called' in result.stdout, (result.stdout, result.stderr)
 
 
 @test
-def a_missing_routine_can_be_trapped():
+def a_missing_routine_of_the_system_ends_the_run_that_calls_it():
     files = {'main.c': driver(globals='NTSTATUS NTAPI ZwNoSuchRoutine(ULONG x);',
                               entry='if (RegistryPath->Length > 2000) ZwNoSuchRoutine(1);')}
-    result = check(files, '--trap-missing')
-    assert result.returncode == 0 and 'ZwNoSuchRoutine' in result.stderr, (result.stdout, result.stderr)
+    result = check(files)
+    assert result.returncode == 0 and 'ZwNoSuchRoutine' in result.stdout and 'main.c:' in result.stdout, result.stdout
     files['main.c'] = files['main.c'].replace('> 2000', '> 2')
-    result = check(files, '--trap-missing')
+    result = check(files)
     assert result.returncode == 1 and 'ZwNoSuchRoutine was called' in result.stdout, (result.stdout, result.stderr)
     assert 'DriverEntry (main.c:' in result.stdout, result.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', files['main.c'])
+        built = fltsim('build', '-o', os.path.join(folder, 'main.so'), folder)
+        assert built.returncode == 2 and 'ZwNoSuchRoutine' in built.stderr, built.stderr
+
+
+@test
+def a_driver_that_cannot_be_unloaded_is_blamed_for_nothing_that_it_leaves():
+    globals_ = 'static VOID Note(HANDLE p, HANDLE id, BOOLEAN made) {}\n'
+    source = driver(globals=globals_, begin="PsSetCreateProcessNotifyRoutine(Note, FALSE); ExAllocatePoolWithTag(PagedPool, 9, 'kael');")
+    for backend in ['coop', 'native']:
+        code, rules, result = rules_of({'main.c': source.replace('Operations, Unload', 'Operations, NULL')}, '--backend', backend)
+        assert code == 0, result.stdout + result.stderr
+        code, rules, result = rules_of({'main.c': source}, '--backend', backend)
+        assert code == 1 and 'callback-left-registered' in rules and 'pool-leak' in rules, result.stdout + result.stderr
 
 
 @test
