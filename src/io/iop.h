@@ -185,7 +185,7 @@ struct iop_block {
     IRP irp;                /* followed by `capacity` stack locations */
 };
 
-#define IOP_ALLOCATED IRP_LOOKASIDE_ALLOCATION /* IRP.AllocationFlags: a block of ours surrounds it */
+#define IOP_ALLOCATED IRP_ALLOCATED_FIXED_SIZE /* IRP.AllocationFlags: a block of ours surrounds it */
 
 static inline struct iop_block *IopBlock(PIRP irp)
 {

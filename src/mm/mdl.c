@@ -54,6 +54,23 @@ VOID IoFreeMdl(PMDL mdl)
     ExFreePoolWithTag(mdl, 'ldM ');
 }
 
+/* -- pages ------------------------------------------------------------------------------------- */
+
+void MiFillFrames(PMDL mdl)
+{
+    PPFN_NUMBER frames = MmGetMdlPfnArray(mdl);
+    SIZE_T count = pages_spanned(MmGetMdlVirtualAddress(mdl), mdl->ByteCount);
+    for (SIZE_T i = 0; i < count; i++)
+        frames[i] = (PFN_NUMBER)((ULONG_PTR)mdl->StartVa / MI_PAGE + i);
+}
+
+static bool has_frames(const MDL *mdl)
+{
+    return mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL);
+}
+
+static PVOID memory_of(PMDL mdl) { return (PVOID)(*MmGetMdlPfnArray(mdl) * MI_PAGE + mdl->ByteOffset); }
+
 VOID IoBuildPartialMdl(PMDL source, PMDL target, PVOID address, ULONG length)
 {
     API_IRQL(IoBuildPartialMdl);
@@ -72,23 +89,16 @@ VOID IoBuildPartialMdl(PMDL source, PMDL target, PVOID address, ULONG length)
         target->MappedSystemVa = (UCHAR *)source->MappedSystemVa + skipped;
     PPFN_NUMBER from = MmGetMdlPfnArray(source), to = MmGetMdlPfnArray(target);
     SIZE_T first = ((source->ByteOffset + skipped) / MI_PAGE);
-    memcpy(to, from + first, pages_spanned(address, length) * sizeof *to);
-}
-
-/* -- pages ------------------------------------------------------------------------------------- */
-
-static void fill_frames(PMDL mdl)
-{
-    PPFN_NUMBER frames = MmGetMdlPfnArray(mdl);
-    SIZE_T count = pages_spanned(MmGetMdlVirtualAddress(mdl), mdl->ByteCount);
-    for (SIZE_T i = 0; i < count; i++)
-        frames[i] = (PFN_NUMBER)((ULONG_PTR)mdl->StartVa / MI_PAGE + i);
+    if (has_frames(source))
+        memcpy(to, from + first, pages_spanned(address, length) * sizeof *to);
+    else
+        MiFillFrames(target);
 }
 
 VOID MmBuildMdlForNonPagedPool(PMDL mdl)
 {
     API_IRQL(MmBuildMdlForNonPagedPool);
-    fill_frames(mdl);
+    MiFillFrames(mdl);
     mdl->MdlFlags |= MDL_SOURCE_IS_NONPAGED_POOL;
     mdl->Process = NULL;
     mdl->MappedSystemVa = MmGetMdlVirtualAddress(mdl);
@@ -114,7 +124,7 @@ VOID MmProbeAndLockPages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operatio
     if (mode != KernelMode && (ULONG_PTR)mdl->StartVa == 0)
         ExRaiseAccessViolation();
     probe(mdl, operation);
-    fill_frames(mdl);
+    MiFillFrames(mdl);
     mdl->Process = IoGetCurrentProcess();
     mdl->MdlFlags |= MDL_PAGES_LOCKED | (operation != IoReadAccess ? MDL_WRITE_OPERATION : 0);
 }
@@ -139,7 +149,7 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL mdl, KPROCESSOR_MODE mode, MEMORY_CACHIN
                                    PVOID requested, ULONG bugcheck, ULONG priority)
 {
     API_IRQL(MmMapLockedPagesSpecifyCache);
-    PVOID address = MmGetMdlVirtualAddress(mdl);
+    PVOID address = has_frames(mdl) ? memory_of(mdl) : MmGetMdlVirtualAddress(mdl);
     if (mode == KernelMode) {
         mdl->MappedSystemVa = address;
         mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
@@ -186,7 +196,7 @@ PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSIC
     API_IRQL(MmAllocatePagesForMdlEx);
     if (total == 0 || total > MAXULONG - MI_PAGE)
         return NULL;
-    PVOID memory = ExAllocatePoolWithTag(NonPagedPool, total, 'lPmM');
+    PVOID memory = ExAllocatePoolWithTag(NonPagedPool, total > MI_PAGE ? total : MI_PAGE, 'lPmM');
     if (!memory)
         return NULL;
     memset(memory, 0, total);
@@ -195,7 +205,8 @@ PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSIC
         ExFreePoolWithTag(memory, 'lPmM');
         return NULL;
     }
-    fill_frames(mdl);
+    MiFillFrames(mdl);
+    mdl->StartVa = NULL; /* the caller has none to tell them by; they have one where they are mapped */
     mdl->MdlFlags |= MDL_PAGES_LOCKED;
     return mdl;
 }
@@ -211,6 +222,6 @@ PMDL MmAllocatePagesForMdl(PHYSICAL_ADDRESS low, PHYSICAL_ADDRESS high, PHYSICAL
 VOID MmFreePagesFromMdl(PMDL mdl)
 {
     API_IRQL(MmFreePagesFromMdl);
-    ExFreePoolWithTag(MmGetMdlVirtualAddress(mdl), 'lPmM');
-    mdl->MdlFlags &= ~MDL_PAGES_LOCKED;
+    ExFreePoolWithTag(memory_of(mdl), 'lPmM');
+    mdl->MdlFlags &= ~(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA);
 }

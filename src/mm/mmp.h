@@ -118,6 +118,11 @@ NTSTATUS MiChangeFile(struct mi_control_area *area, PFILE_OBJECT old, PFILE_OBJE
 /* Memory for clean copies (area->shadow). False: none. */
 bool MiCreateShadow(struct mi_control_area *area);
 
+/* -- mdl.c ------------------------------------------------------------------------------------- */
+
+/* Writes the frame numbers of the MDL's memory behind it. */
+void MiFillFrames(PMDL mdl);
+
 /* -- paging.c ---------------------------------------------------------------------------------- */
 
 static inline size_t MiPageOf(LONGLONG offset)

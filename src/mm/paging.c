@@ -68,6 +68,7 @@ static PMDL describe(struct mi_control_area *area, struct cluster_mdl *mdl, size
 {
     MmInitializeMdl(&mdl->mdl, area->base + first * MI_PAGE, count * MI_PAGE);
     mdl->mdl.MdlFlags |= MDL_PAGES_LOCKED;
+    MiFillFrames(&mdl->mdl);
     return &mdl->mdl;
 }
 

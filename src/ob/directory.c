@@ -49,12 +49,14 @@ NTSTATUS ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget
     if (!NT_SUCCESS(status))
         return status;
     UNICODE_STRING *target = &((struct ob_link *)object)->target;
+    /* Who asks for the length asks for all that the link was made with, a terminator perhaps. */
+    USHORT wanted = ReturnedLength ? target->MaximumLength : target->Length;
     if (ReturnedLength)
-        *ReturnedLength = target->Length + sizeof(WCHAR);
-    if (LinkTarget->MaximumLength < target->Length) {
+        *ReturnedLength = target->MaximumLength;
+    if (LinkTarget->MaximumLength < wanted) {
         status = STATUS_BUFFER_TOO_SMALL;
     } else {
-        memcpy(LinkTarget->Buffer, target->Buffer, target->Length);
+        memcpy(LinkTarget->Buffer, target->Buffer, wanted);
         LinkTarget->Length = target->Length;
     }
     ObpDereference(object);
@@ -166,7 +168,7 @@ static NTSTATUS query_basic(PVOID object, ACCESS_MASK granted, HANDLE handle, PV
     info->Attributes &= OBJ_INHERIT;
     info->GrantedAccess = granted;
     info->HandleCount = (ULONG)atomic_load(&ObpHeader(object)->handle_count);
-    info->PointerCount = (ULONG)atomic_load(&ObpHeader(object)->pointer_count) - 1;
+    info->PointerCount = (ULONG)atomic_load(&ObpHeader(object)->pointer_count);
     return STATUS_SUCCESS;
 }
 

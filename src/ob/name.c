@@ -169,9 +169,9 @@ void ObpDeleteLinkObject(PVOID object) { sim_free(((struct ob_link *)object)->ta
 void ObpSetLinkTarget(PVOID object, PCUNICODE_STRING target)
 {
     struct ob_link *link = object;
-    link->target.Buffer = sim_alloc(target->Length + sizeof(WCHAR));
     link->target.Length = target->Length;
-    link->target.MaximumLength = (USHORT)(target->Length + sizeof(WCHAR));
+    link->target.MaximumLength = target->MaximumLength > target->Length ? target->MaximumLength : target->Length;
+    link->target.Buffer = sim_alloc(link->target.MaximumLength + sizeof(WCHAR));
     memcpy(link->target.Buffer, target->Buffer, target->Length);
     KeQuerySystemTime(&link->created);
 }

@@ -135,7 +135,7 @@ void PspNotifyImage(PUNICODE_STRING name, HANDLE process, PIMAGE_INFO info)
 static NTSTATUS SetProcessRoutine(PVOID routine, enum psp_notify_kind kind, BOOLEAN remove, const void *site)
 {
     if (remove)
-        return Remove(routine, kind, site) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+        return Remove(routine, kind, site) ? STATUS_SUCCESS : STATUS_PROCEDURE_NOT_FOUND;
     if (IsRegistered(routine, kind))
         return STATUS_INVALID_PARAMETER;
     NTSTATUS status = Add(routine, kind, site);

@@ -82,7 +82,7 @@ static void test_queries(void **state)
     assert_int_equal(basic->GrantedAccess, 0x3);
     assert_int_equal(basic->Attributes, OBJ_INHERIT);
     assert_int_equal(basic->HandleCount, 1);
-    assert_int_equal(basic->PointerCount, 2);
+    assert_int_equal(basic->PointerCount, 3);
     assert_int_equal(ZwQueryObject(handle, ObjectBasicInformation, basic, 4, &needed), STATUS_INFO_LENGTH_MISMATCH);
     assert_int_equal(needed, sizeof *basic);
     assert_int_equal(ZwQueryObject(handle, ObjectTypeInformation, type, sizeof buffer, &needed), STATUS_SUCCESS);

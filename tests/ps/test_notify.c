@@ -57,7 +57,7 @@ static void process_routines_see_birth_and_death(void **state)
     fltsim_process_exit(process);
     assert_int_equal(ended, 1);
     assert_int_equal(PsSetCreateProcessNotifyRoutine(on_process, TRUE), STATUS_SUCCESS);
-    assert_int_equal(PsSetCreateProcessNotifyRoutine(on_process, TRUE), STATUS_INVALID_PARAMETER);
+    assert_int_equal(PsSetCreateProcessNotifyRoutine(on_process, TRUE), STATUS_PROCEDURE_NOT_FOUND);
     fltsim_process_exit(fltsim_process_create("C:\\b.exe"));
     assert_int_equal(created + ended, 2);
 }

@@ -308,8 +308,8 @@ typedef enum _PSCREATETHREADNOTIFYTYPE {
 } PSCREATETHREADNOTIFYTYPE;
 #define PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE 0x1
 
-/* nf-ntddk-pssetcreateprocessnotifyroutineex: PASSIVE_LEVEL; STATUS_INVALID_PARAMETER (twice, or not there to
- * remove), STATUS_ACCESS_DENIED. Callbacks run at PASSIVE_LEVEL with normal kernel APCs disabled; removal
+/* nf-ntddk-pssetcreateprocessnotifyroutineex: PASSIVE_LEVEL; STATUS_INVALID_PARAMETER (twice),
+ * STATUS_PROCEDURE_NOT_FOUND (not there to remove), STATUS_ACCESS_DENIED. Callbacks run at PASSIVE_LEVEL with normal kernel APCs disabled; removal
  * waits for the ones that run. */
 NTSTATUS PsSetCreateProcessNotifyRoutine(PCREATE_PROCESS_NOTIFY_ROUTINE NotifyRoutine, BOOLEAN Remove);
 NTSTATUS PsSetCreateProcessNotifyRoutineEx(PCREATE_PROCESS_NOTIFY_ROUTINE_EX NotifyRoutine, BOOLEAN Remove);
