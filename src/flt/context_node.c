@@ -2,6 +2,8 @@
 #include "context.h"
 #include "name.h"
 
+#include "fault/fault.h"
+
 enum { CREATION_LOCKS = 16 };
 
 static struct node_shard {
@@ -256,7 +258,8 @@ NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE
     PFAST_MUTEX lock = CreationLock(header);
     ExAcquireFastMutex(lock);
     *Node = FindStreamNode(header);
-    if (!*Node) {
+    NTSTATUS status = !*Node && fault_allocation() ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
+    if (!*Node && NT_SUCCESS(status)) {
         *Node = FltpCreateNode(header);
         FsRtlInitPerStreamContext(&(*Node)->Hook.Stream, &FltGlobals, NULL, StreamGone);
         FsRtlInsertPerStreamContext(header, &(*Node)->Hook.Stream);
@@ -264,7 +267,17 @@ NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE
             __atomic_store_n(KnownNode(header), *Node, __ATOMIC_RELEASE);
     }
     ExReleaseFastMutex(lock);
-    return STATUS_SUCCESS;
+    return status;
+}
+
+/* A fresh node that was to be hung on its object. */
+static NTSTATUS Hung(PFLTP_CONTEXT_NODE *node, NTSTATUS status)
+{
+    if (!NT_SUCCESS(status)) {
+        FltpDestroyNode(*node, "unlinked: no memory");
+        *node = NULL;
+    }
+    return status;
 }
 
 static PFLTP_CONTEXT_NODE FindFileNode(PVOID *support)
@@ -285,13 +298,14 @@ NTSTATUS FltpFileNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *
     PFAST_MUTEX lock = CreationLock(support);
     ExAcquireFastMutex(lock);
     *Node = FindFileNode(support);
+    NTSTATUS status = STATUS_SUCCESS;
     if (!*Node) {
         *Node = FltpCreateNode(support);
         FsRtlInitPerFileContext(&(*Node)->Hook.File, &FltGlobals, NULL, FileGone);
-        FsRtlInsertPerFileContext(support, &(*Node)->Hook.File);
+        status = Hung(Node, FsRtlInsertPerFileContext(support, &(*Node)->Hook.File));
     }
     ExReleaseFastMutex(lock);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 static PFLTP_CONTEXT_NODE FindFileObjectNode(PFILE_OBJECT file)
@@ -311,13 +325,14 @@ NTSTATUS FltpFileObjectNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_
     PFAST_MUTEX lock = CreationLock(FileObject);
     ExAcquireFastMutex(lock);
     *Node = FindFileObjectNode(FileObject);
+    NTSTATUS status = STATUS_SUCCESS;
     if (!*Node) {
         *Node = FltpCreateNode(FileObject);
         FsRtlInitPerFileObjectContext(&(*Node)->Hook.FileObject, &FltGlobals, NULL);
-        FsRtlInsertPerFileObjectContext(FileObject, &(*Node)->Hook.FileObject);
+        status = Hung(Node, FsRtlInsertPerFileObjectContext(FileObject, &(*Node)->Hook.FileObject));
     }
     ExReleaseFastMutex(lock);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 void FltpFileObjectClosed(PFLT_VOLUME Volume, PFILE_OBJECT FileObject)

@@ -98,6 +98,7 @@ void FltpLetFilterGo(PFLT_FILTER Filter);
 void FltpForgetFilter(PFLT_FILTER Filter); /* its last pointer is gone */
 void FltpAbandonFilters(void); /* the machine ends with filters that cannot be unloaded */
 PFLT_FILTER FltpFindFilter(PCUNICODE_STRING Name); /* pointer referenced, or NULL */
+bool FltpIsLeaving(PCUNICODE_STRING Name); /* a filter of that name is being unregistered */
 
 /* ---- instance.c ---- */
 

@@ -22,7 +22,25 @@ static void UnlinkFilter(PFLT_FILTER Filter)
 {
     sched_lock(&FltGlobals.Lock);
     RemoveEntryList(&Filter->Base.PrimaryLink); /* its own pointers stay: the debugger shows them until the end */
+    InsertTailList(&FltGlobals.Leaving, &Filter->LeavingLink);
     sched_unlock(&FltGlobals.Lock);
+}
+
+static void HasLeft(PFLT_FILTER Filter)
+{
+    sched_lock(&FltGlobals.Lock);
+    RemoveEntryList(&Filter->LeavingLink);
+    sched_unlock(&FltGlobals.Lock);
+}
+
+bool FltpIsLeaving(PCUNICODE_STRING Name)
+{
+    bool found = false;
+    sched_lock(&FltGlobals.Lock);
+    for (PLIST_ENTRY link = FltGlobals.Leaving.Flink; link != &FltGlobals.Leaving && !found; link = link->Flink)
+        found = FltpSameString(&CONTAINING_RECORD(link, struct _FLT_FILTER, LeavingLink)->Name, Name);
+    sched_unlock(&FltGlobals.Lock);
+    return found;
 }
 
 static PFLT_FILTER NextFilter(PLIST_ENTRY *Frame, PLIST_ENTRY *At)
@@ -331,6 +349,7 @@ static void Unregister(PFLT_FILTER Filter)
     FltpReleaseRundown(&Filter->Base.RundownRef.Count);
     FltpRundownObject(&Filter->Base, FilterStuck, Filter->UnregisteredBy);
     FltpUnregisterContexts(Filter);
+    HasLeft(Filter);
     if (Filter->GeneratedIo)
         verify_violate(VERIFY_CALLBACK_DATA_LEAK, "%d callback data structure%s from FltAllocateCallbackData %s never freed.",
                        Filter->GeneratedIo, Filter->GeneratedIo == 1 ? "" : "s", Filter->GeneratedIo == 1 ? "was" : "were");

@@ -92,6 +92,7 @@ bool FltpStart(void)
 
     FltGlobals = (struct flt_state){0};
     InitializeListHead(&FltGlobals.Frames);
+    InitializeListHead(&FltGlobals.Leaving);
     InitializeListHead(&FltGlobals.DeadVolumes);
     InitializeListHead(&FltGlobals.FrameZero.Filters);
     InitializeListHead(&FltGlobals.FrameZero.Volumes);

@@ -165,6 +165,7 @@ struct _FLT_FILTER {
     struct verify_code Code;        /* of the module that registered it */
     const void *UnregisteredBy;     /* call site of FltUnregisterFilter */
     volatile LONG Holds;            /* the memory: FltpHoldFilter */
+    LIST_ENTRY LeavingLink;         /* FltGlobals.Leaving */
     FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
 };
 
@@ -352,6 +353,7 @@ struct flt_state {
     PDEVICE_OBJECT ControlDevice; /* \FileSystem\Filters\FltMgr */
     struct sched_lock Lock;       /* leaf: Frames and each frame's lists */
     LIST_ENTRY Frames;            /* FLTP_FRAME.Link, topmost first */
+    LIST_ENTRY Leaving;           /* FLT_FILTER.LeavingLink: FltUnregisterFilter is under way */
     FLTP_FRAME FrameZero;
     ULONG NextObjectId;
     LIST_ENTRY DeadVolumes;       /* FLT_VOLUME.Base.PrimaryLink: operations may still be under way in them */

@@ -21,7 +21,7 @@ NTSTATUS FltGetFilterFromName(PCUNICODE_STRING FilterName, PFLT_FILTER *RetFilte
         if (FltpSameString(&filters[i]->Name, FilterName))
             status = Give(filters[i], (PVOID *)RetFilter, VERIFY_CALLER);
     FltpFreeObjects(filters, count);
-    return status;
+    return status == STATUS_FLT_FILTER_NOT_FOUND && FltpIsLeaving(FilterName) ? STATUS_FLT_DELETING_OBJECT : status;
 }
 
 NTSTATUS FltGetFilterFromInstance(PFLT_INSTANCE Instance, PFLT_FILTER *RetFilter)

@@ -19,6 +19,8 @@ NTSTATUS FltSetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transact
     if (OldContext)
         *OldContext = NULL_CONTEXT;
     FltpCheckInstanceCaller(Instance, "FltSetTransactionContext", VERIFY_CALLER);
+    if (!FltpObjectNode(&Transaction->Contexts, Transaction, false) && fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     return FltpSetOnNode(FltpObjectNode(&Transaction->Contexts, Transaction, true), FLT_TRANSACTION_CONTEXT, Instance,
                          Instance, Operation, NewContext, OldContext, VERIFY_CALLER);
 }

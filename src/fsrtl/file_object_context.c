@@ -1,6 +1,8 @@
 /* Per-file-object contexts. The list hangs in the file object's extension. */
 #include "oplock.h"
 
+#include "fault/fault.h"
+
 struct file_object_list {
     FAST_MUTEX mutex;
     LIST_ENTRY contexts; // FSRTL_PER_FILEOBJECT_CONTEXT.Links
@@ -27,6 +29,8 @@ NTSTATUS FsRtlInsertPerFileObjectContext(PFILE_OBJECT FileObject, PFSRTL_PER_FIL
     API_ENTER(FsRtlInsertPerFileObjectContext, FileObject, SCHED_WRITE);
     if (!FileObject)
         return STATUS_INVALID_PARAMETER;
+    if (!ObjectList(FileObject, false) && fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     struct file_object_list *list = ObjectList(FileObject, true);
     ExAcquireFastMutex(&list->mutex);
     InsertHeadList(&list->contexts, &Ptr->Links);

@@ -1,6 +1,8 @@
 /* Per-stream and per-file contexts: lists that hang off a file system's control blocks. */
 #include "fsrtlp.h"
 
+#include "fault/fault.h"
+
 static void LockStream(PFSRTL_ADVANCED_FCB_HEADER header)
 {
     ExAcquireFastMutex(header->FastMutex);
@@ -97,7 +99,7 @@ static struct file_context_list *FileList(PVOID *support, bool create)
     if (!support)
         return NULL;
     struct file_context_list *list = __atomic_load_n((struct file_context_list **)support, __ATOMIC_ACQUIRE);
-    if (list || !create)
+    if (list || !create || fault_allocation())
         return list;
     struct file_context_list *fresh = sim_alloc(sizeof *fresh);
     ExInitializeFastMutex(&fresh->mutex);
@@ -112,9 +114,11 @@ static struct file_context_list *FileList(PVOID *support, bool create)
 NTSTATUS FsRtlInsertPerFileContext(PVOID *PerFileContextPointer, PFSRTL_PER_FILE_CONTEXT Ptr)
 {
     API_ENTER(FsRtlInsertPerFileContext, PerFileContextPointer, SCHED_WRITE);
+    if (!PerFileContextPointer)
+        return STATUS_INVALID_DEVICE_REQUEST;
     struct file_context_list *list = FileList(PerFileContextPointer, true);
     if (!list)
-        return STATUS_INVALID_DEVICE_REQUEST;
+        return STATUS_INSUFFICIENT_RESOURCES;
     ExAcquireFastMutex(&list->mutex);
     InsertHeadList(&list->contexts, &Ptr->Links);
     ExReleaseFastMutex(&list->mutex);

@@ -62,6 +62,8 @@ static void a_file_keeps_what_drivers_hang_on_it_for_all_of_its_streams(void)
     HANDLE plain = stage_open("C:\\file"), named = stage_open("C:\\file:stream");
     assert_true(FsRtlSupportsPerFileContexts(stage_file(plain)));
     FsRtlInitPerFileContext(&mine, &owner, &device, free_any);
+    starves(STATUS_INSUFFICIENT_RESOURCES,
+            FsRtlInsertPerFileContext(FsRtlGetPerFileContextPointer(stage_file(plain)), &mine));
     succeeds(FsRtlInsertPerFileContext(FsRtlGetPerFileContextPointer(stage_file(plain)), &mine));
     assert_ptr_equal(FsRtlLookupPerFileContext(FsRtlGetPerFileContextPointer(stage_file(named)), &owner, &device), &mine);
     succeeds(fltsim_close(plain));
@@ -79,6 +81,8 @@ static void a_file_object_keeps_what_drivers_hang_on_it(void)
     HANDLE handle = stage_open("C:\\file");
     PFILE_OBJECT file = stage_file(handle);
     FsRtlInitPerFileObjectContext(&mine, &owner, &device);
+    answers(STATUS_INVALID_PARAMETER, FsRtlInsertPerFileObjectContext(NULL, &mine));
+    starves(STATUS_INSUFFICIENT_RESOURCES, FsRtlInsertPerFileObjectContext(file, &mine));
     succeeds(FsRtlInsertPerFileObjectContext(file, &mine));
     assert_ptr_equal(FsRtlLookupPerFileObjectContext(file, &owner, &device), &mine);
     assert_null(FsRtlLookupPerFileObjectContext(file, &device, NULL));

@@ -188,6 +188,24 @@ static void every_step_moves_the_count_as_documented(void)
     end();
 }
 
+/* Of volumes and instances the Filter Manager has the place already. */
+static void the_first_context_of_an_object_needs_memory(void)
+{
+    start();
+    for (size_t i = 2; i < KINDS; i++) {
+        const struct kind *k = &kinds[i];
+        PFLT_CONTEXT context = made(k->type), found = context;
+        starves(STATUS_INSUFFICIENT_RESOURCES, k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, &found));
+        assert_null(found);
+        assert_int_equal(stage_count(context), 1);
+        answers(STATUS_NOT_FOUND, k->get(&found));
+        succeeds(k->set(FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL));
+        succeeds(k->delete(NULL));
+        FltReleaseContext(context);
+    }
+    end();
+}
+
 static void deleting_takes_the_links_reference_and_no_other(void)
 {
     start();
@@ -296,6 +314,7 @@ int main(void)
         fltsim_unit_test(a_context_is_allocated_as_it_was_registered),
         fltsim_unit_test(what_is_set_once_is_found_until_it_is_deleted),
         fltsim_unit_test(every_step_moves_the_count_as_documented),
+        fltsim_unit_test(the_first_context_of_an_object_needs_memory),
         fltsim_unit_test(deleting_takes_the_links_reference_and_no_other),
         fltsim_unit_test(a_context_of_another_kind_is_not_set),
         fltsim_unit_test(an_instance_that_is_gone_takes_no_contexts),

@@ -93,6 +93,26 @@ static void attach_when_unregistered(void)
     answers(STATUS_FLT_FILTER_NOT_FOUND, FltGetFilterFromName(text(L"stage"), &filter));
 }
 
+static void a_started_filter_is_not_started_again(void)
+{
+    stage_set();
+    answers(STATUS_INVALID_PARAMETER, FltStartFiltering(stage.filter));
+}
+
+static void look_for_oneself(PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_FILTER filter;
+    answers(STATUS_FLT_DELETING_OBJECT, FltGetFilterFromName(text(L"stage"), &filter));
+    assert_null(filter);
+}
+
+static void a_filter_that_is_unregistering_is_not_found_by_name(void)
+{
+    stage_set();
+    stage.leaving = stage.left = look_for_oneself;
+    succeeds(fltsim_unload(stage.driver));
+}
+
 static void a_filter_that_unregistered_attaches_nowhere_and_allocates_nothing(void)
 {
     stage_set();
@@ -177,6 +197,11 @@ static void a_volume_is_found_by_name_device_file_and_instance(void)
     assert_ptr_equal(volume, stage.fltVolume);
     FltObjectDereference(volume);
     answers(STATUS_INVALID_PARAMETER, FltGetVolumeFromDeviceObject(stage.filter, NULL, &volume));
+    PFILE_OBJECT nobodys;
+    PDEVICE_OBJECT control;
+    succeeds(IoGetDeviceObjectPointer(text(L"\\FileSystem\\Filters\\FltMgr"), FILE_READ_ATTRIBUTES, &nobodys, &control));
+    answers(STATUS_INVALID_PARAMETER, FltGetVolumeFromFileObject(stage.filter, nobodys, &volume));
+    ObDereferenceObject(nobodys);
     ObDereferenceObject(disk);
     ObDereferenceObject(device);
     HANDLE handle = stage_open("C:\\a");
@@ -322,6 +347,8 @@ int main(void)
         fltsim_unit_test(a_filter_registers_when_its_service_key_names_an_instance),
         fltsim_unit_test(an_instance_attaches_once_to_a_name_and_an_altitude),
         fltsim_unit_test(a_filter_that_has_not_started_attaches_nowhere),
+        fltsim_unit_test(a_started_filter_is_not_started_again),
+        fltsim_unit_test(a_filter_that_is_unregistering_is_not_found_by_name),
         fltsim_unit_test(a_filter_that_unregistered_attaches_nowhere_and_allocates_nothing),
         fltsim_unit_test(a_filter_and_its_instance_are_found_by_name_until_they_go),
         fltsim_unit_test(a_detached_instance_takes_no_work),

@@ -76,6 +76,22 @@ static void the_type_of_a_file_system_is_asked_of_a_volume_or_an_instance(void)
     }
 }
 
+static void the_properties_of_a_volume_are_given_when_the_buffer_holds_them(void)
+{
+    union {
+        FLT_VOLUME_PROPERTIES properties;
+        UCHAR bytes[512];
+    } v;
+    ULONG length, whole;
+    stage_set();
+    answers(STATUS_BUFFER_TOO_SMALL, FltGetVolumeProperties(stage.fltVolume, NULL, 0, &length));
+    succeeds(FltGetVolumeProperties(stage.fltVolume, &v.properties, sizeof v, &whole));
+    assert_int_equal(v.properties.DeviceType, FILE_DEVICE_DISK_FILE_SYSTEM);
+    assert_true(whole > sizeof v.properties); /* names are behind it */
+    answers(STATUS_BUFFER_OVERFLOW, FltGetVolumeProperties(stage.fltVolume, &v.properties, sizeof v.properties, &length));
+    assert_int_equal(v.properties.DeviceType, FILE_DEVICE_DISK_FILE_SYSTEM);
+}
+
 static void a_volume_is_writable_unless_its_disk_is_not(void)
 {
     BOOLEAN writable = FALSE, snapshot = TRUE;
@@ -236,6 +252,9 @@ static void instances_are_enumerated_by_filter_volume_name_and_device(void)
     answers(STATUS_OBJECT_NAME_NOT_FOUND,
             FltEnumerateInstanceInformationByVolumeName(text(L"\\Device\\Nothing"), 0, InstanceFullInformation, &info,
                                                         sizeof info, &length));
+    answers(STATUS_FLT_VOLUME_NOT_FOUND,
+            FltEnumerateInstanceInformationByVolumeName(text(L"\\FileSystem\\Filters\\FltMgr"), 0, InstanceFullInformation,
+                                                        &info, sizeof info, &length));
     answers(STATUS_OBJECT_PATH_NOT_FOUND,
             FltEnumerateInstanceInformationByVolumeName(text(L"\\Nowhere\\Nothing"), 0, InstanceFullInformation, &info,
                                                         sizeof info, &length));
@@ -248,6 +267,7 @@ int main(void)
         fltsim_unit_test(a_volume_guid_name_is_found_when_the_mount_manager_knows_it),
         fltsim_unit_test(the_device_below_gives_drive_letters),
         fltsim_unit_test(the_type_of_a_file_system_is_asked_of_a_volume_or_an_instance),
+        fltsim_unit_test(the_properties_of_a_volume_are_given_when_the_buffer_holds_them),
         fltsim_unit_test(a_volume_is_writable_unless_its_disk_is_not),
         fltsim_unit_test(a_control_device_has_no_disk),
         fltsim_unit_test(information_about_a_filter_is_given_when_the_buffer_holds_it),

@@ -98,7 +98,8 @@ def declared():
 
 def test_of(name, room):
     def rank(path):
-        return (not path.startswith('tests/%s/' % room), not path.startswith('tests/conformance/'), path)
+        return (not os.path.basename(path).startswith('test_'), not path.startswith('tests/%s/' % room),
+                not path.startswith('tests/conformance/'), path)
     called = [path for path, known in words('tests', ('.c', '.cpp')).items() if name in known]
     return min(called, key=rank) if called else '-'
 

@@ -150,7 +150,8 @@ NTSTATUS FltDeleteInstanceContext(_In_ PFLT_INSTANCE Instance,
 // As FltSetVolumeContext, for the file that the file object has open, whatever stream it has open
 // of it. Not before the create has succeeded, nor after the close: STATUS_NOT_SUPPORTED. IRQL <=
 // APC_LEVEL. Also STATUS_FLT_CONTEXT_ALREADY_DEFINED, STATUS_FLT_CONTEXT_ALREADY_LINKED,
-// STATUS_FLT_DELETING_OBJECT, STATUS_INVALID_PARAMETER.
+// STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES (the first
+// context of an object), STATUS_INVALID_PARAMETER.
 NTSTATUS FltSetFileContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT FileObject,
                            _In_ FLT_SET_CONTEXT_OPERATION Operation, _In_ PFLT_CONTEXT NewContext,
                            _Outptr_opt_ PFLT_CONTEXT *OldContext);
@@ -168,7 +169,8 @@ NTSTATUS FltDeleteFileContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT Fil
 // As FltSetVolumeContext, for the stream that the file object has open: all its handles share it,
 // and it lives as long as the file system keeps the stream, which may be long after the last
 // close. IRQL <= APC_LEVEL. STATUS_FLT_CONTEXT_ALREADY_DEFINED, STATUS_FLT_CONTEXT_ALREADY_LINKED,
-// STATUS_FLT_DELETING_OBJECT, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED.
+// STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES (the first
+// context of an object), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED.
 NTSTATUS FltSetStreamContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT FileObject,
                              _In_ FLT_SET_CONTEXT_OPERATION Operation, _In_ PFLT_CONTEXT NewContext,
                              _Outptr_opt_ PFLT_CONTEXT *OldContext);
@@ -185,7 +187,8 @@ NTSTATUS FltDeleteStreamContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT F
 
 // As FltSetVolumeContext, for one file object; it goes with it, after IRP_MJ_CLOSE. IRQL <=
 // APC_LEVEL. STATUS_FLT_CONTEXT_ALREADY_DEFINED, STATUS_FLT_CONTEXT_ALREADY_LINKED,
-// STATUS_FLT_DELETING_OBJECT, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED.
+// STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES (the first
+// context of an object), STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED.
 NTSTATUS FltSetStreamHandleContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT FileObject,
                                    _In_ FLT_SET_CONTEXT_OPERATION Operation,
                                    _In_ PFLT_CONTEXT NewContext,
@@ -203,7 +206,8 @@ NTSTATUS FltDeleteStreamHandleContext(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OB
 
 // As FltSetVolumeContext, for a transaction; it goes when the transaction has ended. IRQL <=
 // APC_LEVEL. STATUS_FLT_CONTEXT_ALREADY_DEFINED, STATUS_FLT_CONTEXT_ALREADY_LINKED,
-// STATUS_FLT_DELETING_OBJECT, STATUS_INVALID_PARAMETER.
+// STATUS_FLT_DELETING_OBJECT, STATUS_INSUFFICIENT_RESOURCES (the first
+// context of an object), STATUS_INVALID_PARAMETER.
 NTSTATUS FltSetTransactionContext(_In_ PFLT_INSTANCE Instance,
                                   _In_ struct _KTRANSACTION *Transaction,
                                   _In_ FLT_SET_CONTEXT_OPERATION Operation,

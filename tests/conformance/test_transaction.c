@@ -1,4 +1,4 @@
-/* Transactions and data scan sections, as instances meet them. */
+/* Transactions, as instances meet them. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 #include <fltKernel.h>
@@ -100,7 +100,6 @@ static NTSTATUS Entry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     static const FLT_CONTEXT_REGISTRATION contexts[] = {
         {FLT_TRANSACTION_CONTEXT, 0, Cleanup, 16, 'tnrT', NULL, NULL, NULL},
-        {FLT_SECTION_CONTEXT, 0, Cleanup, 16, 'tceS', NULL, NULL, NULL},
         {FLT_CONTEXT_END, 0, NULL, 0, 0, NULL, NULL, NULL}};
     static const FLT_OPERATION_REGISTRATION operations[] = {{IRP_MJ_WRITE, 0, PreWrite, NULL, NULL},
                                                             {IRP_MJ_OPERATION_END, 0, NULL, NULL, NULL}};
@@ -321,6 +320,10 @@ static void wrong_enlistments_are_refused(void)
     fltsim_fail_allocation(1);
     assert_int_equal(FltEnlistInTransaction(instance, transaction, context, EVERYTHING), STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(FltGetTransactionContext(instance, transaction, &got), STATUS_NOT_FOUND);
+    fltsim_fail_allocation(1);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
+                     STATUS_INSUFFICIENT_RESOURCES);
+    fltsim_fail_allocation(0);
     assert_int_equal(FltDeleteTransactionContext(instance, transaction, &got), STATUS_NOT_FOUND);
     assert_int_equal(FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL),
                      STATUS_SUCCESS);
@@ -331,7 +334,8 @@ static void wrong_enlistments_are_refused(void)
                      STATUS_FLT_CONTEXT_ALREADY_DEFINED);
     assert_ptr_equal(got, context);
     FltReleaseContext(got);
-    assert_int_equal(FltSetTransactionContext(instance, transaction, 7, other, &got), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltSetTransactionContext(instance, transaction, (FLT_SET_CONTEXT_OPERATION)7, other, &got),
+                     STATUS_INVALID_PARAMETER);
     assert_int_equal(FltGetTransactionContext(instance, transaction, &got), STATUS_SUCCESS);
     FltReleaseContext(got);
     assert_int_equal(FltDeleteTransactionContext(instance, transaction, NULL), STATUS_SUCCESS);
@@ -368,105 +372,6 @@ static void an_instance_that_goes_leaves_its_transaction(void)
     ZwClose(handle);
 }
 
-/* ---- sections -------------------------------------------------------------------------------------------------------- */
-
-static PFILE_OBJECT open_object(const char *path, ULONG options, size_t size, HANDLE *handle)
-{
-    PFILE_OBJECT file;
-    assert_int_equal(fltsim_open(path, &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE,
-                                                            .disposition = FILE_OPEN_IF,
-                                                            .options = options},
-                                 handle),
-                     STATUS_SUCCESS);
-    for (size_t at = 0; at < size; at += 4)
-        fltsim_write(*handle, "data", 4, (int64_t)at, NULL);
-    assert_int_equal(ObReferenceObjectByHandle(*handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
-                     STATUS_SUCCESS);
-    return file;
-}
-
-static NTSTATUS create_section(PFILE_OBJECT file, PFLT_CONTEXT context, HANDLE *section, PVOID *object)
-{
-    OBJECT_ATTRIBUTES attributes;
-    LARGE_INTEGER size;
-    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
-    return FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, &attributes, NULL, PAGE_READONLY,
-                                       SEC_COMMIT, 0, section, object, &size);
-}
-
-/* Each leaves the context as if it had never been set. */
-static void refused_sections(PFILE_OBJECT file, PFLT_CONTEXT context)
-{
-    HANDLE folder, section;
-    PVOID object;
-    LARGE_INTEGER size;
-    PFILE_OBJECT directory = open_object("C:\\folder", FILE_DIRECTORY_FILE, 0, &folder);
-    FILE_OBJECT unopened = {.Type = IO_TYPE_FILE, .Size = sizeof unopened, .DeviceObject = file->DeviceObject,
-                            .Vpb = file->Vpb};
-
-    assert_int_equal(create_section(directory, context, &section, &object), STATUS_FILE_IS_A_DIRECTORY);
-    assert_int_equal(create_section(&unopened, context, &section, &object), STATUS_NOT_SUPPORTED);
-    assert_int_equal(FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, NULL, NULL, PAGE_EXECUTE, SEC_COMMIT,
-                                                 0, &section, &object, &size),
-                     STATUS_INVALID_PARAMETER_8);
-    assert_int_equal(FltCreateSectionForDataScan(instance, file, context, SECTION_MAP_READ, NULL, NULL, PAGE_READONLY, 0, 0,
-                                                 &section, &object, &size),
-                     STATUS_INVALID_PARAMETER_9);
-    PSECTION_OBJECT_POINTERS pointers = file->SectionObjectPointer;
-    file->SectionObjectPointer = NULL;
-    assert_int_equal(create_section(file, context, &section, &object), STATUS_INVALID_FILE_FOR_SECTION);
-    file->SectionObjectPointer = pointers;
-    fltsim_fail_allocation(1);
-    assert_int_equal(create_section(file, context, &section, &object), STATUS_INSUFFICIENT_RESOURCES);
-    fltsim_fail_allocation(0);
-    ObDereferenceObject(directory);
-    fltsim_close(folder);
-}
-
-static void a_file_is_scanned_by_one_section(void)
-{
-    HANDLE handle, section, other;
-    PVOID object, object2;
-    PFLT_CONTEXT got;
-    load();
-    PFILE_OBJECT file = open_object("C:\\f", 0, 64, &handle);
-    PFLT_CONTEXT context = make(FLT_SECTION_CONTEXT), second = make(FLT_SECTION_CONTEXT);
-    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_INVALID_PARAMETER);
-    assert_int_equal(create_section(file, context, &section, &object), STATUS_INVALID_PARAMETER);
-    assert_int_equal(FltRegisterForDataScan(instance), STATUS_SUCCESS);
-    refused_sections(file, context);
-    assert_int_equal(create_section(file, context, &section, &object), STATUS_SUCCESS);
-    assert_int_equal(create_section(file, second, &other, &object2), STATUS_FLT_CONTEXT_ALREADY_DEFINED);
-    assert_int_equal(FltGetSectionContext(instance, file, &got), STATUS_SUCCESS);
-    assert_ptr_equal(got, context);
-    FltReleaseContext(got);
-    ZwClose(section);
-    ObDereferenceObject(object);
-    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_SUCCESS);
-    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_NOT_FOUND);
-    assert_int_equal(FltGetSectionContext(instance, file, &got), STATUS_NOT_FOUND);
-    FltReleaseContext(context);
-    FltReleaseContext(second);
-    assert_int_equal(cleanups, 2);
-    ObDereferenceObject(file);
-    fltsim_close(handle);
-}
-
-static void empty_files_have_no_section(void)
-{
-    HANDLE handle, section;
-    PVOID object;
-    load();
-    FltRegisterForDataScan(instance);
-    PFILE_OBJECT file = open_object("C:\\empty", 0, 0, &handle);
-    PFLT_CONTEXT context = make(FLT_SECTION_CONTEXT);
-    assert_int_equal(create_section(file, context, &section, &object), STATUS_END_OF_FILE);
-    assert_int_equal(FltCloseSectionForDataScan(context), STATUS_INVALID_PARAMETER);
-    FltReleaseContext(context);
-    ObDereferenceObject(file);
-    fltsim_close(handle);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,8 +383,6 @@ int main(void)
         fltsim_unit_test(wrong_enlistments_are_refused),
         fltsim_unit_test(without_a_callback_nobody_enlists),
         fltsim_unit_test(an_instance_that_goes_leaves_its_transaction),
-        fltsim_unit_test(a_file_is_scanned_by_one_section),
-        fltsim_unit_test(empty_files_have_no_section),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
