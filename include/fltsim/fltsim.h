@@ -156,7 +156,10 @@ void fltsim_each_operation(struct fltsim_driver *driver,
 
 struct fltsim_volume;
 
-enum fltsim_volume_kind { FLTSIM_NTFS, FLTSIM_FAT };
+/* CSVFS: a cluster shared volume as one of its nodes sees it: NTFS-like, and its files have revisions
+ * (GUID_ECP_CSV_QUERY_FILE_REVISION, FSCTL_CSV_CONTROL). What CSVFS opens on the NTFS volume beneath is not there; a test
+ * plays it with a clustered NTFS volume and GUID_ECP_CSV_DOWN_LEVEL_OPEN. */
+enum fltsim_volume_kind { FLTSIM_NTFS, FLTSIM_FAT, FLTSIM_CSVFS };
 enum fltsim_completion {
     FLTSIM_COMPLETE_INLINE,   /* before the dispatch routine returns */
     FLTSIM_COMPLETE_LATER,    /* pended, completed by another thread at PASSIVE_LEVEL */
@@ -184,6 +187,7 @@ struct fltsim_volume_options {
     bool removable;
     bool no_fast_io;        /* the file system refuses fast I/O */
     bool not_mounted;       /* leave the mount to the first open */
+    bool clustered;         /* the disk is a cluster's: the NTFS volume on it is the hidden one beneath a CSVFS volume */
     const struct fltsim_legacy *legacy; /* below the Filter Manager, right above the file system; NULL: none. Lives as
                                            long as the volume */
 };
@@ -192,6 +196,9 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
 /* What ejecting does: the volume goes although files may be open; their handles answer
  * STATUS_VOLUME_DISMOUNTED. The structure is gone. */
 NTSTATUS fltsim_dismount(struct fltsim_volume *volume);
+/* A CSVFS-like volume: the node that keeps the files' revisions is another one from now on, and starts anew; the first and
+ * second number of each revision change. */
+void fltsim_fail_over(struct fltsim_volume *volume);
 /* Drops every cached stream control block that nobody has open, as memory pressure does. */
 void fltsim_trim(struct fltsim_volume *volume);
 /* "\\Device\\HarddiskVolume1" and "C:". */

@@ -40,6 +40,7 @@ static FLT_FILESYSTEM_TYPE TypeFromName(PCUNICODE_STRING Name)
         {"\\ntfs", FLT_FSTYPE_NTFS},   {"\\fastfat", FLT_FSTYPE_FAT}, {"\\fat", FLT_FSTYPE_FAT},
         {"\\exfat", FLT_FSTYPE_EXFAT}, {"\\cdfs", FLT_FSTYPE_CDFS},   {"\\udfs", FLT_FSTYPE_UDFS},
         {"\\mup", FLT_FSTYPE_MUP},     {"\\refs", FLT_FSTYPE_REFS},   {"\\raw", FLT_FSTYPE_RAW},
+        {"\\csvfs", FLT_FSTYPE_CSVFS},
     };
     for (size_t i = 0; i < RTL_NUMBER_OF(known); i++)
         if (EndsWith(Name, known[i].Tail))

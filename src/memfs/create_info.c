@@ -6,13 +6,11 @@
 static const GUID query_on_create = {
     0x1aca62e9, 0xabb4, 0x4ff2, {0xbb, 0x5c, 0x1c, 0x79, 0x02, 0x5e, 0x41, 0x7f}};
 
-static PQUERY_ON_CREATE_ECP_CONTEXT asked_for(PIRP irp)
+static PQUERY_ON_CREATE_ECP_CONTEXT asked_for(PECP_LIST ecps)
 {
-    PECP_LIST ecps;
     PVOID query;
     ULONG size;
-    if (!NT_SUCCESS(FsRtlGetEcpListFromIrp(irp, &ecps)) || !ecps ||
-        !NT_SUCCESS(FsRtlFindExtraCreateParameter(ecps, &query_on_create, &query, &size)))
+    if (!NT_SUCCESS(FsRtlFindExtraCreateParameter(ecps, &query_on_create, &query, &size)))
         return NULL;
     return size >= sizeof(QUERY_ON_CREATE_ECP_CONTEXT) ? query : NULL;
 }
@@ -75,12 +73,9 @@ static void note(PQUERY_ON_CREATE_ECP_CONTEXT query, ULONG kind, NTSTATUS status
         query->ClassesWithErrors |= kind;
 }
 
-void MemfsTellAboutOpen(struct memfs_open *open)
+static void tell(PQUERY_ON_CREATE_ECP_CONTEXT query, struct memfs_open *open)
 {
     struct memfs_scb *scb = MemfsScbOf(open->file);
-    PQUERY_ON_CREATE_ECP_CONTEXT query = scb->node && scb->volume->store->ntfs ? asked_for(open->irp) : NULL;
-    if (!query)
-        return;
     FsRtlAcknowledgeEcp(query);
     query->ClassesProcessed = query->ClassesWithErrors = query->ClassesWithNoData = 0;
     ULONG wanted = query->RequestedClasses;
@@ -93,4 +88,17 @@ void MemfsTellAboutOpen(struct memfs_open *open)
              tell_lx(query, scb->node, open->access) ? STATUS_SUCCESS : STATUS_NOT_FOUND);
     if (wanted & QoCFileEaInformation)
         note(query, QoCFileEaInformation, tell_eas(query, scb->node));
+}
+
+void MemfsTellAboutOpen(struct memfs_open *open)
+{
+    struct memfs_scb *scb = MemfsScbOf(open->file);
+    PECP_LIST ecps = NULL;
+    if (!scb->node || !scb->volume->store->ntfs || !NT_SUCCESS(FsRtlGetEcpListFromIrp(open->irp, &ecps)) || !ecps)
+        return;
+    PQUERY_ON_CREATE_ECP_CONTEXT query = asked_for(ecps);
+    if (query)
+        tell(query, open);
+    if (scb->volume->store->options.kind == FLTSIM_CSVFS)
+        MemfsTellRevision(open, ecps);
 }

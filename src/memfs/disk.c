@@ -4,6 +4,7 @@
 #include "sched/sched.h"
 
 #include <ntddk.h>
+#include <ntdddisk.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     struct memfs_store *store = sim_alloc(sizeof *store);
     store->references = 1;
     store->options = *options;
-    store->ntfs = options->kind == FLTSIM_NTFS;
+    store->ntfs = options->kind != FLTSIM_FAT;
+    store->cluster_state = 1;
     store->size = options->size ? (LONGLONG)options->size : DEFAULT_SIZE;
     store->serial = options->serial ? options->serial : 0xF17A0000u + (ULONG)number;
     store->created = MemfsNow();
@@ -215,7 +217,10 @@ NTSTATUS MemfsCreateDisk(const struct fltsim_volume_options *options, PDEVICE_OB
     if (!options)
         options = &defaults;
     ULONG traits = FILE_DEVICE_SECURE_OPEN | (options->removable ? FILE_REMOVABLE_MEDIA : 0) |
-                   (options->read_only ? FILE_READ_ONLY_DEVICE : 0);
+                   (options->read_only ? FILE_READ_ONLY_DEVICE : 0) |
+                   (options->kind == FLTSIM_CSVFS ? FILE_CHARACTERISTIC_CSV : 0);
+    if (options->kind == FLTSIM_CSVFS && !MemfsLoadCsvFs())
+        return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = IoCreateDevice(memfs->disk_driver, sizeof(struct memfs_control), &name,
                                      FILE_DEVICE_DISK, traits, FALSE, disk);
     if (!NT_SUCCESS(status))
@@ -248,6 +253,11 @@ const struct fltsim_volume_options *MemfsDiskOptions(PDEVICE_OBJECT disk)
 {
     struct memfs_store *store = MemfsStoreOf(disk);
     return store ? &store->options : NULL;
+}
+
+void MemfsClusterForgets(PDEVICE_OBJECT disk)
+{
+    InterlockedIncrement64(&MemfsStoreOf(disk)->cluster_state);
 }
 
 /* -- what a disk is asked ---------------------------------------------------------------------- */
@@ -308,6 +318,9 @@ NTSTATUS MemfsDiskControl(PDEVICE_OBJECT device, PIRP irp)
             *(LONGLONG *)irp->AssociatedIrp.SystemBuffer = store ? store->size : 0;
             done = sizeof(LONGLONG);
         }
+        break;
+    case IOCTL_DISK_GET_CLUSTER_INFO:
+        status = MemfsClusterInfo(store, irp->AssociatedIrp.SystemBuffer, room, &done);
         break;
     default:
         status = STATUS_INVALID_DEVICE_REQUEST;

@@ -32,6 +32,9 @@ bool MemfsIsOurs(PVOID file);
 /* Drops the stream control blocks and cached data that nobody has open, as memory pressure does. */
 void MemfsTrim(PDEVICE_OBJECT device);
 
+/* A CSVFS-like volume: what the cluster knew of the revisions of its files is lost. */
+void MemfsClusterForgets(PDEVICE_OBJECT disk);
+
 /* What to put before a file's path for programs: the drive letter and label that the options asked
  * for. */
 const struct fltsim_volume_options *MemfsDiskOptions(PDEVICE_OBJECT disk);

@@ -56,9 +56,9 @@ static UNICODE_STRING text(const WCHAR *units)
     return string;
 }
 
-/* -- entries of the three drivers -------------------------------------------------------------- */
+/* -- entries of the drivers -------------------------------------------------------------- */
 
-static NTSTATUS file_system_entry(PDRIVER_OBJECT driver, const WCHAR *device_name, bool ntfs)
+static NTSTATUS file_system_entry(PDRIVER_OBJECT driver, const WCHAR *device_name, enum fltsim_volume_kind kind)
 {
     UNICODE_STRING name = text(device_name);
     PDEVICE_OBJECT device;
@@ -68,22 +68,27 @@ static NTSTATUS file_system_entry(PDRIVER_OBJECT driver, const WCHAR *device_nam
         return status;
     struct memfs_control *control = device->DeviceExtension;
     control->kind = MEMFS_CONTROL_DEVICE;
-    control->ntfs = ntfs;
+    control->holds = kind;
     fill_dispatch(driver);
     device->Flags &= ~DO_DEVICE_INITIALIZING;
     IoRegisterFileSystem(device);
-    memfs->control[ntfs ? 0 : 1] = device;
+    memfs->control[kind] = device;
     return STATUS_SUCCESS;
 }
 
 static NTSTATUS ntfs_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
-    return file_system_entry(driver, (const WCHAR *)u"\\Ntfs", true);
+    return file_system_entry(driver, (const WCHAR *)u"\\Ntfs", FLTSIM_NTFS);
 }
 
 static NTSTATUS fat_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
-    return file_system_entry(driver, (const WCHAR *)u"\\Fat", false);
+    return file_system_entry(driver, (const WCHAR *)u"\\Fat", FLTSIM_FAT);
+}
+
+static NTSTATUS csvfs_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    return file_system_entry(driver, (const WCHAR *)u"\\CsvFs", FLTSIM_CSVFS);
 }
 
 static NTSTATUS disk_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
@@ -116,9 +121,23 @@ bool MemfspStart(void)
     return load((const WCHAR *)u"\\Driver\\volmgr", (const WCHAR *)MEMFS_SERVICES u"volmgr",
                 disk_entry, &memfs->disk_driver) &&
            load((const WCHAR *)u"\\FileSystem\\fastfat", (const WCHAR *)MEMFS_SERVICES u"fastfat",
-                fat_entry, &memfs->drivers[1]) &&
+                fat_entry, &memfs->drivers[FLTSIM_FAT]) &&
            load((const WCHAR *)u"\\FileSystem\\Ntfs", (const WCHAR *)MEMFS_SERVICES u"Ntfs",
-                ntfs_entry, &memfs->drivers[0]);
+                ntfs_entry, &memfs->drivers[FLTSIM_NTFS]);
+}
+
+bool MemfsLoadCsvFs(void)
+{
+    LARGE_INTEGER moment = {.QuadPart = -1};
+    LONG before;
+    while ((before = InterlockedCompareExchange(&memfs->csvfs, 1, 0)) == 1)
+        KeDelayExecutionThread(KernelMode, FALSE, &moment);
+    if (before == 2)
+        return true;
+    bool loaded = load((const WCHAR *)u"\\FileSystem\\CsvFs", (const WCHAR *)MEMFS_SERVICES u"CsvFs", csvfs_entry,
+                       &memfs->drivers[FLTSIM_CSVFS]);
+    InterlockedExchange(&memfs->csvfs, loaded ? 2 : 0);
+    return loaded;
 }
 
 /* No unload routine: file system drivers do not unload. Their objects go with the machine. */
@@ -153,7 +172,7 @@ void MemfspStop(void)
 {
     if (!sched_is_dead()) {
         MemfsDrain();
-        for (unsigned i = 0; i < 2; i++)
+        for (unsigned i = 0; i <= FLTSIM_CSVFS; i++)
             unload(memfs->drivers[i], memfs->control[i]);
         if (memfs->disk_driver)
             remove_driver(memfs->disk_driver);

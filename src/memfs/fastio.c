@@ -163,8 +163,7 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
         MemfsMark(file, FO_FILE_MODIFIED);
         if (file->Flags & FO_SYNCHRONOUS_IO)
             file->CurrentByteOffset.QuadPart = offset->QuadPart + length;
-        if (!(MemfsCcbOf(file)->flags & MEMFS_CCB_USER_TIMES))
-            MemfsSetTime(&scb->node->written, MemfsNow());
+        MemfsWritten(file);
     }
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();

@@ -5,44 +5,52 @@
 
 static const struct code {
     ULONG code;
-    bool ntfs; /* a FAT-like volume does not know it */
+    enum { ANY, NTFS, CSV } knows; /* which volumes know it: all, NTFS-like ones, CSVFS-like ones */
     NTSTATUS (*run)(struct memfs_fsctl *c);
 } codes[] = {
-    {FSCTL_SET_REPARSE_POINT, true, MemfsSetReparse},
-    {FSCTL_SET_REPARSE_POINT_EX, true, MemfsSetReparseEx},
-    {FSCTL_GET_REPARSE_POINT, true, MemfsGetReparse},
-    {FSCTL_DELETE_REPARSE_POINT, true, MemfsDeleteReparse},
-    {FSCTL_SET_OBJECT_ID, true, MemfsSetObjectId},
-    {FSCTL_SET_OBJECT_ID_EXTENDED, true, MemfsSetObjectIdExtended},
-    {FSCTL_GET_OBJECT_ID, true, MemfsGetObjectId},
-    {FSCTL_CREATE_OR_GET_OBJECT_ID, true, MemfsCreateOrGetObjectId},
-    {FSCTL_DELETE_OBJECT_ID, true, MemfsDeleteObjectId},
-    {FSCTL_SET_SPARSE, true, MemfsSetSparse},
-    {FSCTL_SET_ZERO_DATA, true, MemfsSetZeroData},
-    {FSCTL_QUERY_ALLOCATED_RANGES, true, MemfsQueryRanges},
-    {FSCTL_GET_COMPRESSION, false, MemfsGetCompression},
-    {FSCTL_SET_COMPRESSION, true, MemfsSetCompression},
-    {FSCTL_LOCK_VOLUME, false, MemfsLockVolume},
-    {FSCTL_UNLOCK_VOLUME, false, MemfsUnlockVolume},
-    {FSCTL_DISMOUNT_VOLUME, false, MemfsDismountControl},
-    {FSCTL_IS_VOLUME_MOUNTED, false, MemfsIsMounted},
-    {FSCTL_IS_PATHNAME_VALID, false, MemfsIsPathnameValid},
-    {FSCTL_IS_VOLUME_DIRTY, false, MemfsIsDirty},
-    {FSCTL_MARK_VOLUME_DIRTY, false, MemfsMarkDirty},
-    {FSCTL_GET_NTFS_VOLUME_DATA, true, MemfsVolumeData},
-    {FSCTL_ALLOW_EXTENDED_DASD_IO, false, MemfsAllowDirect},
-    {FSCTL_READ_FILE_USN_DATA, true, MemfsReadFileUsn},
-    {FSCTL_WRITE_USN_CLOSE_RECORD, true, MemfsNoJournal},
-    {FSCTL_QUERY_USN_JOURNAL, true, MemfsNoJournal},
-    {FSCTL_READ_USN_JOURNAL, true, MemfsNoJournal},
-    {FSCTL_ENUM_USN_DATA, true, MemfsNoJournal},
+    {FSCTL_SET_REPARSE_POINT, NTFS, MemfsSetReparse},
+    {FSCTL_SET_REPARSE_POINT_EX, NTFS, MemfsSetReparseEx},
+    {FSCTL_GET_REPARSE_POINT, NTFS, MemfsGetReparse},
+    {FSCTL_DELETE_REPARSE_POINT, NTFS, MemfsDeleteReparse},
+    {FSCTL_SET_OBJECT_ID, NTFS, MemfsSetObjectId},
+    {FSCTL_SET_OBJECT_ID_EXTENDED, NTFS, MemfsSetObjectIdExtended},
+    {FSCTL_GET_OBJECT_ID, NTFS, MemfsGetObjectId},
+    {FSCTL_CREATE_OR_GET_OBJECT_ID, NTFS, MemfsCreateOrGetObjectId},
+    {FSCTL_DELETE_OBJECT_ID, NTFS, MemfsDeleteObjectId},
+    {FSCTL_SET_SPARSE, NTFS, MemfsSetSparse},
+    {FSCTL_SET_ZERO_DATA, NTFS, MemfsSetZeroData},
+    {FSCTL_QUERY_ALLOCATED_RANGES, NTFS, MemfsQueryRanges},
+    {FSCTL_GET_COMPRESSION, ANY, MemfsGetCompression},
+    {FSCTL_SET_COMPRESSION, NTFS, MemfsSetCompression},
+    {FSCTL_LOCK_VOLUME, ANY, MemfsLockVolume},
+    {FSCTL_UNLOCK_VOLUME, ANY, MemfsUnlockVolume},
+    {FSCTL_DISMOUNT_VOLUME, ANY, MemfsDismountControl},
+    {FSCTL_IS_VOLUME_MOUNTED, ANY, MemfsIsMounted},
+    {FSCTL_IS_PATHNAME_VALID, ANY, MemfsIsPathnameValid},
+    {FSCTL_IS_VOLUME_DIRTY, ANY, MemfsIsDirty},
+    {FSCTL_MARK_VOLUME_DIRTY, ANY, MemfsMarkDirty},
+    {FSCTL_GET_NTFS_VOLUME_DATA, NTFS, MemfsVolumeData},
+    {FSCTL_ALLOW_EXTENDED_DASD_IO, ANY, MemfsAllowDirect},
+    {FSCTL_READ_FILE_USN_DATA, NTFS, MemfsReadFileUsn},
+    {FSCTL_WRITE_USN_CLOSE_RECORD, NTFS, MemfsNoJournal},
+    {FSCTL_QUERY_USN_JOURNAL, NTFS, MemfsNoJournal},
+    {FSCTL_READ_USN_JOURNAL, NTFS, MemfsNoJournal},
+    {FSCTL_ENUM_USN_DATA, NTFS, MemfsNoJournal},
+    {FSCTL_CSV_CONTROL, CSV, MemfsCsvControl},
+    {FSCTL_IS_CSV_FILE, CSV, MemfsIsOnCsv},
+    {FSCTL_IS_FILE_ON_CSV_VOLUME, CSV, MemfsIsOnCsv},
 };
+
+static bool knows(const struct memfs_store *store, const struct code *code)
+{
+    return code->knows == CSV ? store->options.kind == FLTSIM_CSVFS : code->knows == ANY || store->ntfs;
+}
 
 static NTSTATUS run(struct memfs_fsctl *c, ULONG code)
 {
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (codes[i].code == code)
-            return codes[i].ntfs && !c->volume->store->ntfs ? STATUS_INVALID_DEVICE_REQUEST : codes[i].run(c);
+        if (codes[i].code == code && knows(c->volume->store, &codes[i]))
+            return codes[i].run(c);
     return STATUS_INVALID_DEVICE_REQUEST;
 }
 

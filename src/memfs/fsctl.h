@@ -47,6 +47,10 @@ NTSTATUS MemfsAllowDirect(struct memfs_fsctl *c);
 NTSTATUS MemfsIsDirty(struct memfs_fsctl *c);
 NTSTATUS MemfsMarkDirty(struct memfs_fsctl *c);
 
+/* csv.c */
+NTSTATUS MemfsCsvControl(struct memfs_fsctl *c);
+NTSTATUS MemfsIsOnCsv(struct memfs_fsctl *c);
+
 /* usn.c */
 NTSTATUS MemfsReadFileUsn(struct memfs_fsctl *c);
 NTSTATUS MemfsNoJournal(struct memfs_fsctl *c);

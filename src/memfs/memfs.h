@@ -82,6 +82,7 @@ struct memfs_node {
     EX_PUSH_LOCK lock;          /* everything below */
     ULONG attributes;
     LONGLONG created, accessed, written, changed;
+    volatile LONG64 revision; /* counts writes and changes of size */
     struct memfs_link *links;
     volatile LONG link_count;
     struct memfs_stream *streams;
@@ -106,7 +107,8 @@ struct memfs_node {
 struct memfs_store {
     volatile LONG references;
     struct fltsim_volume_options options;
-    bool ntfs;
+    bool ntfs; /* NTFS-like; CSVFS is */
+    volatile LONG64 cluster_state; /* CSVFS: counts what makes the cluster forget what it knew of files */
     ULONG serial;
     USHORT label_length;
     WCHAR label[MAXIMUM_VOLUME_LABEL_LENGTH / sizeof(WCHAR)];
@@ -196,17 +198,18 @@ struct memfs_volume { /* extension of the volume's device */
     LIST_ENTRY link; /* memfs_state.volumes */
 };
 
-struct memfs_control { /* extension of "\Ntfs", "\Fat" and of the disks */
+struct memfs_control { /* extension of "\Ntfs", "\Fat", "\CsvFs" and of the disks */
     ULONG kind;
-    bool ntfs;
+    enum fltsim_volume_kind holds;
     struct memfs_store *store; /* a disk's */
 };
 enum { MEMFS_CONTROL_DEVICE = 'ctrl', MEMFS_DISK_DEVICE = 'disk', MEMFS_VOLUME_DEVICE = 'vol ' };
 
 struct memfs_state {
-    PDRIVER_OBJECT drivers[2]; /* NTFS-like, FAT-like */
+    PDRIVER_OBJECT drivers[3]; /* by enum fltsim_volume_kind; CSVFS: loaded with its first volume */
     PDRIVER_OBJECT disk_driver;
-    PDEVICE_OBJECT control[2];
+    volatile LONG csvfs; /* 0: not loaded, 1: somebody loads it, 2: loaded */
+    PDEVICE_OBJECT control[3];
     FAST_MUTEX lock;
     LIST_ENTRY volumes; /* memfs_volume.link */
     volatile LONG volume_count;
@@ -494,6 +497,12 @@ NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file
                                   FILE_INFORMATION_CLASS kind, PVOID buffer, BOOLEAN advance_only);
 /* security.c: the owner's SID; its length, 0: it does not fit. */
 ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room);
+/* csv.c: of the disk of a cluster. */
+NTSTATUS MemfsClusterInfo(const struct memfs_store *store, PVOID buffer, ULONG room, ULONG_PTR *done);
+/* driver.c: the driver of CSVFS-like volumes, unless it is there. */
+bool MemfsLoadCsvFs(void);
+/* Its data changed: the time, unless the handle has set that, and the revision. */
+void MemfsWritten(PFILE_OBJECT file);
 /* ea.c */
 NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
 /* The whole list, in pool that the caller frees. STATUS_NOT_FOUND: there are none. */

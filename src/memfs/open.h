@@ -42,6 +42,8 @@ void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link);
 
 /* create_info.c: answers what the create was asked to bring back. It succeeded. */
 void MemfsTellAboutOpen(struct memfs_open *open);
+/* csv.c: likewise, the file's revision. */
+void MemfsTellRevision(struct memfs_open *open, PECP_LIST ecps);
 
 /* oplock.c: `share` is what sharing says of the open. STATUS_OPLOCK_BREAK_IN_PROGRESS: it did not want to wait. */
 NTSTATUS MemfsBreakForOpen(struct memfs_open *open, NTSTATUS share);

@@ -437,6 +437,8 @@ void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file)
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size)
 {
     LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    if (scb->node && size != before)
+        InterlockedIncrement64(&scb->node->revision);
     NTSTATUS fits = check_size(scb->volume->store, size);
     if (!NT_SUCCESS(fits))
         return fits;

@@ -78,7 +78,8 @@ static NTSTATUS query_device(struct query *query)
 
 static NTSTATUS query_attributes(struct query *query)
 {
-    static const WCHAR ntfs_name[] = {'N', 'T', 'F', 'S'}, fat_name[] = {'F', 'A', 'T', '3', '2'};
+    static const WCHAR ntfs_name[] = {'N', 'T', 'F', 'S'}, fat_name[] = {'F', 'A', 'T', '3', '2'},
+                       csvfs_name[] = {'C', 'S', 'V', 'F', 'S'};
     PFILE_FS_ATTRIBUTE_INFORMATION info = (PVOID)query->buffer;
     ULONG head = (ULONG)FIELD_OFFSET(FILE_FS_ATTRIBUTE_INFORMATION, FileSystemName);
     bool ntfs = query->volume->store->ntfs;
@@ -95,8 +96,10 @@ static NTSTATUS query_attributes(struct query *query)
     if (MemfsIsReadOnly(query->volume))
         info->FileSystemAttributes |= FILE_READ_ONLY_VOLUME;
     info->MaximumComponentNameLength = MEMFS_MAX_NAME;
-    info->FileSystemNameLength = ntfs ? sizeof ntfs_name : sizeof fat_name;
-    return put_text(query, head, ntfs ? ntfs_name : fat_name, info->FileSystemNameLength);
+    bool csvfs = query->volume->store->options.kind == FLTSIM_CSVFS;
+    const WCHAR *name = csvfs ? csvfs_name : ntfs ? ntfs_name : fat_name;
+    info->FileSystemNameLength = csvfs ? sizeof csvfs_name : ntfs ? sizeof ntfs_name : sizeof fat_name;
+    return put_text(query, head, name, info->FileSystemNameLength);
 }
 
 static NTSTATUS query_sector(struct query *query)

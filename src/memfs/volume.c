@@ -62,7 +62,7 @@ NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp)
     PDEVICE_OBJECT target = stack->Parameters.MountVolume.DeviceObject, device;
     PVPB vpb = stack->Parameters.MountVolume.Vpb;
     struct memfs_store *store = MemfsStoreOf(target);
-    if (!store || store->ntfs != kind->ntfs)
+    if (!store || store->options.kind != kind->holds)
         return STATUS_UNRECOGNIZED_VOLUME;
     PVPB spare = create_spare(vpb->RealDevice);
     if (!spare)
@@ -80,7 +80,7 @@ NTSTATUS MemfsMountVolume(PDEVICE_OBJECT control, PIRP irp)
     device->SectorSize = MEMFS_SECTOR;
     device->AlignmentRequirement = target->AlignmentRequirement;
     device->Characteristics |=
-        vpb->RealDevice->Characteristics & (FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE);
+        vpb->RealDevice->Characteristics & (FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE | FILE_CHARACTERISTIC_CSV);
     if (store->ntfs)
         device->Flags |= DO_SUPPORTS_PERSISTENT_ACLS;
     vpb->DeviceObject = device;

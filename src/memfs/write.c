@@ -96,13 +96,20 @@ static void note_valid(struct write *write)
     MemfsRaise(&write->scb->header.ValidDataLength, write->end);
 }
 
+void MemfsWritten(PFILE_OBJECT file)
+{
+    struct memfs_node *node = MemfsScbOf(file)->node;
+    if (!(MemfsCcbOf(file)->flags & MEMFS_CCB_USER_TIMES))
+        MemfsSetTime(&node->written, MemfsNow());
+    InterlockedIncrement64(&node->revision);
+}
+
 static void advance(struct write *write)
 {
     MemfsMark(write->file, FO_FILE_MODIFIED);
     if (write->file->Flags & FO_SYNCHRONOUS_IO)
         write->file->CurrentByteOffset.QuadPart = write->end;
-    if (!(MemfsCcbOf(write->file)->flags & MEMFS_CCB_USER_TIMES))
-        MemfsSetTime(&write->scb->node->written, MemfsNow());
+    MemfsWritten(write->file);
 }
 
 /* -- to the disk ------------------------------------------------------------------------------- */

@@ -188,6 +188,8 @@ void sim_dismount_volumes(void)
 /* After a fatal end: the memory goes wholesale. */
 void sim_forget_volumes(void) { volumes = NULL; }
 
+void fltsim_fail_over(struct fltsim_volume *volume) { MemfsClusterForgets(volume->disk); }
+
 void fltsim_trim(struct fltsim_volume *volume) { MemfsTrim(volume->disk); }
 
 const char *fltsim_volume_device_name(const struct fltsim_volume *volume) { return volume->device_name; }

@@ -133,6 +133,8 @@ bool build_driver(const struct build_options *options, struct build_result *resu
         find_inf(&selection, result);
         name_driver(&selection, options, result);
         result->sources = selection.count;
+        for (size_t i = 0; i < selection.count; i++)
+            result->knows_csvfs |= selection.sources[i]->knows_csvfs;
         result->module = options->output ? tool_strdup(options->output)
                                          : tool_format("%s/%s.so", result->work, result->name);
         good = mirror_make(&selection, mirror, &include_folders) &&

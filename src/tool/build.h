@@ -29,6 +29,7 @@ struct build_result {
     char *inf;    /* the INF found in the driver's folder, or NULL */
     char *name;   /* of the driver: the INF's stem, the folder's or the file's */
     size_t sources;
+    bool knows_csvfs; /* its source speaks of FLT_FSTYPE_CSVFS */
     struct build_missing *missing; /* routines that the library lacks */
     size_t missing_count;
     bool trapped; /* the module was built all the same */

@@ -18,6 +18,7 @@ static const struct option {
     {"--name", "NAME", TEXT, AT(name), "service name; by default the INF's, else the folder's"},
     {"--altitude", "NUMBER", TEXT, AT(altitude), "without an INF: altitude of its one instance; default 370000"},
     {"--scenario", "FILE", TEXT, AT(scenario), "run this scenario instead of the built-in workload"},
+    {"--csvfs", NULL, FLAG, AT(csvfs), "check on a CSVFS volume, too; by default when the source knows FLT_FSTYPE_CSVFS"},
     {"--seed", "N", NUMBER, AT(seed), "coop: preempt at scheduling points by this seed"},
     {"--backend", "coop|native", BACKEND, AT(backend), "coroutines (default, repeatable) or OS threads"},
     {"--choices", "TEXT", TEXT, AT(choices), "replay the schedule that a report printed"},

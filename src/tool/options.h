@@ -12,6 +12,7 @@ struct tool_options {
     const char *name;
     const char *altitude;
     const char *scenario;
+    bool csvfs; /* a third volume, a cluster's, though the driver's source does not speak of one */
     const char *backend; /* "coop", "native"; NULL: coop */
     uint64_t seed;
     const char *choices; /* replay */

@@ -152,10 +152,12 @@ static int make_traffic(void *argument)
     return 0;
 }
 
+enum { VOLUMES = 3 }; /* NTFS-like, FAT-like, and for drivers that know it a cluster's */
+
 static void unload_in_flight(struct fltsim_driver *driver, struct workload *w, size_t volumes)
 {
-    struct traffic traffic[2 * SENDERS];
-    struct fltsim_thread *threads[2 * SENDERS];
+    struct traffic traffic[VOLUMES * SENDERS];
+    struct fltsim_thread *threads[VOLUMES * SENDERS];
     size_t count = volumes * SENDERS;
 
     for (size_t i = 0; i < count; i++) {
@@ -180,17 +182,19 @@ static void unload_in_flight(struct fltsim_driver *driver, struct workload *w, s
 struct body {
     const struct check *check;
     struct check_run *run;
-    struct workload w[2];
-    struct fltsim_volume *volumes[2];
+    struct workload w[VOLUMES];
+    struct fltsim_volume *volumes[VOLUMES];
+    int count; /* of them */
     struct fltsim_driver *driver;
     struct known known;
 };
 
-static struct fltsim_volume *mount(struct workload *w, char letter, bool is_ntfs, const struct check_run *run)
+static struct fltsim_volume *mount(struct workload *w, char letter, enum fltsim_volume_kind kind, const struct check_run *run)
 {
-    static const char *const roots[] = {"C:", "D:", "E:"};
+    static const char *const roots[] = {"C:", "D:", "E:", "F:"};
+    bool is_ntfs = kind != FLTSIM_FAT;
     struct fltsim_volume *volume = NULL;
-    fltsim_mount(&(struct fltsim_volume_options){.kind = is_ntfs ? FLTSIM_NTFS : FLTSIM_FAT,
+    fltsim_mount(&(struct fltsim_volume_options){.kind = kind,
                                                  .letter = letter,
                                                  .label = is_ntfs ? "System" : "Stick",
                                                  .removable = !is_ntfs,
@@ -204,12 +208,15 @@ static struct fltsim_volume *mount(struct workload *w, char letter, bool is_ntfs
     return volume;
 }
 
-static void mount_both(struct body *body)
+static void mount_all(struct body *body)
 {
+    static const enum fltsim_volume_kind kinds[VOLUMES] = {FLTSIM_NTFS, FLTSIM_FAT, FLTSIM_CSVFS};
     check_step(body->check, body->run, "mounting");
-    for (int i = 0; i < 2; i++) {
+    body->count = body->check->options->csvfs || body->check->build->knows_csvfs ? 3 : 2;
+    for (int i = 0; i < body->count; i++) {
         struct workload *w = &body->w[i];
-        body->volumes[i] = mount(w, "CD"[i], i == 0, body->run);
+        body->volumes[i] = mount(w, "CDE"[i], kinds[i], body->run);
+        w->is_csvfs = kinds[i] == FLTSIM_CSVFS;
         w->note = check_note;
         w->context = body->run;
         workload_populate(w);
@@ -248,10 +255,10 @@ static void come_and_go(struct body *body)
     struct workload late = body->w[1];
 
     check_step(body->check, body->run, "a volume that comes and goes");
-    struct fltsim_volume *volume = mount(&late, 'E', false, body->run);
+    struct fltsim_volume *volume = mount(&late, 'F', FLTSIM_FAT, body->run);
     if (!volume)
         return;
-    fltsim_make_directory("E:\\work");
+    fltsim_make_directory("F:\\work");
     workload_cached(&late);
     HANDLE open = workload_open(&late, "open across dismount", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
                                 STATUS_SUCCESS);
@@ -259,11 +266,31 @@ static void come_and_go(struct body *body)
     workload_close(&late, open);
 }
 
+/* The volume that a cluster hides beneath its own: CSVFS opens files on it. */
+static void come_and_go_beneath(struct body *body)
+{
+    struct workload hidden = body->w[0];
+    struct fltsim_volume *volume;
+
+    if (body->count < VOLUMES)
+        return;
+    check_step(body->check, body->run, "a volume beneath a cluster's");
+    if (!NT_SUCCESS(fltsim_mount(&(struct fltsim_volume_options){.letter = 'G', .clustered = true}, &volume)))
+        return;
+    hidden.root = "G:";
+    hidden.volume = volume;
+    hidden.note = NULL;
+    workload_populate(&hidden);
+    workload_system_opens(&hidden);
+    workload_cached(&hidden);
+    fltsim_dismount(volume);
+}
+
 static void know(struct body *body)
 {
     check_step(body->check, body->run, "attaching");
     known_read_registry(&body->known, fltsim_driver_name(body->driver));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < body->count; i++) {
         body->w[i].driver = body->driver;
         workload_make_known_folders(&body->w[i], false);
         if (!fltsim_instances(body->driver, body->volumes[i]))
@@ -279,7 +306,8 @@ static struct workload_clients *connect_clients(struct body *body)
     check_step(body->check, body->run, "connecting to its ports");
     struct workload_clients *clients = workload_connect(&body->w[0]);
     if (workload_has_clients(clients))
-        body->w[0].note = body->w[1].note = NULL;
+        for (int i = 0; i < body->count; i++)
+            body->w[i].note = NULL;
     return clients;
 }
 
@@ -287,7 +315,7 @@ static void use_ports(struct body *body)
 {
     struct workload_clients *clients = connect_clients(body);
 
-    for (int i = 0; i < 2 && workload_has_clients(clients); i++) {
+    for (int i = 0; i < body->count && workload_has_clients(clients); i++) {
         check_step(body->check, body->run, "its programs' commands, %s", body->w[i].root);
         workload_commands(&body->w[i], clients);
         workload_cached(&body->w[i]);
@@ -312,14 +340,14 @@ static void unload(struct body *body)
     check_dump(body->check, body->run);
     check_step(body->check, body->run, "unloading");
     if (body->run->kind == CHECK_IN_FLIGHT)
-        unload_in_flight(body->driver, body->w, 2);
+        unload_in_flight(body->driver, body->w, (size_t)body->count);
     else
         unload_or_insist(body->driver);
 }
 
 static void run_all_steps(struct body *body)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < body->count; i++) {
         run_steps(body, &body->w[i]);
         detach_and_reattach(body, i);
     }
@@ -334,6 +362,7 @@ static void run_normally(struct body *body)
         clients = connect_clients(body);
     run_all_steps(body);
     come_and_go(body);
+    come_and_go_beneath(body);
     if (!clients)
         use_ports(body);
     check_describe(body->run, body->driver);
@@ -364,7 +393,7 @@ static bool load_short_of_memory(struct body *body)
 
 static void run_short_of_memory(struct body *body)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < body->count; i++) {
         body->w[i].note = NULL;
         body->w[i].scarce = true;
     }
@@ -382,17 +411,19 @@ static void run_body(void *argument)
     struct body *body = argument;
     struct check_run *run = body->run;
 
-    mount_both(body);
+    mount_all(body);
     check_step(body->check, run, "loading");
     if (run->kind == CHECK_SHORT ? !load_short_of_memory(body) : !NT_SUCCESS(check_load(body->check, run, &body->driver)))
         return;
-    body->w[0].other = body->w[1].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
+    body->w[0].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
+    for (int i = 1; i < body->count; i++)
+        body->w[i].other = body->w[0].other;
     know(body);
     if (run->kind == CHECK_SHORT)
         run_short_of_memory(body);
     else
         run_normally(body);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < body->count; i++) {
         body->w[i].driver = NULL;
         workload_cached(&body->w[i]);
     }
@@ -414,7 +445,7 @@ void check_run_body(const struct check *check, struct check_run *run)
     run->finished = fltsim_try(run_body, body);
     if (!run->finished)
         check_dump(check, run);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < body->count; i++) {
         run->operations += body->w[i].operations;
         if (run->kind != CHECK_SHORT)
             run->unexpected += body->w[i].unexpected;

@@ -182,6 +182,7 @@ void tree_scan(struct tree *tree, struct tree_file *file)
                      defines(code, "WinMain") || defines(code, "wWinMain") || defines(code, "DllMain");
     file->has_driver_entry = defines(code, "DriverEntry");
     file->registers = calls(code, "FltRegisterFilter");
+    file->knows_csvfs = strstr(code, "FLT_FSTYPE_CSVFS") != NULL;
     free(code);
     read_includes(file);
     read_wpp_functions(tree, file->text);

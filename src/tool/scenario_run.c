@@ -88,7 +88,10 @@ static struct fltsim_volume **volume_of(struct scenario_state *state, const stru
 static NTSTATUS run_mount(struct scenario_state *state, const struct scenario_line *line)
 {
     return fltsim_mount(&(struct fltsim_volume_options){
-                            .kind = has(line, 2, "fat") ? FLTSIM_FAT : FLTSIM_NTFS,
+                            .kind = has(line, 2, "fat")     ? FLTSIM_FAT
+                                    : has(line, 2, "csvfs") ? FLTSIM_CSVFS
+                                                            : FLTSIM_NTFS,
+                            .clustered = has(line, 2, "clustered"),
                             .letter = (char)toupper((unsigned char)line->words[1][0]),
                             .completion = has(line, 2, "later")      ? FLTSIM_COMPLETE_LATER
                                           : has(line, 2, "dispatch") ? FLTSIM_COMPLETE_DISPATCH
@@ -430,7 +433,7 @@ static NTSTATUS run_repeat(struct scenario_state *state, const struct scenario_l
     "writethrough|deleteonclose|byid|exclusive|asynchronous|pagingfile"
 
 static const struct scenario_command commands[] = {
-    {"mount", "LETTER ntfs|fat inline|later|dispatch|choice|readonly|nofastio...", false, run_mount},
+    {"mount", "LETTER ntfs|fat|csvfs inline|later|dispatch|choice|readonly|nofastio|clustered...", false, run_mount},
     {"dismount", "LETTER", false, run_dismount},
     {"trim", "LETTER", false, run_trim},
     {"load", "", false, run_load},

@@ -27,6 +27,7 @@ struct tree_file {
     bool visited;
     bool in_library; /* of a static library: only what the driver needs of it is linked */
     bool has_main, has_driver_entry, registers; /* registers: calls FltRegisterFilter */
+    bool knows_csvfs;
     struct tree_include *includes;
     size_t include_count;
     struct tree_file *next; /* tree.by_name */

@@ -8,6 +8,7 @@ const struct workload_step workload_steps[] = {
     {"opens that must fail", workload_failing_opens},
     {"relative opens", workload_relative_opens},
     {"opens by parts of the system", workload_system_opens},
+    {"a cluster's other nodes", workload_cluster},
     {"cached reads and writes", workload_cached},
     {"non-cached reads and writes", workload_uncached},
     {"mapped views", workload_mapped},

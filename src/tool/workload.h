@@ -12,7 +12,7 @@
 /* Where the steps of one volume keep what they share. */
 struct workload {
     const char *root; /* "C:" */
-    bool is_ntfs;
+    bool is_ntfs, is_csvfs; /* a cluster's is like NTFS */
     struct fltsim_volume *volume;
     struct fltsim_driver *driver;
     const struct known *known;
@@ -49,6 +49,7 @@ UNICODE_STRING workload_nt_path(struct workload *w, const char *name, WCHAR text
 void workload_creates(struct workload *w);       /* dispositions and options; workload_create.c */
 void workload_failing_opens(struct workload *w);
 void workload_relative_opens(struct workload *w);
+void workload_cluster(struct workload *w);       /* a file that other nodes of the cluster change; workload_ecp.c */
 void workload_system_opens(struct workload *w);  /* with extra create parameters; workload_ecp.c */
 void workload_cached(struct workload *w);        /* reads and writes of every kind; workload_io.c */
 void workload_uncached(struct workload *w);

@@ -87,11 +87,35 @@ void workload_system_opens(struct workload *w)
         parameters[i / 2].fill();
         struct fltsim_ecp ecp = {.type = parameters[i / 2].type, .data = &data, .size = parameters[i / 2].size,
                                  .user_mode = i % 2}; /* and once as a program could send it */
-        struct fltsim_open open = {.ecps = &ecp, .ecp_count = 1};
+        struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE, .ecps = &ecp, .ecp_count = 1};
         HANDLE file = workload_open(w, "\\Users\\alice\\letter.txt", &open, STATUS_SUCCESS);
         char byte;
-        if (file)
-            workload_expect(w, "read", fltsim_read(file, &byte, 1, 0, NULL), STATUS_SUCCESS);
+        if (file && workload_expect(w, "read", fltsim_read(file, &byte, 1, 0, NULL), STATUS_SUCCESS))
+            workload_expect(w, "write", fltsim_write(file, &byte, 1, 0, NULL), STATUS_SUCCESS);
+        workload_close(w, file);
+    }
+}
+
+/* A file that programs on this node open, change and open again while the cluster's nodes take over from each other. */
+void workload_cluster(struct workload *w)
+{
+    static const struct fltsim_open both = {.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF};
+    CSV_CONTROL_PARAM ask = {.Operation = CsvControlQueryFileRevision};
+    CSV_QUERY_FILE_REVISION revision;
+    if (!w->is_csvfs)
+        return;
+    for (int round = 0; round < 6; round++) {
+        HANDLE file = workload_open(w, "shared", &both, STATUS_SUCCESS);
+        char byte = (char)round;
+        if (!file)
+            continue;
+        if (round % 2)
+            workload_expect(w, "write", fltsim_write(file, &byte, 1, round, NULL), STATUS_SUCCESS);
+        workload_expect(w, "ask for the revision",
+                        fltsim_fsctl(file, FSCTL_CSV_CONTROL, &ask, sizeof ask, &revision, sizeof revision, NULL),
+                        STATUS_SUCCESS);
+        if (round == 3)
+            fltsim_fail_over(w->volume);
         workload_close(w, file);
     }
 }

@@ -350,6 +350,20 @@ def a_driver_that_writes_its_own_instances_key_is_served_from_that():
 
 
 @test
+def a_driver_that_knows_cluster_volumes_gets_one():
+    knows = """{ FLT_FILESYSTEM_TYPE type;
+        if (NT_SUCCESS(FltGetFileSystemType(FltObjects->Volume, &type)) && type == FLT_FSTYPE_CSVFS) { %s } }"""
+    wrong = ONCE + "ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');"
+    result = check({'wrong.c': driver(pre=knows % wrong)})
+    assert result.returncode == 1 and ': pool-leak' in result.stdout, result.stdout + result.stderr
+    assert 'HarddiskVolume3' in result.stdout, result.stdout
+    result = check({'right.c': driver()})
+    assert result.returncode == 0 and 'HarddiskVolume3' not in result.stdout, result.stdout
+    result = check({'right.c': driver()}, '--csvfs')
+    assert result.returncode == 0 and 'HarddiskVolume3' in result.stdout, result.stdout
+
+
+@test
 def dump_shows_the_objects_before_the_unload():
     result = check({'right.c': driver()}, '--dump')
     assert result.returncode == 0, result.stdout + result.stderr
