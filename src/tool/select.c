@@ -65,12 +65,18 @@ static bool is_unresolved(const struct tree_include *include)
            (include->quoted || !is_standard_header(include->spelling)) && !compile_knows_header(include->spelling);
 }
 
-static size_t count_unresolved(const struct tree *tree)
+/* The driver's own count most: what they include may lead to others that include what nobody has. */
+enum { OWN_UNRESOLVED = 1 << 16 };
+
+static size_t count_unresolved(const struct tree *tree, const char *bottom)
 {
     size_t count = 0;
+    const char *own = bottom + strlen(tree->top);
+    own += *own == '/';
     for (size_t i = 0; i < tree->count; i++)
         for (size_t k = 0; k < tree->files[i]->include_count; k++)
-            count += tree->files[i]->side != TREE_USER && is_unresolved(&tree->files[i]->includes[k]);
+            if (tree->files[i]->side != TREE_USER && is_unresolved(&tree->files[i]->includes[k]))
+                count += is_below(tree->files[i]->path, own) ? OWN_UNRESOLVED : 1;
     return count;
 }
 
@@ -102,7 +108,7 @@ static char *common_folder(const struct build_options *options)
  * what is included, at most three folders up, and not beyond the repository. */
 static bool read_tree(struct selection *selection, const struct build_options *options)
 {
-    char *top = common_folder(options), *best = NULL;
+    char *top = common_folder(options), *bottom = top ? tool_strdup(top) : NULL;
     size_t fewest = SIZE_MAX;
 
     if (!top)
@@ -114,11 +120,9 @@ static bool read_tree(struct selection *selection, const struct build_options *o
             if (level == 0)
                 tool_error("%s: the folder cannot be read", top);
         } else if (scan_scope(&tree, options, &empty)) {
-            size_t unresolved = count_unresolved(&tree);
+            size_t unresolved = count_unresolved(&tree, bottom);
             if (unresolved < fewest) {
                 fewest = unresolved;
-                free(best);
-                best = tool_strdup(top);
                 tree_free(&selection->tree);
                 selection->tree = tree;
                 tree = (struct tree){0};
@@ -138,7 +142,7 @@ static bool read_tree(struct selection *selection, const struct build_options *o
             break;
     }
     free(top);
-    free(best);
+    free(bottom);
     return fewest != SIZE_MAX;
 }
 

@@ -525,6 +525,17 @@ def an_operator_new_that_answers_null_constructs_nothing():
 
 
 @test
+def a_shared_header_is_found_though_it_includes_what_nobody_has():
+    files = {'a/driver/main.c': driver(globals='#include <far.h>\nULONG Far = FAR_AWAY;'),
+             'lib/far.h': '#define FAR_AWAY 1\n#ifdef OTHERS\n#include "one.h"\n#include "two.h"\n#endif\n'}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            write(folder, name, content)
+        result = fltsim('check', os.path.join(folder, 'a', 'driver'))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
 def a_header_of_the_tree_hides_none_of_the_wdk():
     files = {'driver/main.c': driver(globals='#include <mine.h>\n#include <ntintsafe.h>\nULONG Mine = MINE;'),
              'other/include/mine.h': '#define MINE 1\n', 'other/include/ntintsafe.h': '#error "for programs"\n'}
