@@ -277,6 +277,30 @@ static size_t bytes_in_use(void)
 #endif
 }
 
+enum { MANY = 1000 };
+
+/* What a context takes beside its own bytes, and what its stream takes besides. */
+static void measure_bytes(void)
+{
+    static PFLT_CONTEXT contexts[MANY];
+    boot(FLTSIM_COOP, true);
+    open_streams(MANY);
+    size_t before = bytes_in_use();
+    for (unsigned i = 0; i < MANY; i++)
+        FltAllocateContext(filter, FLT_STREAM_CONTEXT, SIZE, NonPagedPool, &contexts[i]);
+    size_t allocated = bytes_in_use();
+    for (unsigned i = 0; i < MANY; i++)
+        FltSetStreamContext(instance, streams[i].file, FLT_SET_CONTEXT_KEEP_IF_EXISTS, contexts[i], NULL);
+    size_t linked = bytes_in_use();
+    for (unsigned i = 0; i < MANY; i++)
+        FltReleaseContext(contexts[i]);
+    close_streams(MANY);
+    bench_halt();
+    if (linked)
+        printf("(f) a context takes %zu bytes beside its own, a stream with one %zu more\n",
+               (allocated - before) / MANY - SIZE, (linked - allocated) / MANY);
+}
+
 static void measure_streams(void)
 {
     static const unsigned counts[] = {1, 10, 1000, 100000};
@@ -285,15 +309,11 @@ static void measure_streams(void)
         const struct stream *some[SPREAD];
         boot(FLTSIM_COOP, true);
         open_streams(counts[i]);
-        size_t before = bytes_in_use();
         for (unsigned k = 0; k < counts[i]; k++)
             attach_context(streams[k].file);
-        size_t bytes = (bytes_in_use() - before) / counts[i];
         for (unsigned k = 0; k < SPREAD; k++)
             some[k] = &streams[(size_t)k * counts[i] / SPREAD];
         printf("%s %u %.1f ns", i ? "," : "", counts[i], bench_time(get_and_release_spread, some, 100000));
-        if (i + 1 == sizeof counts / sizeof *counts && bytes)
-            printf("; a stream and its first context of %d bytes take %zu bytes", SIZE, bytes);
         close_streams(counts[i]);
         bench_halt();
     }
@@ -306,4 +326,5 @@ void bench_context(void)
     measure_costs(FLTSIM_NATIVE, "native");
     measure_threads();
     measure_streams();
+    measure_bytes();
 }
