@@ -35,7 +35,8 @@ typedef struct _FLTP_CONTEXT {
     const void *Site;   /* who allocated it */
     struct verify_ledger Ledger;
     struct _FLTP_CONTEXT *NextFree; /* work item's list */
-    ULONG_PTR Suspect;  /* context_lock.c: a lock of it is gone */
+    ULONG Suspect;      /* context_lock.c: a lock of it is gone */
+    BOOLEAN InUse;      /* context_lock.c: somebody holds a lock of it, or waits, as it goes */
     LONG State;         /* FLTP_CONTEXT_ */
     USHORT Type;
     UCHAR Shard;        /* of Live */

@@ -153,6 +153,7 @@ static void ReportInUse(PFLTP_CONTEXT Context, const struct ki_in_use *Use)
     struct verify_violation *v = FltpBeginContextReport(
         VERIFY_CONTEXT_LOCK_FREED_EARLY, Context, "goes with its last reference, and thread \"%s\" %s the %s at offset %zu of it",
         Use->thread, Use->waited ? "waits for" : "still holds", Use->what, OffsetOf(Context, Use->object));
+    Context->InUse = TRUE;
     verify_ledger_print(v, &Context->Ledger);
     verify_site(v, Use->waited ? "waited for by" : "acquired by", Use->site);
     verify_end(v);
@@ -179,11 +180,10 @@ bool FltpCheckLocks(PFLTP_CONTEXT Context)
 {
     struct ki_in_use use;
     const void *site;
-    bool used = KiIsInUse(FltpDriverPart(Context), Context->Size, &use);
 
-    if (__builtin_expect(used, 0))
+    if (__builtin_expect(!Context->InUse && KiIsInUse(FltpDriverPart(Context), Context->Size, &use), 0))
         ReportInUse(Context, &use);
-    for (PERESOURCE left; !used && (left = ExpTakeUndeleted(FltpDriverPart(Context), Context->Size, &site));)
+    for (PERESOURCE left; !Context->InUse && (left = ExpTakeUndeleted(FltpDriverPart(Context), Context->Size, &site));)
         ReportUndeleted(Context, left, site);
-    return used;
+    return Context->InUse;
 }
