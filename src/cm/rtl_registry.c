@@ -79,7 +79,7 @@ static NTSTATUS each_string(const RTL_QUERY_REGISTRY_TABLE *entry, PVOID context
     const WCHAR *end = data + size / sizeof(WCHAR);
     NTSTATUS status = STATUS_SUCCESS;
 
-    while (NT_SUCCESS(status) && data < end && *data) {
+    while (NT_SUCCESS(status) && data + 1 < end) { /* the last zero ends the list, or the last string */
         ULONG length = 0;
         while (data + length < end && data[length])
             length++;
@@ -104,6 +104,18 @@ static NTSTATUS hand_over(const RTL_QUERY_REGISTRY_TABLE *entry, PVOID context, 
     return entry->QueryRoutine(entry->Name, type, (PVOID)data, size, context, entry->EntryContext);
 }
 
+static ULONG measure(const WCHAR *text, bool list)
+{
+    ULONG units = 0;
+
+    do {
+        while (text[units])
+            units++;
+        units++;
+    } while (list && units > 1 && text[units]);
+    return (units + (list && units > 1)) * sizeof(WCHAR);
+}
+
 static NTSTATUS use_default(const RTL_QUERY_REGISTRY_TABLE *entry, PVOID context)
 {
     ULONG type = entry->DefaultType & ~RTL_QUERY_REGISTRY_TYPECHECK_MASK, size = entry->DefaultLength;
@@ -112,12 +124,11 @@ static NTSTATUS use_default(const RTL_QUERY_REGISTRY_TABLE *entry, PVOID context
         return STATUS_OBJECT_NAME_NOT_FOUND;
     if (type == REG_NONE)
         return STATUS_SUCCESS;
-    if (!size && is_string(type) && entry->DefaultData) {
-        const WCHAR *text = entry->DefaultData;
-        while (text[size])
-            size++;
-        size = (size + 1) * sizeof(WCHAR);
-    }
+    const WCHAR *text = entry->DefaultData;
+    if (!size && is_string(type) && text)
+        size = measure(text, type == REG_MULTI_SZ);
+    if (type == REG_MULTI_SZ && size && !*text)
+        return STATUS_SUCCESS;
     RTL_QUERY_REGISTRY_TABLE plain = *entry;
     plain.Flags &= ~RTL_QUERY_REGISTRY_TYPECHECK;
     return hand_over(&plain, context, type, entry->DefaultData, size);

@@ -61,9 +61,7 @@ WCHAR RtlDowncaseUnicodeChar(WCHAR SourceCharacter)
 
 CHAR RtlUpperChar(CHAR Character)
 {
-    WCHAR upper = RtlpUpcase(RtlpByteToWide(RTLP_ANSI, (UCHAR)Character));
-    CHAR mapped = (CHAR)RtlpWideToByte(RTLP_ANSI, upper);
-    return mapped == '?' ? Character : mapped;
+    return Character >= 'a' && Character <= 'z' ? (CHAR)(Character - 32) : Character;
 }
 
 VOID RtlUpperString(PSTRING DestinationString, const STRING *SourceString)

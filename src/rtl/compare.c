@@ -114,10 +114,10 @@ SIZE_T RtlCompareMemory(const VOID *Source1, const VOID *Source2, SIZE_T Length)
 
 SIZE_T RtlCompareMemoryUlong(PVOID Source, SIZE_T Length, ULONG Pattern)
 {
-    const ULONG *words = Source;
+    const UCHAR *at = Source;
     SIZE_T i = 0;
 
-    while (i < Length / sizeof(ULONG) && words[i] == Pattern)
+    while (i < Length / sizeof(ULONG) && memcmp(at + i * sizeof(ULONG), &Pattern, sizeof(ULONG)) == 0)
         i++;
     return i * sizeof(ULONG);
 }

@@ -156,6 +156,21 @@ static NTSTATUS StringToWide(enum rtlp_code_page page, PUNICODE_STRING to, const
     return STATUS_SUCCESS;
 }
 
+/* What fits of text that does not, and its terminator. */
+static NTSTATUS Cut(enum rtlp_code_page page, PSTRING to, PCUNICODE_STRING from, ULONG chars, BOOLEAN terminator,
+                    BOOLEAN upcase)
+{
+    if (page != RTLP_ANSI || !terminator || upcase)
+        return STATUS_BUFFER_OVERFLOW;
+    to->Length = (USHORT)chars;
+    if (to->MaximumLength != 0) {
+        to->Length = to->MaximumLength - 1;
+        ToBytes(page, to->Buffer, to->Length, NULL, from->Buffer, from->Length, FALSE);
+        to->Buffer[to->Length] = 0;
+    }
+    return STATUS_BUFFER_OVERFLOW;
+}
+
 static NTSTATUS StringToBytes(enum rtlp_code_page page, PSTRING to, PCUNICODE_STRING from, BOOLEAN allocate,
                               BOOLEAN terminator, BOOLEAN upcase)
 {
@@ -168,7 +183,7 @@ static NTSTATUS StringToBytes(enum rtlp_code_page page, PSTRING to, PCUNICODE_ST
             return STATUS_NO_MEMORY;
         to->MaximumLength = (USHORT)whole;
     } else if (whole > to->MaximumLength) {
-        return STATUS_BUFFER_OVERFLOW;
+        return Cut(page, to, from, chars, terminator, upcase);
     }
     to->Length = (USHORT)chars;
     ToBytes(page, to->Buffer, chars, NULL, from->Buffer, from->Length, upcase);

@@ -19,10 +19,10 @@ NTSTATUS RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STRING St
         digits[64 - ++count] = (WCHAR) "0123456789ABCDEF"[Value % Base];
         Value /= Base;
     } while (Value != 0);
-    if (count * sizeof(WCHAR) > String->MaximumLength)
-        return STATUS_BUFFER_OVERFLOW;
-    memcpy(String->Buffer, digits + 64 - count, count * sizeof(WCHAR));
     String->Length = (USHORT)(count * sizeof(WCHAR));
+    if (String->Length > String->MaximumLength)
+        return STATUS_BUFFER_OVERFLOW;
+    memcpy(String->Buffer, digits + 64 - count, String->Length);
     if (String->Length < String->MaximumLength)
         String->Buffer[count] = 0;
     return STATUS_SUCCESS;

@@ -88,12 +88,13 @@ VOID RtlCopyUnicodeString(PUNICODE_STRING DestinationString, PCUNICODE_STRING So
 
 static NTSTATUS AppendWide(PUNICODE_STRING to, PCWCH text, size_t bytes)
 {
-    if (bytes > (size_t)to->MaximumLength - to->Length)
+    if (bytes == 0)
+        return STATUS_SUCCESS;
+    if (to->Length + bytes > to->MaximumLength)
         return STATUS_BUFFER_TOO_SMALL;
-    if (bytes != 0)
-        memmove((PUCHAR)to->Buffer + to->Length, text, bytes);
+    memmove((PUCHAR)to->Buffer + to->Length, text, bytes);
     to->Length = (USHORT)(to->Length + bytes);
-    if (to->Length + sizeof(WCHAR) <= to->MaximumLength && bytes != 0)
+    if (to->Length + sizeof(WCHAR) <= to->MaximumLength)
         to->Buffer[to->Length / sizeof(WCHAR)] = 0;
     return STATUS_SUCCESS;
 }
@@ -112,7 +113,9 @@ NTSTATUS RtlAppendUnicodeStringToString(PUNICODE_STRING Destination, PCUNICODE_S
 
 static NTSTATUS AppendNarrow(PSTRING to, const char *text, size_t bytes)
 {
-    if (bytes > (size_t)to->MaximumLength - to->Length)
+    if (bytes == 0)
+        return STATUS_SUCCESS;
+    if (to->Length + bytes > to->MaximumLength)
         return STATUS_BUFFER_TOO_SMALL;
     memmove(to->Buffer + to->Length, text, bytes);
     to->Length = (USHORT)(to->Length + bytes);

@@ -40,7 +40,7 @@ NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteC
         return STATUS_INVALID_PARAMETER_4;
     if (UTF8StringDestination == NULL && UTF8StringActualByteCount == NULL)
         return STATUS_INVALID_PARAMETER;
-    if (UnicodeStringByteCount % sizeof(WCHAR) != 0)
+    if (UTF8StringDestination != NULL && UnicodeStringByteCount % sizeof(WCHAR) != 0)
         return STATUS_INVALID_PARAMETER_5;
     while (at < chars) {
         UCHAR bytes[4];
@@ -58,6 +58,13 @@ NTSTATUS RtlUnicodeToUTF8N(PCHAR UTF8StringDestination, ULONG UTF8StringMaxByteC
     if (UTF8StringActualByteCount != NULL)
         *UTF8StringActualByteCount = used;
     return bad ? STATUS_SOME_NOT_MAPPED : STATUS_SUCCESS;
+}
+
+/* Overlong, a surrogate, or past U+10FFFF. */
+static BOOLEAN NoSecond(UCHAR lead, UCHAR second)
+{
+    return (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second >= 0xA0) || (lead == 0xF0 && second < 0x90) ||
+           (lead == 0xF4 && second >= 0x90);
 }
 
 /* The code point at from[*at]; advances past it, or past the bytes that were no part of one. */
@@ -79,11 +86,10 @@ static ULONG NextUtf8(const UCHAR *from, ULONG bytes, ULONG *at, BOOLEAN *bad)
             return 0xFFFD;
         }
         point = point << 6 | (from[(*at)++] & 0x3Fu);
-    }
-    static const ULONG least[] = {0, 0x80, 0x800, 0x10000};
-    if (point < least[extra] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
-        *bad = TRUE;
-        return 0xFFFD;
+        if (i == 0 && NoSecond(c, from[*at - 1])) {
+            *bad = TRUE;
+            return 0xFFFD; /* the two of them; what follows stands for itself */
+        }
     }
     return point;
 }
@@ -100,19 +106,18 @@ NTSTATUS RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeStringMa
         return STATUS_INVALID_PARAMETER;
     while (at < UTF8StringByteCount) {
         ULONG point = NextUtf8((const UCHAR *)UTF8StringSource, UTF8StringByteCount, &at, &bad);
-        ULONG count = point < 0x10000 ? 1 : 2;
-        if (UnicodeStringDestination != NULL) {
-            if (used + count > room) {
-                if (UnicodeStringActualByteCount != NULL)
-                    *UnicodeStringActualByteCount = used * (ULONG)sizeof(WCHAR);
-                return STATUS_BUFFER_TOO_SMALL;
+        const WCHAR pair[] = {(WCHAR)(0xD7C0 + (point >> 10)), (WCHAR)(0xDC00 + (point & 0x3FF))};
+        for (ULONG i = point < 0x10000 ? 1 : 0; i < 2; i++) {
+            if (UnicodeStringDestination != NULL) {
+                if (used == room) {
+                    if (UnicodeStringActualByteCount != NULL)
+                        *UnicodeStringActualByteCount = used * (ULONG)sizeof(WCHAR);
+                    return STATUS_BUFFER_TOO_SMALL;
+                }
+                UnicodeStringDestination[used] = point < 0x10000 ? (WCHAR)point : pair[i];
             }
-            if (count == 2)
-                UnicodeStringDestination[used] = (WCHAR)(0xD7C0 + (point >> 10));
-            UnicodeStringDestination[used + count - 1] =
-                (WCHAR)(count == 2 ? 0xDC00 + (point & 0x3FF) : point);
+            used++;
         }
-        used += count;
     }
     if (UnicodeStringActualByteCount != NULL)
         *UnicodeStringActualByteCount = used * (ULONG)sizeof(WCHAR);
