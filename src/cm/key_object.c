@@ -209,11 +209,9 @@ static NTSTATUS delete_key(struct cm_key_object *object)
     NTSTATUS status = STATUS_SUCCESS;
 
     sched_lock(&machine->cm->lock);
-    if (object->key->is_deleted)
-        status = STATUS_KEY_DELETED;
-    else if (object->key->children || !object->key->parent)
+    if (!object->key->is_deleted && (object->key->children || !object->key->parent))
         status = STATUS_CANNOT_DELETE;
-    else
+    else if (!object->key->is_deleted)
         CmpUnlinkKey(object->key);
     sched_unlock(&machine->cm->lock);
     return status;

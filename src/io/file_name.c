@@ -29,13 +29,14 @@ NTSTATUS IopQueryFileName(PVOID object, POBJECT_NAME_INFORMATION info, ULONG len
     if (!NT_SUCCESS(status) && status != STATUS_INFO_LENGTH_MISMATCH)
         return status;
     ULONG device_size = *return_length;
+    NTSTATUS cut = length < sizeof *info ? STATUS_INFO_LENGTH_MISMATCH : STATUS_BUFFER_OVERFLOW;
     if (!NT_SUCCESS(AskFileSystem(file, &path)))
-        return status;
+        return NT_SUCCESS(status) ? status : cut;
     ULONG needed = device_size + path->FileNameLength;
     *return_length = needed;
     if (!NT_SUCCESS(status) || length < needed) {
         sim_free(path);
-        return STATUS_INFO_LENGTH_MISMATCH;
+        return cut;
     }
     memcpy((PCHAR)info->Name.Buffer + info->Name.Length, path->FileName, path->FileNameLength);
     info->Name.Length = (USHORT)(info->Name.Length + path->FileNameLength);

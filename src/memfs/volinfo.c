@@ -11,7 +11,7 @@ struct query {
 
 static NTSTATUS put_text(struct query *query, ULONG head, const WCHAR *text, ULONG bytes)
 {
-    ULONG space = query->room - head, count = bytes < space ? bytes : space & ~1u;
+    ULONG space = query->room - head, count = bytes < space ? bytes : space;
     memcpy(query->buffer + head, text, count);
     query->used = head + count;
     return count == bytes ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW;
@@ -98,8 +98,9 @@ static NTSTATUS query_attributes(struct query *query)
     info->MaximumComponentNameLength = MEMFS_MAX_NAME;
     bool csvfs = query->volume->store->options.kind == FLTSIM_CSVFS;
     const WCHAR *name = csvfs ? csvfs_name : ntfs ? ntfs_name : fat_name;
-    info->FileSystemNameLength = csvfs ? sizeof csvfs_name : ntfs ? sizeof ntfs_name : sizeof fat_name;
-    return put_text(query, head, name, info->FileSystemNameLength);
+    NTSTATUS status = put_text(query, head, name, csvfs ? sizeof csvfs_name : ntfs ? sizeof ntfs_name : sizeof fat_name);
+    info->FileSystemNameLength = query->used - head; /* of what fits */
+    return status;
 }
 
 static NTSTATUS query_sector(struct query *query)

@@ -151,6 +151,7 @@ NTSTATUS RtlDeleteAce(PACL Acl, ULONG AceIndex)
     ACE_HEADER *ace = AceAt(Acl, AceIndex);
     PUCHAR next = (PUCHAR)NextAce(ace);
     memmove(ace, next, (size_t)(end - next));
+    memset(end - (next - (PUCHAR)ace), 0, (size_t)(next - (PUCHAR)ace));
     Acl->AceCount--;
     return STATUS_SUCCESS;
 }

@@ -156,19 +156,29 @@ static NTSTATUS StringToWide(enum rtlp_code_page page, PUNICODE_STRING to, const
     return STATUS_SUCCESS;
 }
 
-/* What fits of text that does not, and its terminator. */
+/* The length that it needs; of ANSI text what fits, and its terminator. */
 static NTSTATUS Cut(enum rtlp_code_page page, PSTRING to, PCUNICODE_STRING from, ULONG chars, BOOLEAN terminator,
                     BOOLEAN upcase)
 {
-    if (page != RTLP_ANSI || !terminator || upcase)
+    if (terminator && (page != RTLP_ANSI || upcase))
         return STATUS_BUFFER_OVERFLOW;
     to->Length = (USHORT)chars;
-    if (to->MaximumLength != 0) {
+    if (terminator && to->MaximumLength != 0) {
         to->Length = to->MaximumLength - 1;
         ToBytes(page, to->Buffer, to->Length, NULL, from->Buffer, from->Length, FALSE);
         to->Buffer[to->Length] = 0;
     }
     return STATUS_BUFFER_OVERFLOW;
+}
+
+static BOOLEAN Maps(enum rtlp_code_page page, PCUNICODE_STRING from, BOOLEAN upcase)
+{
+    for (USHORT i = 0; i < from->Length / sizeof(WCHAR); i++) {
+        WCHAR c = upcase ? RtlpUpcase(from->Buffer[i]) : from->Buffer[i];
+        if (c != '?' && RtlpWideToByte(page, c) == '?')
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static NTSTATUS StringToBytes(enum rtlp_code_page page, PSTRING to, PCUNICODE_STRING from, BOOLEAN allocate,
@@ -177,6 +187,8 @@ static NTSTATUS StringToBytes(enum rtlp_code_page page, PSTRING to, PCUNICODE_ST
     ULONG chars = from->Length / (ULONG)sizeof(WCHAR);
     ULONG whole = chars + (terminator ? 1 : 0);
 
+    if (allocate && !terminator && !Maps(page, from, upcase))
+        return STATUS_UNMAPPABLE_CHARACTER;
     if (allocate) {
         to->Buffer = ExAllocatePoolWithTag(PagedPool, whole, RTL_STRING_TAG);
         if (to->Buffer == NULL)
@@ -189,7 +201,7 @@ static NTSTATUS StringToBytes(enum rtlp_code_page page, PSTRING to, PCUNICODE_ST
     ToBytes(page, to->Buffer, chars, NULL, from->Buffer, from->Length, upcase);
     if (terminator)
         to->Buffer[chars] = 0;
-    return STATUS_SUCCESS;
+    return terminator || Maps(page, from, upcase) ? STATUS_SUCCESS : STATUS_UNMAPPABLE_CHARACTER;
 }
 
 NTSTATUS RtlAnsiStringToUnicodeString(PUNICODE_STRING DestinationString, PCANSI_STRING SourceString,

@@ -60,22 +60,21 @@ BOOLEAN RtlIsNameLegalDOS8Dot3(PCUNICODE_STRING Name, POEM_STRING OemName, PBOOL
 
 static WCHAR ShortCharacter(WCHAR c, BOOLEAN extended)
 {
-    c = RtlpUpcase(c);
-    UCHAR oem = RtlpWideToByte(RTLP_OEM, c);
-    if (c == ' ' || c == '.')
+    UCHAR oem = RtlpWideToByte(RTLP_OEM, c); /* as it is: some code pages have the small letter only */
+    if (c == ' ' || c == '.' || (!extended && c >= 0x80))
         return 0;
-    if (IsIllegal(oem) || (oem == '?' && c != '?') || (!extended && oem >= 0x80))
-        return '_';
-    return c;
+    return IsIllegal(oem) ? '_' : RtlpUpcase(c);
 }
 
+/* As measured on Windows 7 and later; the lowest digit comes first in the name. */
 static USHORT Checksum(PCUNICODE_STRING name)
 {
     USHORT sum = 0;
 
     for (USHORT i = 0; i < name->Length / sizeof(WCHAR); i++)
         sum = (USHORT)(sum * 37 + name->Buffer[i]);
-    return sum;
+    LONG spread = (LONG)(sum * 314159269u);
+    return (USHORT)((spread < 0 ? 0u - (ULONG)spread : (ULONG)spread) % 1000000007);
 }
 
 /* Base and extension out of the long name; the base keeps six characters. */
@@ -108,7 +107,7 @@ static void InsertChecksum(PGENERATE_NAME_CONTEXT context)
     ULONG keep = context->NameLength > 2 ? 2 : context->NameLength;
 
     for (int i = 0; i < 4; i++)
-        context->NameBuffer[keep + (ULONG)i] = (WCHAR) "0123456789ABCDEF"[context->Checksum >> (12 - 4 * i) & 15];
+        context->NameBuffer[keep + (ULONG)i] = (WCHAR) "0123456789ABCDEF"[context->Checksum >> 4 * i & 15];
     context->NameLength = (UCHAR)(keep + 4);
     context->ChecksumInserted = TRUE;
     context->LastIndexValue = 0;

@@ -275,6 +275,109 @@ static void a_volume_tells_its_sizes_twice_alike(void)
     succeeds(fltsim_close(handle));
 }
 
+static void the_name_of_a_file_system_is_cut_and_so_is_its_length(void)
+{
+    static const struct {
+        FS_INFORMATION_CLASS class;
+        ULONG least, head;
+    } classes[] = {
+        {FileFsVolumeInformation, sizeof(FILE_FS_VOLUME_INFORMATION), FIELD_OFFSET(FILE_FS_VOLUME_INFORMATION, VolumeLabel)},
+        {FileFsAttributeInformation, sizeof(FILE_FS_ATTRIBUTE_INFORMATION),
+         FIELD_OFFSET(FILE_FS_ATTRIBUTE_INFORMATION, FileSystemName)},
+        {FileFsDeviceInformation, sizeof(FILE_FS_DEVICE_INFORMATION), sizeof(FILE_FS_DEVICE_INFORMATION)},
+    };
+    UCHAR buffer[64];
+    stage_set();
+    HANDLE handle = file_of("C:\\a file");
+    for (size_t i = 0; i < ARRAYSIZE(classes); i++) {
+        const ULONG short_ones[] = {0, classes[i].head - 1, classes[i].least - 1};
+        for (size_t s = 0; s < ARRAYSIZE(short_ones); s++) {
+            memset(&iosb, 0x55, sizeof iosb);
+            answers(STATUS_INFO_LENGTH_MISMATCH,
+                    ZwQueryVolumeInformationFile(handle, &iosb, buffer, short_ones[s], classes[i].class));
+            assert_int_equal(iosb.Information, 0x5555555555555555);
+            answers(STATUS_INFO_LENGTH_MISMATCH, /* the length is looked at first */
+                    ZwQueryVolumeInformationFile(NULL, &iosb, buffer, short_ones[s], classes[i].class));
+        }
+        answers(STATUS_INVALID_HANDLE, ZwQueryVolumeInformationFile(NULL, &iosb, buffer, sizeof buffer, classes[i].class));
+        answers(STATUS_OBJECT_TYPE_MISMATCH,
+                ZwQueryVolumeInformationFile(ZwCurrentProcess(), &iosb, buffer, sizeof buffer, classes[i].class));
+    }
+    for (ULONG length = classes[1].least; length <= sizeof buffer; length++) {
+        PFILE_FS_ATTRIBUTE_INFORMATION info = (PVOID)buffer;
+        ULONG head = classes[1].head, room = length - head, kept = room < 8 ? room : 8;
+        memset(buffer, 0x55, sizeof buffer);
+        answers(room < 8 ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS,
+                ZwQueryVolumeInformationFile(handle, &iosb, buffer, length, FileFsAttributeInformation));
+        assert_int_equal(info->FileSystemNameLength, kept);
+        assert_int_equal(iosb.Information, head + kept);
+        assert_memory_equal(info->FileSystemName, L"NTFS", kept);
+        assert_int_equal(buffer[head + kept], 0x55);
+    }
+    static const FS_INFORMATION_CLASS none[] = {0, (FS_INFORMATION_CLASS)0x80000000};
+    for (size_t i = 0; i < ARRAYSIZE(none); i++) {
+        answers(STATUS_INVALID_INFO_CLASS, ZwQueryVolumeInformationFile(handle, &iosb, buffer, sizeof buffer, none[i]));
+        answers(STATUS_INVALID_INFO_CLASS, ZwQueryVolumeInformationFile(NULL, NULL, NULL, 0, none[i]));
+        answers(STATUS_INVALID_INFO_CLASS, ZwSetVolumeInformationFile(NULL, NULL, NULL, 0, none[i]));
+        answers(STATUS_INVALID_INFO_CLASS, ZwSetInformationFile(NULL, NULL, NULL, 0, (FILE_INFORMATION_CLASS)none[i]));
+    }
+    succeeds(fltsim_close(handle));
+}
+
+static void the_name_of_a_volume_is_told_with_its_terminator(void)
+{
+    struct {
+        OBJECT_NAME_INFORMATION info;
+        WCHAR text[64];
+    } name;
+    ULONG least, short_of, whole;
+    HANDLE handle;
+    stage_set();
+    succeeds(ZwOpenFile(&handle, FILE_READ_ATTRIBUTES | SYNCHRONIZE, named(L"\\DosDevices\\C:"), &iosb, ALL_SHARED,
+                        FILE_SYNCHRONOUS_IO_NONALERT));
+    answers(STATUS_INFO_LENGTH_MISMATCH, ZwQueryObject(handle, ObjectNameInformation, &name, 0, &least));
+    answers(STATUS_BUFFER_OVERFLOW, ZwQueryObject(handle, ObjectNameInformation, &name, sizeof name.info, &short_of));
+    succeeds(ZwQueryObject(handle, ObjectNameInformation, &name, sizeof name, &whole));
+    assert_int_equal(whole, sizeof name.info + name.info.Name.MaximumLength);
+    assert_int_equal(least, whole);
+    assert_int_equal(short_of, whole);
+    assert_true(name.info.Name.Length > 0);
+    assert_int_equal(name.info.Name.MaximumLength, name.info.Name.Length + sizeof(WCHAR));
+    for (USHORT i = 0; i <= name.info.Name.Length / sizeof(WCHAR); i++)
+        assert_int_equal(name.info.Name.Buffer[i] == 0, i == name.info.Name.Length / sizeof(WCHAR));
+    succeeds(ZwClose(handle));
+}
+
+static void what_is_not_cached_comes_in_sectors(void)
+{
+    enum { MANY = 0x200000 };
+    HANDLE handle;
+    stage_set();
+    PUCHAR bytes = ExAllocatePoolWithTag(PagedPool, MANY + PAGE_SIZE, 'setB');
+    memset(bytes, 7, MANY + PAGE_SIZE);
+    for (int cached = false; cached <= true; cached++) {
+        LARGE_INTEGER start = {.QuadPart = 0};
+        succeeds(ZwCreateFile(&handle, FILE_READ_DATA | FILE_WRITE_DATA | DELETE | SYNCHRONIZE, named(L"\\??\\C:\\big"), &iosb,
+                              NULL, 0, 0, FILE_SUPERSEDE,
+                              FILE_NON_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT | FILE_DELETE_ON_CLOSE |
+                                  (cached ? 0 : FILE_NO_INTERMEDIATE_BUFFERING),
+                              NULL, 0));
+        static const ULONG more[] = {0, 1, PAGE_SIZE};
+        for (size_t i = 0; i < ARRAYSIZE(more); i++) {
+            ULONG length = MANY + more[i];
+            NTSTATUS wanted = cached || more[i] != 1 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+            answers(wanted, ZwWriteFile(handle, NULL, NULL, NULL, &iosb, bytes, length, &start, NULL));
+            if (NT_SUCCESS(wanted))
+                assert_int_equal(iosb.Information, length);
+            answers(wanted, ZwReadFile(handle, NULL, NULL, NULL, &iosb, bytes, length, &start, NULL));
+            if (NT_SUCCESS(wanted))
+                assert_int_equal(iosb.Information, length);
+        }
+        succeeds(ZwClose(handle));
+    }
+    ExFreePoolWithTag(bytes, 'setB');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +389,9 @@ int main(void)
         fltsim_unit_test(each_class_tells_the_same_of_a_file),
         fltsim_unit_test(only_the_root_is_named_with_a_backslash_behind),
         fltsim_unit_test(a_volume_tells_its_sizes_twice_alike),
+        fltsim_unit_test(the_name_of_a_file_system_is_cut_and_so_is_its_length),
+        fltsim_unit_test(the_name_of_a_volume_is_told_with_its_terminator),
+        fltsim_unit_test(what_is_not_cached_comes_in_sectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,8 @@ NTSTATUS ObDuplicateObject(PEPROCESS SourceProcess, HANDLE SourceHandle, PEPROCE
                            PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
                            ULONG Options, KPROCESSOR_MODE PreviousMode);
 #endif
-/* nf-ntifs-obquerynamestring: PASSIVE_LEVEL; STATUS_INFO_LENGTH_MISMATCH and the length needed. */
+/* nf-ntifs-obquerynamestring: PASSIVE_LEVEL; STATUS_INFO_LENGTH_MISMATCH and the length needed; of a
+ * file STATUS_BUFFER_OVERFLOW where the structure itself fits. */
 NTSTATUS ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length,
                            PULONG ReturnLength);
 NTSTATUS ObGetObjectSecurity(PVOID Object, PSECURITY_DESCRIPTOR *SecurityDescriptor, PBOOLEAN MemoryAllocated);
