@@ -295,6 +295,14 @@ typedef struct _IMAGE_COR20_HEADER {
 } IMAGE_COR20_HEADER, *PIMAGE_COR20_HEADER;
 #pragma pack(pop)
 
+typedef struct _NON_PAGED_DEBUG_INFO {
+    USHORT Signature, Flags;
+    ULONG Size;
+    USHORT Machine, Characteristics;
+    ULONG TimeDateStamp, CheckSum, SizeOfImage;
+    ULONGLONG ImageBase;
+} NON_PAGED_DEBUG_INFO, *PNON_PAGED_DEBUG_INFO;
+
 typedef struct _IMAGE_THUNK_DATA64 {
     union {
         ULONGLONG ForwarderString;

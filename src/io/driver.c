@@ -268,6 +268,19 @@ static void FindImage(PDRIVER_OBJECT driver)
     driver->DriverSize = base ? (ULONG)((const UCHAR *)plat_module_end(base) - base) : 0;
 }
 
+/* In pool, where it shows when the driver writes behind it, or keeps it past its DriverEntry. */
+static NTSTATUS RegistryPath(PCUNICODE_STRING service, PUNICODE_STRING path)
+{
+    path->Length = service->Length;
+    path->MaximumLength = (USHORT)(service->Length + sizeof(WCHAR));
+    path->Buffer = ExAllocatePoolWithTag(PagedPool, path->MaximumLength, IOP_PATH_TAG);
+    if (!path->Buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    memcpy(path->Buffer, service->Buffer, service->Length);
+    path->Buffer[service->Length / sizeof(WCHAR)] = 0;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *result)
 {
     UNICODE_STRING name, path;
@@ -281,9 +294,12 @@ NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVE
     if (!NT_SUCCESS(status))
         return status;
     FindImage(driver);
-    Copy(service, &path);
-    status = entry(driver, &path);
-    sim_free(path.Buffer);
+    status = RegistryPath(service, &path);
+    if (NT_SUCCESS(status)) {
+        PWSTR buffer = path.Buffer; /* the driver may have moved it on */
+        status = entry(driver, &path);
+        ExFreePoolWithTag(buffer, IOP_PATH_TAG);
+    }
     if (!NT_SUCCESS(status)) {
         ReportDevices(driver, "failed in DriverEntry");
         Reinitialize(driver, false);

@@ -15,6 +15,7 @@
 
 #define IOP_TAG 'pooI'      /* pool of the I/O manager's own */
 #define IOP_NAME_TAG 'mNoI' /* FILE_OBJECT.FileName.Buffer, which drivers may replace */
+#define IOP_PATH_TAG 'hPoI' /* the RegistryPath that a DriverEntry is given */
 
 enum iop_fs_kind { IOP_FS_DISK, IOP_FS_CDROM, IOP_FS_TAPE, IOP_FS_NETWORK, IOP_FS_KINDS };
 

@@ -54,7 +54,7 @@ bool select_sources(const struct build_options *options, struct selection *selec
 void selection_free(struct selection *selection);
 
 /* mirror.c: the tree as the compiler can take it, below `mirror`. */
-bool mirror_make(const struct selection *selection, const char *mirror, struct tool_list *include_folders);
+bool mirror_make(struct selection *selection, const char *mirror, struct tool_list *include_folders);
 
 /* compile.c: sources to objects to the module. */
 bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,

@@ -1,4 +1,5 @@
 #include "tool/build.h"
+#include "tool/msvc_text.h"
 
 #include "plat/file.h"
 #include "plat/folder.h"
@@ -115,10 +116,11 @@ static bool put_includes(const struct tree *tree, const struct tree_file *file, 
     return true;
 }
 
-bool mirror_make(const struct selection *selection, const char *mirror, struct tool_list *include_folders)
+bool mirror_make(struct selection *selection, const char *mirror, struct tool_list *include_folders)
 {
     const struct tree *tree = &selection->tree;
 
+    msvc_enums(&selection->tree);
     for (size_t i = 0; i < selection->folders.count; i++)
         if (!tool_list_has(include_folders, selection->folders.items[i]))
             tool_list_add(include_folders, selection->folders.items[i]);

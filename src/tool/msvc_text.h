@@ -13,4 +13,8 @@
  *  - extern "C" static: static without the linkage */
 char *msvc_text(char *text, bool *changed);
 
+struct tree;
+/* Of all that was read: `enum X` before a name becomes int where neither the tree nor the WDK defines X. */
+void msvc_enums(struct tree *tree);
+
 #endif

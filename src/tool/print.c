@@ -27,7 +27,16 @@ static size_t kept(const struct check_run *run)
 
 static bool is_of_machine(const struct fltsim_violation *v) { return !strcmp(v->driver, "fltsim"); }
 
-/* What of the machine's own is left at its end because of something that the driver did wrong: that is told already. */
+static bool has_drivers_own(const struct check_run *run, const char *rule)
+{
+    bool has = false;
+    for (size_t i = 0; i < kept(run); i++)
+        has |= !is_of_machine(&run->violations[i]) && !strcmp(run->violations[i].rule, rule);
+    return has;
+}
+
+/* What of the machine's own is left at its end, or is called too high inside of a routine, because of something that the
+ * driver did wrong: that is told already. */
 static bool is_consequence(const struct check_run *run, const struct fltsim_violation *v)
 {
     static const char *const leaks[] = {"pool-leak", "object-leak", "not-deleted", "device-leak"};
@@ -37,7 +46,7 @@ static bool is_consequence(const struct check_run *run, const struct fltsim_viol
         leak |= !strcmp(v->rule, leaks[i]);
     for (size_t i = 0; i < kept(run); i++)
         cause |= !is_of_machine(&run->violations[i]);
-    return leak && cause && is_of_machine(v);
+    return is_of_machine(v) && ((leak && cause) || (!strcmp(v->rule, "irql-too-high") && has_drivers_own(run, v->rule)));
 }
 
 static struct finding *collect(const struct check *check, size_t *count)

@@ -186,6 +186,9 @@ WRONG = [
                                      "ExFreePoolWithTag(p, 'kael'); *p = 1; }")),
     ('pool-corruption', dict(pre=ONCE + "{ PUCHAR p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); p[32] = 1;"
                                  "ExFreePoolWithTag(p, 'kael'); }")),
+    ('pool-corruption', dict(entry='wcscat(RegistryPath->Buffer, L"\\\\Instances");')),
+    ('pool-use-after-free', dict(globals='static PWSTR Kept;', entry='Kept = RegistryPath->Buffer;',
+                                 pre=ONCE + 'if (*Kept) DbgPrint("x");')),
     ('pool-wrong-tag', dict(pre=ONCE + "{ PVOID p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');"
                                 "ExFreePoolWithTag(p, 'laek'); }")),
     ('context-leak', dict(pre=ONCE + "{ PFLT_CONTEXT c; FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c); }")),
@@ -498,8 +501,10 @@ def a_cpp_driver_has_the_operators_that_it_defines_and_no_others():
 
 @test
 def what_msvc_takes_and_no_other_compiler_is_put_right_in_a_copy():
-    globals_ = '\n'.join(['EXTERN_C static LONG Twice(LONG x);', 'EXTERN_C static LONG Twice(LONG x) { return 2 * x; }',
+    globals_ = '\n'.join(['enum _HERE { Here };', 'EXTERN_C static LONG Twice(LONG x);', 'EXTERN_C static LONG Twice(LONG x) { return 2 * x; }',
                           'extern "C"\nstatic LONG Half(LONG x) { return x / 2; }',
+                          'struct Copied { enum _NOWHERE Reason; enum _HERE Here; int enum_x; };', 'enum class _THERE { There };',
+                          'static LONG Of(_THERE x) { return (LONG)x; }',
                           'typedef unsigned long DWORD;', 'typedef long *  PNUMBER;', 'LONG Number; PNUMBER Where = &Number;',
                           'static_assert(sizeof(DWORD) == 4, "as on Windows");',
                           '#define LOG(format, ...) DbgPrint((format), __VA_ARGS__)',
@@ -602,6 +607,15 @@ def a_missing_routine_of_the_system_ends_the_run_that_calls_it():
         write(folder, 'main.c', files['main.c'])
         built = fltsim('build', '-o', os.path.join(folder, 'main.so'), folder)
         assert built.returncode == 2 and 'ZwNoSuchRoutine' in built.stderr, built.stderr
+
+
+@test
+def a_call_at_too_high_an_irql_is_reported_once():
+    code, rules, result = rules_of({'main.c': driver(pre=ONCE + '''{ KIRQL old; ANSI_STRING ansi;
+        UNICODE_STRING text = RTL_CONSTANT_STRING(L"x"); KeRaiseIrql(DISPATCH_LEVEL, &old);
+        if (NT_SUCCESS(RtlUnicodeStringToAnsiString(&ansi, &text, TRUE))) RtlFreeAnsiString(&ansi);
+        KeLowerIrql(old); }''')})
+    assert code == 1 and set(rules) == {'irql-too-high'} and '"driver": "fltsim"' not in result.stdout, result.stdout
 
 
 @test

@@ -51,6 +51,19 @@ FLTSIM_WDK_BEGIN
     CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 23, METHOD_BUFFERED, FILE_ANY_ACCESS)
 #define FSCTL_FILESYSTEM_GET_STATISTICS \
     CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 24, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define FILESYSTEM_STATISTICS_TYPE_NTFS 1
+#define FILESYSTEM_STATISTICS_TYPE_FAT 2
+typedef struct _FILESYSTEM_STATISTICS {
+    USHORT FileSystemType, Version;
+    ULONG SizeOfCompleteStructure;
+    ULONG UserFileReads, UserFileReadBytes, UserDiskReads, UserFileWrites, UserFileWriteBytes, UserDiskWrites;
+    ULONG MetaDataReads, MetaDataReadBytes, MetaDataDiskReads, MetaDataWrites, MetaDataWriteBytes, MetaDataDiskWrites;
+} FILESYSTEM_STATISTICS, *PFILESYSTEM_STATISTICS;
+typedef struct _FAT_STATISTICS {
+    ULONG CreateHits, SuccessfulCreates, FailedCreates;
+    ULONG NonCachedReads, NonCachedReadBytes, NonCachedWrites, NonCachedWriteBytes, NonCachedDiskReads;
+    ULONG NonCachedDiskWrites;
+} FAT_STATISTICS, *PFAT_STATISTICS;
 #define FSCTL_GET_NTFS_VOLUME_DATA \
     CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 25, METHOD_BUFFERED, FILE_ANY_ACCESS)
 #define FSCTL_GET_NTFS_FILE_RECORD \
