@@ -136,7 +136,7 @@ static void GiveToPool(PECP_HEADER header)
     ExFreePoolWithTag(header, header->tag);
 }
 
-void FsRtlpDropEcp(PECP_HEADER header, bool by_create, const void *site)
+static inline void Drop(PECP_HEADER header, bool by_create, const void *site)
 {
     PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup = __atomic_load_n(&header->cleanup, __ATOMIC_RELAXED);
     header->free_site = site;
@@ -148,6 +148,11 @@ void FsRtlpDropEcp(PECP_HEADER header, bool by_create, const void *site)
         FsRtlpGiveToLookaside(header);
     else
         GiveToPool(header);
+}
+
+void FsRtlpDropEcp(PECP_HEADER header, bool by_create, const void *site)
+{
+    Drop(header, by_create, site);
 }
 
 /* Never live and on no list, which would make it the driver's. */
@@ -163,8 +168,8 @@ void FsRtlpFreeEcp(PVOID context, struct fsrtl_who who)
     PECP_HEADER header = FsRtlpHeaderOf(context);
     if (!FsRtlpIsPlainlyLive(context) || header->list)
         header = FsRtlpEcpToFree(context, who);
-    if (header)
-        FsRtlpDropEcp(header, false, who.site);
+    if (__builtin_expect(header != NULL, 1))
+        Drop(header, false, who.site);
 }
 
 /* ---- on a list ---- */

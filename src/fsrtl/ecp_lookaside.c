@@ -10,16 +10,18 @@
 
 #define LOOKASIDE_FLAGS FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL
 
-enum { MIN_DEPTH = 4, MAX_DEPTH = 256, WINDOW = 128, MOST_AT_ONCE = 30, CHECKED = 128 };
+enum { MIN_DEPTH = 4, MAX_DEPTH = 256, WINDOW = 128, MOST_AT_ONCE = 30, CHECKED = 128 / sizeof(uint64_t) };
 
 struct ecp_lookaside {
     struct sched_lock lock;
     PECP_HEADER free; // _ECP_HEADER.next_free, the youngest first
     ULONG free_count;
     ULONG depth;
-    ULONG out;                     // taken and not given back; and one for who looks at them
-    ULONG takes, misses, unneeded; // in this window; unneeded: the fewest that were free
+    ULONG most;             // that may be free: depth, or 0 when nothing is kept
+    ULONG out;              // taken and not given back; and one for who looks at them
+    ULONG misses, unneeded; // in this window; unneeded: the fewest that were free
     ULONG size, tag;
+    ULONG checked; // words at the front of a free one's contents that are looked at
     FSRTL_ECP_LOOKASIDE_FLAGS flags;
     bool deleted;
     bool told;               // its driver is gone, and that was reported
@@ -75,7 +77,9 @@ void FsRtlpInitEcpLookaside(PVOID memory, FSRTL_ECP_LOOKASIDE_FLAGS flags, SIZE_
     struct ecp_lookaside *list = sim_alloc(sizeof *list);
     InitializeListHead(&list->entries);
     list->depth = MIN_DEPTH;
+    list->most = ecps.special ? 0 : MIN_DEPTH;
     list->size = (ULONG)size;
+    list->checked = size < CHECKED * sizeof(uint64_t) ? (ULONG)size / sizeof(uint64_t) : CHECKED;
     list->tag = tag;
     list->flags = flags;
     list->head = head;
@@ -91,23 +95,24 @@ void FsRtlpInitEcpLookaside(PVOID memory, FSRTL_ECP_LOOKASIDE_FLAGS flags, SIZE_
 /* ---- take ---- */
 
 /* Misses ask for more depth; what lay there unneeded all the time, for less. */
-static void Adapt(struct ecp_lookaside *list)
+static __attribute__((noinline)) void Adapt(struct ecp_lookaside *list)
 {
     if (list->misses)
         list->depth += list->misses < MOST_AT_ONCE ? list->misses : MOST_AT_ONCE;
     else
         list->depth -= (list->unneeded < list->depth ? list->unneeded : list->depth) / 2;
     list->depth = list->depth < MIN_DEPTH ? MIN_DEPTH : list->depth > MAX_DEPTH ? MAX_DEPTH : list->depth;
+    list->most = list->most ? list->depth : 0;
     list->head->Depth = (USHORT)list->depth;
-    list->takes = list->misses = 0;
+    list->misses = 0;
     list->unneeded = list->free_count;
 }
 
-static PECP_HEADER TakeFree(struct ecp_lookaside *list)
+static inline PECP_HEADER TakeFree(struct ecp_lookaside *list)
 {
     sched_lock(&list->lock);
     PECP_HEADER header = list->free;
-    if (header) {
+    if (__builtin_expect(header != NULL, 1)) {
         list->free = header->next_free;
         if (--list->free_count < list->unneeded)
             list->unneeded = list->free_count;
@@ -117,21 +122,19 @@ static PECP_HEADER TakeFree(struct ecp_lookaside *list)
         list->unneeded = 0;
         list->head->AllocateMisses++;
     }
-    list->head->TotalAllocates++;
-    if (++list->takes == WINDOW)
+    if (__builtin_expect(++list->head->TotalAllocates % WINDOW == 0, 0))
         Adapt(list);
     sched_unlock(&list->lock);
     return header;
 }
 
-static PECP_HEADER TakeNew(struct ecp_lookaside *list)
+static __attribute__((noinline)) PECP_HEADER TakeNew(struct ecp_lookaside *list)
 {
     POOL_TYPE pool = list->flags & FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL ? NonPagedPoolNx : PagedPool;
     PECP_HEADER header = ExAllocatePoolWithTag(pool, sizeof(struct _ECP_HEADER) + (SIZE_T)list->size, list->tag);
     if (!header)
         return NULL;
-    header->lookaside = list;
-    header->state = ECP_FREEING;
+    *header = (struct _ECP_HEADER){.lookaside = list, .state = ECP_FREEING, .tag = list->tag};
     FsRtlpForgetFreed(header);
     memset(FsRtlpContextOf(header), 0, list->size);
     sched_lock(&list->lock);
@@ -141,15 +144,9 @@ static PECP_HEADER TakeNew(struct ecp_lookaside *list)
     return header;
 }
 
-/* Free ones are zero: a late write is seen, and the next owner need not zero again. */
-static void CheckUntouched(PECP_HEADER header, const struct ecp_lookaside *list)
+static __attribute__((noinline)) void ReportTouched(PECP_HEADER header, const struct ecp_lookaside *list, ULONG at)
 {
     const uint64_t *words = FsRtlpContextOf(header);
-    ULONG count = (list->size < CHECKED ? list->size : CHECKED) / sizeof *words, at = 0;
-    while (at < count && !words[at])
-        at++;
-    if (__builtin_expect(at == count, 1))
-        return;
     struct verify_violation *v = verify_begin(
         header->freed_by_create ? VERIFY_ECP_USE_AFTER_CREATE : VERIFY_POOL_USE_AFTER_FREE,
         "Something wrote to extra create parameter %p near offset %u after it was freed%s.", (const void *)words,
@@ -160,10 +157,19 @@ static void CheckUntouched(PECP_HEADER header, const struct ecp_lookaside *list)
     memset(FsRtlpContextOf(header), 0, list->size);
 }
 
-static void CheckTakeFlags(const struct ecp_lookaside *list, FSRTL_ALLOCATE_ECP_FLAGS flags, struct fsrtl_who who)
+/* Free ones are zero: a late write is seen, and the next owner need not zero again. */
+static inline void CheckUntouched(PECP_HEADER header, const struct ecp_lookaside *list)
 {
-    if (__builtin_expect(!(flags & ~list->flags & FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL), 1))
-        return;
+    const uint64_t *words = FsRtlpContextOf(header);
+    for (ULONG at = 0; at < list->checked; at++)
+        if (__builtin_expect(words[at] != 0, 0)) {
+            ReportTouched(header, list, at);
+            return;
+        }
+}
+
+static __attribute__((noinline)) void ReportTakeFlags(const struct ecp_lookaside *list, struct fsrtl_who who)
+{
     struct verify_violation *v = verify_begin(VERIFY_ECP_FLAGS,
                                               "%s was asked for nonpaged memory from lookaside list %p, "
                                               "which is paged: what fits the list comes from the list.",
@@ -173,25 +179,41 @@ static void CheckTakeFlags(const struct ecp_lookaside *list, FSRTL_ALLOCATE_ECP_
     verify_end(v);
 }
 
+/* What is not as one from the list begins with; the rest is told when it is freed. */
+static inline void Reissue(PECP_HEADER header, LPCGUID type, ULONG size,
+                           PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, const void *site)
+{
+    header->flags = 0;
+    header->origin = NULL;
+    header->cleanup = cleanup;
+    header->type = *type;
+    header->size = size;
+    header->site = site;
+    __atomic_store_n(&header->state, ECP_LIVE, __ATOMIC_RELEASE);
+}
+
 NTSTATUS FsRtlpAllocateLookasideEcp(LPCGUID type, ULONG size, FSRTL_ALLOCATE_ECP_FLAGS flags,
                                     PFSRTL_EXTRA_CREATE_PARAMETER_CLEANUP_CALLBACK cleanup, PVOID head, PVOID *context,
                                     struct fsrtl_who who)
 {
     struct ecp_lookaside *list = RecordOf(head);
-    *context = NULL;
     if (__builtin_expect(!list, 0)) {
+        *context = NULL;
         ReportNoList(head, who);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (size > list->size)
+    if (__builtin_expect(size > list->size, 0))
         return FsRtlpAllocateEcp(type, size, flags, cleanup, list->tag, context, who);
-    CheckTakeFlags(list, flags, who);
+    if (__builtin_expect(flags & ~list->flags & FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL, 0))
+        ReportTakeFlags(list, who);
     PECP_HEADER header = TakeFree(list);
-    if (header)
+    if (__builtin_expect(header != NULL, 1))
         CheckUntouched(header, list);
-    else if (!(header = TakeNew(list)))
+    else if (!(header = TakeNew(list))) {
+        *context = NULL;
         return STATUS_INSUFFICIENT_RESOURCES;
-    FsRtlpInitializeEcp(header, type, size, cleanup, list->tag, who.site);
+    }
+    Reissue(header, type, size, cleanup, who.site);
     *context = FsRtlpContextOf(header);
     return STATUS_SUCCESS;
 }
@@ -228,35 +250,54 @@ static void ReportLate(PECP_HEADER header)
     verify_end(v);
 }
 
-void FsRtlpGiveToLookaside(PECP_HEADER header)
+/* With the lock held; gives it up. */
+static __attribute__((noinline)) void GiveToPool(struct ecp_lookaside *list, PECP_HEADER header)
 {
-    struct ecp_lookaside *list = header->lookaside;
-    memset(FsRtlpContextOf(header), 0, list->size);
-    __atomic_store_n(&header->state, ECP_GONE, __ATOMIC_RELAXED);
-    sched_lock(&list->lock);
     bool deleted = list->deleted, told = list->told;
-    bool keep = !deleted && list->free_count < list->depth && !ecps.special;
-    if (keep) {
-        header->next_free = list->free;
-        list->free = header;
-        list->free_count++;
-    } else {
-        RemoveEntryList(&header->all);
-    }
+    RemoveEntryList(&header->all);
     if (!deleted) {
         list->head->TotalFrees++;
-        list->head->FreeMisses += !keep;
+        list->head->FreeMisses++;
     }
     bool last = !--list->out && deleted;
     sched_unlock(&list->lock);
     if (deleted && !told)
         ReportLate(header);
-    if (!keep) {
-        FsRtlpRememberFreed(header);
-        ExFreePoolWithTag(header, header->tag);
-    }
+    FsRtlpRememberFreed(header);
+    ExFreePoolWithTag(header, header->tag);
     if (last)
         FreeRecord(list);
+}
+
+static inline void Zero(PVOID context, ULONG size)
+{
+    uint64_t *words = context;
+    if (__builtin_expect(size > 8 * sizeof *words || size % sizeof *words, 0)) {
+        memset(context, 0, size);
+        return;
+    }
+    for (ULONG at = 0; at < size / sizeof *words; at++) {
+        words[at] = 0;
+        __asm__("" : : "r"(words) : "memory"); /* else the compiler calls memset */
+    }
+}
+
+void FsRtlpGiveToLookaside(PECP_HEADER header)
+{
+    struct ecp_lookaside *list = header->lookaside;
+    Zero(FsRtlpContextOf(header), list->size);
+    __atomic_store_n(&header->state, ECP_GONE, __ATOMIC_RELAXED);
+    sched_lock(&list->lock);
+    if (__builtin_expect(list->free_count >= list->most, 0)) {
+        GiveToPool(list, header);
+        return;
+    }
+    header->next_free = list->free;
+    list->free = header;
+    list->free_count++;
+    list->out--;
+    list->head->TotalFrees++;
+    sched_unlock(&list->lock);
 }
 
 /* ---- delete ---- */
@@ -319,6 +360,7 @@ static void Delete(struct ecp_lookaside *list, bool tell, struct fsrtl_who who)
     sched_lock(&list->lock);
     __atomic_store_n(&list->deleted, true, __ATOMIC_RELAXED);
     list->told = !tell;
+    list->most = 0;
     list->out++;
     PECP_HEADER free = TakeAllFree(list);
     ULONG count = TakeOut(list, outs, 16);

@@ -7,6 +7,7 @@
 
 /* Nanoseconds for one call of work(argument) that does `count` units: median of eleven rounds, per unit. */
 double bench_time(void (*work)(void *argument, unsigned count), void *argument, unsigned count);
+void bench_pair(void (*const work[2])(void *argument, unsigned count), void *argument, unsigned count, double times[2]);
 double bench_now(void);
 
 /* A driver whose one filter lets creates, reads, cleanups and closes pass, with a post-operation callback for each. */

@@ -75,14 +75,15 @@ static void measure(enum fltsim_backend backend, const char *name)
     FsRtlInitExtraCreateParameterLookasideList(&lookaside, FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL, SIZE, 'hcnB');
     fltsim_open("C:\\f", &(struct fltsim_open){.access = GENERIC_WRITE, .disposition = FILE_CREATE}, &file);
     fltsim_close(file);
-    double pool = bench_time(from_pool, NULL, 100000), list = bench_time(from_lookaside, NULL, 100000);
+    double one[2];
+    bench_pair((void (*const[])(void *, unsigned)){from_pool, from_lookaside}, NULL, 10000, one);
     for (int i = 0; i < POINTS; i++)
         opens[i] = bench_time(create_many, (void *)(ULONG_PTR)&counts[i], 2000);
     FsRtlDeleteExtraCreateParameterLookasideList(&lookaside, FSRTL_ECP_LOOKASIDE_FLAG_NONPAGED_POOL);
     bench_halt();
     printf("(e) %-6s extra create parameter: pool %.1f ns, lookaside list %.1f ns; pool / lookaside list: %.1f\n"
            "           create+close with 0, 1, 4, 16 of them: %.0f ns, x %.2f, x %.2f, x %.2f\n",
-           name, pool, list, pool / list, opens[0], opens[1] / opens[0], opens[2] / opens[0], opens[3] / opens[0]);
+           name, one[0], one[1], one[0] / one[1], opens[0], opens[1] / opens[0], opens[2] / opens[0], opens[3] / opens[0]);
 }
 
 void bench_ecp(void)
