@@ -2,10 +2,10 @@
 
 #include "ex/state.h"
 
+#include "sim/hash.h"
 #include "verify/verify.h"
 
 #include <stdio.h>
-#include <uthash.h>
 
 struct tracked {
     UT_hash_handle hh; // track_state.shards[].all, by .object

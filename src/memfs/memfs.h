@@ -22,11 +22,11 @@
 #include <ntifs.h>
 
 #include "memfs/disk.h"
+#include "sim/hash.h"
 #include "sim/machine.h"
 #include "trace/trace.h"
 
 #include <stdbool.h>
-#include <uthash.h>
 
 enum {
     MEMFS_PAGE = 4096,
