@@ -160,7 +160,7 @@ void MiTruncate(struct mi_control_area *area, LONGLONG size);
 NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size,
                          ULONG protection, ULONG attributes, struct mi_section **section);
 NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset,
-                   SIZE_T *size, ULONG protection, bool system);
+                   SIZE_T *size, ULONG type, ULONG protection, bool system);
 NTSTATUS MiUnmapView(PEPROCESS process, PVOID address, bool system);
 /* A process ends: its views go. */
 void MiUnmapProcess(PEPROCESS process);
@@ -189,6 +189,7 @@ struct mi_secured {
 
 /* With mm_state.view_lock held. */
 struct mi_region *MiFindRegion(PEPROCESS process, const void *address);
+struct mi_view *MiFindView(PEPROCESS process, const UCHAR *address);
 bool MiIsSecured(PEPROCESS process, const void *base, size_t size);
 /* May all of the range be written? */
 bool MiIsWritable(PEPROCESS process, const void *address, size_t size);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define MI_LARGE_PAGE 0x200000
+#define MI_LARGEST ((LONGLONG)1 << 46)
 enum { MI_WRITE_PROTECTIONS = PAGE_READWRITE | PAGE_EXECUTE_READWRITE };
 
 /* -- checks ------------------------------------------------------------------------------------ */
@@ -35,7 +37,7 @@ static NTSTATUS check_attributes(ULONG attributes, bool with_file)
         return STATUS_INVALID_PARAMETER_6;
     if (!with_file && attributes & SEC_IMAGE)
         return STATUS_INVALID_FILE_FOR_SECTION;
-    return STATUS_SUCCESS;
+    return attributes & SEC_LARGE_PAGES && with_file ? STATUS_INVALID_PARAMETER_6 : STATUS_SUCCESS;
 }
 
 static ACCESS_MASK access_for(ULONG protection)
@@ -67,13 +69,15 @@ static NTSTATUS settle_size(PFILE_OBJECT file, PLARGE_INTEGER wanted, ULONG prot
         return STATUS_INVALID_FILE_FOR_SECTION;
     if (!NT_SUCCESS(status))
         return status;
-    *size = wanted && wanted->QuadPart ? wanted->QuadPart : end.QuadPart;
+    if (wanted && wanted->QuadPart < 0)
+        return STATUS_SECTION_TOO_BIG;
+    *size = wanted && wanted->QuadPart && !(attributes & SEC_IMAGE) ? wanted->QuadPart : end.QuadPart;
     if (*size == 0)
         return attributes & SEC_IMAGE ? STATUS_INVALID_FILE_FOR_SECTION
                                       : STATUS_MAPPED_FILE_SIZE_ZERO;
     if (*size <= end.QuadPart)
         return STATUS_SUCCESS;
-    if (!((protection & 0xff) & MI_WRITE_PROTECTIONS) || attributes & SEC_IMAGE)
+    if (!((protection & 0xff) & MI_WRITE_PROTECTIONS))
         return STATUS_SECTION_TOO_BIG;
     FILE_END_OF_FILE_INFORMATION info = {.EndOfFile.QuadPart = *size};
     return IoSetInformation(file, FileEndOfFileInformation, sizeof info, &info);
@@ -121,6 +125,16 @@ static NTSTATUS attach_area(struct mi_section *section, PFILE_OBJECT file, PLARG
     return image ? check_image(area) : STATUS_SUCCESS;
 }
 
+/* Of memory without a file. */
+static NTSTATUS check_size(LONGLONG size, ULONG attributes)
+{
+    if (size < 0 || size > MI_LARGEST)
+        return STATUS_SECTION_TOO_BIG;
+    if (size == 0 || (attributes & SEC_LARGE_PAGES && size % MI_LARGE_PAGE))
+        return STATUS_INVALID_PARAMETER_4;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size,
                          ULONG protection, ULONG attributes, struct mi_section **result)
 {
@@ -134,12 +148,12 @@ NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER
     section->attributes = attributes;
     section->user = mode != KernelMode;
     if (!file) {
-        section->size = size ? (size->QuadPart + MI_PAGE - 1) & ~(LONGLONG)(MI_PAGE - 1) : 0;
-        if (section->size > 0)
+        status = check_size(size ? size->QuadPart : 0, attributes);
+        if (NT_SUCCESS(status)) {
+            section->size = (size->QuadPart + MI_PAGE - 1) & ~(LONGLONG)(MI_PAGE - 1);
             section->memory = plat_pages_alloc((size_t)section->size, PLAT_READ_WRITE);
-        status = section->size <= 0 ? STATUS_INVALID_PARAMETER_4
-                 : section->memory  ? STATUS_SUCCESS
-                                    : STATUS_COMMITMENT_LIMIT;
+            status = section->memory ? STATUS_SUCCESS : STATUS_COMMITMENT_LIMIT;
+        }
     } else if (!file->SectionObjectPointer) {
         status = STATUS_INVALID_FILE_FOR_SECTION;
     } else {
@@ -298,6 +312,8 @@ NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess,
     struct mi_section *section;
     PFILE_OBJECT file = File;
     NTSTATUS status = check_attributes(AllocationAttributes, FileHandle || File);
+    if (NT_SUCCESS(status) && !is_protection(SectionPageProtection))
+        status = STATUS_INVALID_PAGE_PROTECTION;
     if (NT_SUCCESS(status) && !file && FileHandle)
         status =
             ObpReferenceHandle(FileHandle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL);

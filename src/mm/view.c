@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MI_GRANULARITY = 0x10000 };
+enum { MI_GRANULARITY = 0x10000, MI_MODIFIERS = PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE };
 
 static bool is_writable(ULONG protection)
 {
@@ -59,26 +59,59 @@ static void count_view(struct mi_view *view, long by)
     }
 }
 
-static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *size,
-                           ULONG protection)
+/* What it takes of a section to show it so: 1 to read, 2 to write, 4 to execute. A copy is written, not the section. */
+static unsigned rights(ULONG protection)
 {
-    if (offset % MI_GRANULARITY)
-        return STATUS_MAPPED_ALIGNMENT;
+    switch (protection & 0xff) {
+    case PAGE_NOACCESS:
+        return 0;
+    case PAGE_READWRITE:
+        return 3;
+    case PAGE_EXECUTE:
+        return 4;
+    case PAGE_EXECUTE_READ:
+    case PAGE_EXECUTE_WRITECOPY:
+        return 5;
+    case PAGE_EXECUTE_READWRITE:
+        return 7;
+    default:
+        return 1;
+    }
+}
+
+static bool is_protection(ULONG protection)
+{
+    ULONG plain = protection & ~(ULONG)MI_MODIFIERS;
+    return plain && !(plain & (plain - 1)) && plain <= PAGE_EXECUTE_WRITECOPY &&
+           (plain != PAGE_NOACCESS || plain == protection);
+}
+
+static NTSTATUS check_view(struct mi_section *section, LONGLONG offset, SIZE_T *size,
+                           ULONG type, ULONG protection)
+{
+    bool image = (section->attributes & SEC_IMAGE) != 0;
+    if (!is_protection(protection))
+        return STATUS_INVALID_PAGE_PROTECTION;
+    if (type & ~(ULONG)(MEM_RESERVE | MEM_LARGE_PAGES | MEM_TOP_DOWN) || (type & MEM_RESERVE && !section->area))
+        return STATUS_INVALID_PARAMETER_9;
+    if (!image && rights(protection) & ~rights(section->protection))
+        return STATUS_SECTION_PROTECTION;
+    if (type & MEM_RESERVE && !image && !is_writable(section->protection)) /* it would grow the file */
+        return STATUS_SECTION_PROTECTION;
     if (offset < 0 || offset >= section->size)
         return STATUS_INVALID_VIEW_SIZE;
-    if (*size == 0)
-        *size = (SIZE_T)(section->size - offset);
-    else if (*size > (ULONGLONG)(section->size + MI_PAGE - 1 - offset))
+    SIZE_T rest = (SIZE_T)(section->size - offset);
+    if (*size > rest && (!(type & MEM_RESERVE) || *size > (SIZE_T)MmHighestUserAddress))
         return STATUS_INVALID_VIEW_SIZE;
-    if (is_writable(protection) && !is_writable(section->protection))
-        return STATUS_SECTION_PROTECTION;
-    return STATUS_SUCCESS;
+    if (*size == 0 || *size > rest)
+        *size = rest;
+    return offset % MI_GRANULARITY ? STATUS_MAPPED_ALIGNMENT : STATUS_SUCCESS;
 }
 
 NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset,
-                   SIZE_T *size, ULONG protection, bool system)
+                   SIZE_T *size, ULONG type, ULONG protection, bool system)
 {
-    NTSTATUS status = check_view(section, offset, size, protection);
+    NTSTATUS status = check_view(section, offset, size, type, protection);
     if (!NT_SUCCESS(status))
         return status;
     *size = (*size + MI_PAGE - 1) & ~(SIZE_T)(MI_PAGE - 1);
@@ -226,6 +259,17 @@ static ACCESS_MASK access_for(ULONG protection)
     return is_writable(protection) ? SECTION_MAP_READ | SECTION_MAP_WRITE : SECTION_MAP_READ;
 }
 
+static NTSTATUS check_range(PVOID base, ULONG_PTR zero_bits, SIZE_T size, SECTION_INHERIT inherit)
+{
+    if (inherit != ViewShare && inherit != ViewUnmap)
+        return STATUS_INVALID_PARAMETER_8;
+    if (zero_bits > 21 && zero_bits < 32)
+        return STATUS_INVALID_PARAMETER_4;
+    if (base > MmHighestUserAddress || size > (ULONG_PTR)MmHighestUserAddress - (ULONG_PTR)base)
+        return STATUS_INVALID_PARAMETER_3;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress,
                             ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
                             PSIZE_T ViewSize, SECTION_INHERIT InheritDisposition,
@@ -235,15 +279,23 @@ NTSTATUS NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *B
     KPROCESSOR_MODE mode = ExGetPreviousMode();
     struct mi_section *section;
     PEPROCESS process;
-    NTSTATUS status = MiReferenceProcess(ProcessHandle, mode, &process);
+    NTSTATUS status = check_range(*BaseAddress, ZeroBits, *ViewSize, InheritDisposition);
+    if (NT_SUCCESS(status) && !is_protection(Win32Protect))
+        status = STATUS_INVALID_PAGE_PROTECTION;
+    if (NT_SUCCESS(status))
+        status = MiReferenceProcess(ProcessHandle, mode, &process);
     if (!NT_SUCCESS(status))
         return status;
+    LONGLONG offset = SectionOffset ? SectionOffset->QuadPart : 0;
     status = ObpReferenceHandle(SectionHandle, access_for(Win32Protect), mm->section_type,
                                 (CCHAR)mode, (PVOID *)&section, NULL);
     if (NT_SUCCESS(status)) {
-        status =
-            MiMapView(section, process, BaseAddress, SectionOffset ? SectionOffset->QuadPart : 0,
-                      ViewSize, Win32Protect, false);
+        if ((ULONG_PTR)*BaseAddress % MI_GRANULARITY || offset % MI_GRANULARITY)
+            status = STATUS_MAPPED_ALIGNMENT;
+        else if (!(AllocationType & MEM_RESERVE) && CommitSize > (*ViewSize ? *ViewSize : (SIZE_T)section->size))
+            status = STATUS_INVALID_PARAMETER_5;
+        else
+            status = MiMapView(section, process, BaseAddress, offset, ViewSize, AllocationType, Win32Protect, false);
         ObpDereference(section);
     }
     ObpDereference(process);
@@ -323,7 +375,7 @@ NTSTATUS MmMapViewInSystemSpaceEx(PVOID Section, PVOID *MappedBase, PSIZE_T View
     struct mi_section *section = Section;
     ULONG protection = is_writable(section->protection) ? PAGE_READWRITE : PAGE_READONLY;
     *MappedBase = NULL;
-    return MiMapView(section, PsInitialSystemProcess, MappedBase, SectionOffset->QuadPart, ViewSize,
+    return MiMapView(section, PsInitialSystemProcess, MappedBase, SectionOffset->QuadPart, ViewSize, 0,
                      protection, true);
 }
 
@@ -333,7 +385,7 @@ NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSi
     struct mi_section *section = Section;
     ULONG protection = is_writable(section->protection) ? PAGE_READWRITE : PAGE_READONLY;
     *MappedBase = NULL;
-    return MiMapView(section, PsInitialSystemProcess, MappedBase, 0, ViewSize, protection, true);
+    return MiMapView(section, PsInitialSystemProcess, MappedBase, 0, ViewSize, 0, protection, true);
 }
 
 NTSTATUS MmUnmapViewInSystemSpace(PVOID MappedBase)
@@ -349,7 +401,7 @@ NTSTATUS MmMapViewOfSection(PVOID SectionObject, PEPROCESS Process, PVOID *BaseA
 {
     API_ENTER(MmMapViewOfSection, SectionObject, SCHED_WRITE);
     return MiMapView(SectionObject, Process, BaseAddress,
-                     SectionOffset ? SectionOffset->QuadPart : 0, ViewSize, Protect, false);
+                     SectionOffset ? SectionOffset->QuadPart : 0, ViewSize, AllocationType, Protect, false);
 }
 
 NTSTATUS MmUnmapViewOfSection(PEPROCESS Process, PVOID BaseAddress)

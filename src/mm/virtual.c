@@ -188,9 +188,12 @@ static NTSTATUS allocate(HANDLE handle, KPROCESSOR_MODE mode, PVOID *base, ULONG
 
     if (zero_bits > 21 && zero_bits < 32)
         return STATUS_INVALID_PARAMETER_3;
+    if (*base > MmHighestUserAddress)
+        return STATUS_INVALID_PARAMETER_2;
     if (*size == 0 || *size > (SIZE_T)1 << 46)
         return STATUS_INVALID_PARAMETER_4;
-    if (!(type & (MEM_COMMIT | MEM_RESERVE | MEM_RESET)) || ((type & MEM_RESET) && type != MEM_RESET))
+    if (!(type & (MEM_COMMIT | MEM_RESERVE | MEM_RESET)) || ((type & MEM_RESET) && type != MEM_RESET) ||
+        ((type & MEM_PHYSICAL) && (type & ~(ULONG)MEM_TOP_DOWN) != (MEM_PHYSICAL | MEM_RESERVE)))
         return STATUS_INVALID_PARAMETER_5;
     if (!is_protection(protection))
         return STATUS_INVALID_PAGE_PROTECTION;
@@ -225,6 +228,21 @@ NTSTATUS ZwAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG
 
 /* -- freeing --------------------------------------------------------------------------------------- */
 
+/* Makes a region of its own of some pages. */
+static struct mi_region *keep(struct mi_region *region, size_t first, size_t end)
+{
+    if (first == end)
+        return NULL;
+    struct mi_region *part = sim_alloc(sizeof *part);
+    *part = *region;
+    part->base += first * MI_PAGE;
+    part->pages = end - first;
+    part->protection = sim_alloc(part->pages * sizeof *part->protection);
+    memcpy(part->protection, region->protection + first, part->pages * sizeof *part->protection);
+    InsertHeadList(&mm->regions, &part->link);
+    return part;
+}
+
 static NTSTATUS free_locked(PEPROCESS process, PVOID *base, PSIZE_T size, ULONG type, struct mi_region **gone)
 {
     UCHAR *first = (UCHAR *)PAGE_ALIGN(*base);
@@ -232,12 +250,10 @@ static NTSTATUS free_locked(PEPROCESS process, PVOID *base, PSIZE_T size, ULONG 
     size_t bytes = ROUND_TO_PAGES(*size + ((UCHAR *)*base - first));
 
     if (!region)
-        return STATUS_MEMORY_NOT_ALLOCATED;
-    if (type == MEM_RELEASE || *size == 0) {
+        return MiFindView(process, first) ? STATUS_UNABLE_TO_DELETE_SECTION : STATUS_MEMORY_NOT_ALLOCATED;
+    if (*size == 0) {
         if (first != region->base)
             return STATUS_FREE_VM_NOT_AT_BASE;
-        if (*size && bytes != region->pages * MI_PAGE)
-            return STATUS_UNABLE_TO_FREE_VM;
         bytes = region->pages * MI_PAGE;
     }
     if (!find_whole(process, first, bytes))
@@ -251,7 +267,13 @@ static NTSTATUS free_locked(PEPROCESS process, PVOID *base, PSIZE_T size, ULONG 
         return STATUS_SUCCESS;
     }
     RemoveEntryList(&region->link);
-    *gone = region;
+    struct range range = range_of(region, first, bytes);
+    keep(region, 0, range.first);
+    keep(region, range.end, region->pages);
+    *gone = keep(region, range.first, range.end);
+    RemoveEntryList(&(*gone)->link);
+    sim_free(region->protection);
+    sim_free(region);
     return STATUS_SUCCESS;
 }
 
@@ -262,6 +284,8 @@ static NTSTATUS release(HANDLE handle, KPROCESSOR_MODE mode, PVOID *base, PSIZE_
 
     if (type != MEM_RELEASE && type != MEM_DECOMMIT)
         return STATUS_INVALID_PARAMETER_4;
+    if (*base > MmHighestUserAddress)
+        return STATUS_INVALID_PARAMETER_2;
     NTSTATUS status = MiReferenceProcess(handle, mode, &process);
     if (!NT_SUCCESS(status))
         return status;

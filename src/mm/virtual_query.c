@@ -49,7 +49,7 @@ static ULONG_PTR next_known(PEPROCESS process, const UCHAR *base)
     return next;
 }
 
-static struct mi_view *find_view(PEPROCESS process, const UCHAR *address)
+struct mi_view *MiFindView(PEPROCESS process, const UCHAR *address)
 {
     for (PLIST_ENTRY link = mm->views.Flink; link != &mm->views; link = link->Flink) {
         struct mi_view *view = CONTAINING_RECORD(link, struct mi_view, link);
@@ -66,7 +66,7 @@ static ULONG_PTR describe(PEPROCESS process, const UCHAR *base, MEMORY_BASIC_INF
 
     sched_lock(&mm->view_lock);
     struct mi_region *region = MiFindRegion(process, base);
-    struct mi_view *view = region ? NULL : find_view(process, base);
+    struct mi_view *view = region ? NULL : MiFindView(process, base);
     if (region)
         of_region(region, base, info);
     else if (view)

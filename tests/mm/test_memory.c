@@ -199,7 +199,7 @@ static void views_are_flushed(void **state)
     base = &base;
     assert_int_equal(ZwFlushVirtualMemory(NtCurrentProcess(), &base, &size, &iosb),
                      STATUS_NOT_MAPPED_VIEW);
-    PVOID elsewhere = (char *)view.base + 0x100000;
+    PVOID elsewhere = (PVOID)0x10000000;
     SIZE_T all = 0;
     assert_int_equal(ZwMapViewOfSection(view.section, NtCurrentProcess(), &elsewhere, 0, 0, NULL,
                                         &all, ViewUnmap, 0, PAGE_READONLY),
@@ -265,8 +265,11 @@ static void memory_of_programs(void **state)
         ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_COMMIT, PAGE_READWRITE),
         STATUS_SUCCESS);
     PVOID inside = (char *)base + 4096;
-    assert_int_equal(ZwFreeVirtualMemory(NtCurrentProcess(), &inside, &size, MEM_RELEASE),
+    SIZE_T whole = 0;
+    assert_int_equal(ZwFreeVirtualMemory(NtCurrentProcess(), &inside, &whole, MEM_RELEASE),
                      STATUS_FREE_VM_NOT_AT_BASE);
+    assert_int_equal(ZwFreeVirtualMemory(NtCurrentProcess(), &inside, &size, MEM_RELEASE),
+                     STATUS_UNABLE_TO_FREE_VM);
     assert_int_equal(ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE),
                      STATUS_SUCCESS);
     size = 0;

@@ -98,6 +98,7 @@ typedef enum _MMFLUSH_TYPE { MmFlushForDelete, MmFlushForWrite } MMFLUSH_TYPE;
 #define MEM_MAPPED 0x40000
 #define MEM_RESET 0x80000
 #define MEM_TOP_DOWN 0x100000
+#define MEM_PHYSICAL 0x400000
 #define MEM_LARGE_PAGES 0x20000000
 #define MEM_IMAGE 0x1000000
 #define SEC_FILE 0x800000
