@@ -65,6 +65,29 @@ static void what_is_allocated_is_zeroed_and_goes_with_its_cleanup_callback(void)
     }
 }
 
+static void without_quota_what_is_charged_is_not_allocated(void)
+{
+    PECP_LIST list = (PECP_LIST)1;
+    PVOID context = &list;
+    stage_set();
+    fltsim_limit_quota(NULL, 1, 1);
+    answers(STATUS_INSUFFICIENT_RESOURCES,
+            FltAllocateExtraCreateParameterList(stage.filter, FSRTL_ALLOCATE_ECPLIST_FLAG_CHARGE_QUOTA, &list));
+    assert_null(list);
+    answers(STATUS_INSUFFICIENT_RESOURCES,
+            FltAllocateExtraCreateParameter(stage.filter, &typeA, 8, FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA, NULL, STAGE_TAG,
+                                            &context));
+    assert_null(context);
+    context = &list;
+    answers(STATUS_INSUFFICIENT_RESOURCES,
+            FltAllocateExtraCreateParameter(stage.filter, &typeA, 8,
+                                            FSRTL_ALLOCATE_ECP_FLAG_CHARGE_QUOTA | FSRTL_ALLOCATE_ECP_FLAG_NONPAGED_POOL, NULL,
+                                            STAGE_TAG, &context));
+    assert_null(context);
+    succeeds(FltAllocateExtraCreateParameter(stage.filter, &typeA, 8, 0, NULL, STAGE_TAG, &context)); /* nobody's charge */
+    FltFreeExtraCreateParameter(stage.filter, context);
+}
+
 static void a_list_can_be_charged_to_its_process(void)
 {
     PECP_LIST list;
@@ -328,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(lists_and_parameters_need_memory),
         fltsim_unit_test(what_is_allocated_is_zeroed_and_goes_with_its_cleanup_callback),
+        fltsim_unit_test(without_quota_what_is_charged_is_not_allocated),
         fltsim_unit_test(a_list_can_be_charged_to_its_process),
         fltsim_unit_test(a_list_holds_one_of_each_type),
         fltsim_unit_test(what_is_not_on_a_list_is_not_found),
