@@ -115,15 +115,28 @@ NTSTATUS SeQuerySecurityDescriptorInfo(PSECURITY_INFORMATION SecurityInformation
     return STATUS_SUCCESS;
 }
 
-/* The list of an object that nobody gave one: the owner, administrators and the system may do everything. */
-static PACL DefaultList(PSID owner, PVOID buffer, ULONG length)
+/* The list of an object that nobody gave one. */
+static PACL DefaultList(const struct sep_token *token, PVOID buffer, ULONG length)
 {
     PACL list = buffer;
+    bool system = SepIsSystem(token);
     RtlCreateAcl(list, length, ACL_REVISION);
-    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, owner);
-    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeAliasAdminsSid);
+    if (!system)
+        RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, (PSID)&token->user);
     RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeLocalSystemSid);
+    RtlAddAccessAllowedAce(list, ACL_REVISION,
+                           system ? GENERIC_READ | GENERIC_EXECUTE | READ_CONTROL : GENERIC_ALL, SeExports->SeAliasAdminsSid);
     return list;
+}
+
+/* What was given, unless that is a default and something is inherited. NULL: neither. */
+static PACL Choose(bool given, PACL list, bool defaulted, PACL parent, const struct sep_creator *creator)
+{
+    PACL inherited = parent && (!given || defaulted) ? SepMakeList(parent, true, creator) : NULL;
+    if (inherited && inherited->AceCount)
+        return inherited;
+    sim_free(inherited);
+    return given && list ? SepMakeList(list, false, creator) : NULL;
 }
 
 NTSTATUS SeAssignSecurity(PSECURITY_DESCRIPTOR ParentDescriptor, PSECURITY_DESCRIPTOR ExplicitDescriptor,
@@ -132,25 +145,34 @@ NTSTATUS SeAssignSecurity(PSECURITY_DESCRIPTOR ParentDescriptor, PSECURITY_DESCR
                           POOL_TYPE PoolType)
 {
     struct parts p = {0}, parent = {0};
+    ULONG defaults[64];
+    *NewDescriptor = NULL;
+    if (!SubjectContext)
+        return STATUS_NO_TOKEN;
     struct sep_token *token = SeQuerySubjectContextToken(SubjectContext);
-    ULONG list[64];
     if (ExplicitDescriptor)
         Take(ExplicitDescriptor, &p);
     if (ParentDescriptor)
         Take(ParentDescriptor, &parent);
     if (!p.owner)
-        p.owner = &token->user;
+        p.owner = (PSID)SepOwner(token);
     if (!p.group)
-        p.group = &token->groups[0];
-    if (!p.has_dacl) {
-        p.has_dacl = TRUE;
-        p.dacl = parent.has_dacl ? parent.dacl : DefaultList(p.owner, list, sizeof list);
-    }
+        p.group = (PSID)SepGroup(token);
+    const struct sep_creator creator = {p.owner, p.group, GenericMapping, IsDirectoryObject};
+    PACL sacl = Choose(p.has_sacl, p.sacl, p.control & SE_SACL_DEFAULTED, parent.has_sacl ? parent.sacl : NULL, &creator);
+    PACL dacl = Choose(p.has_dacl, p.dacl, p.control & SE_DACL_DEFAULTED, parent.has_dacl ? parent.dacl : NULL, &creator);
+    if (!dacl && !p.has_dacl)
+        dacl = SepMakeList(DefaultList(token, defaults, sizeof defaults), false, &creator);
+    p.has_sacl = p.has_sacl || sacl;
+    p.has_dacl = TRUE;
+    p.sacl = sacl;
+    p.dacl = dacl;
     *NewDescriptor = ExAllocatePoolWithTag(PoolType, Length(&p), SEP_TAG);
-    if (!*NewDescriptor)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    Write(&p, *NewDescriptor);
-    return STATUS_SUCCESS;
+    if (*NewDescriptor)
+        Write(&p, *NewDescriptor);
+    sim_free(sacl);
+    sim_free(dacl);
+    return *NewDescriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 NTSTATUS SeDeassignSecurity(PSECURITY_DESCRIPTOR *SecurityDescriptor)

@@ -31,6 +31,9 @@ NTSTATUS SeFilterToken(PACCESS_TOKEN ExistingToken, ULONG Flags, PTOKEN_GROUPS S
 {
     API_IRQL(SeFilterToken);
     const struct sep_token *existing = ExistingToken;
+    for (ULONG i = 0; RestrictedSids && i < RestrictedSids->GroupCount; i++)
+        if (RestrictedSids->Groups[i].Attributes)
+            return STATUS_INVALID_PARAMETER;
     struct sep_token *token = SepCreateToken(existing->type, existing);
     DisableSids(token, SidsToDisable);
     RemovePrivileges(token, Flags, PrivilegesToDelete);

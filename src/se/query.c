@@ -54,9 +54,9 @@ static ULONG Needed(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind)
     case TokenUser:
         return sizeof(TOKEN_USER) + SidLength(&token->user);
     case TokenOwner:
-        return sizeof(TOKEN_OWNER) + SidLength(&token->user);
+        return sizeof(TOKEN_OWNER) + SidLength(SepOwner(token));
     case TokenPrimaryGroup:
-        return sizeof(TOKEN_PRIMARY_GROUP) + SidLength(&token->groups[0]);
+        return sizeof(TOKEN_PRIMARY_GROUP) + SidLength(SepGroup(token));
     case TokenGroups:
         return GroupsLength(token);
     case TokenPrivileges:
@@ -172,12 +172,12 @@ static void Put(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, str
     }
     case TokenOwner: {
         PTOKEN_OWNER out = Front(f, sizeof *out);
-        out->Owner = PutSid(f, &token->user);
+        out->Owner = PutSid(f, SepOwner(token));
         break;
     }
     case TokenPrimaryGroup: {
         PTOKEN_PRIMARY_GROUP out = Front(f, sizeof *out);
-        out->PrimaryGroup = PutSid(f, &token->groups[0]);
+        out->PrimaryGroup = PutSid(f, SepGroup(token));
         break;
     }
     case TokenIntegrityLevel: {

@@ -86,6 +86,30 @@ static inline void SepFinishAccessState(PACCESS_STATE state) {}
 bool SepStart(void);
 void SepStop(void);
 
+/* Who makes an object, and what. */
+struct sep_creator {
+    PSID owner, group;
+    const GENERIC_MAPPING *mapping;
+    bool container;
+};
+
+/* A list that was given for the object, or what it inherits of its parent's, which may be nothing. sim_free it. */
+PACL SepMakeList(PACL from, bool inherit, const struct sep_creator *creator);
+
+static inline bool SepIsSystem(const struct sep_token *token)
+{
+    return RtlEqualSid((PSID)&token->user, SeExports->SeLocalSystemSid);
+}
+/* What the objects that the token's holder makes belong to. */
+static inline const struct sep_sid *SepOwner(const struct sep_token *token)
+{
+    return SepIsSystem(token) ? &token->groups[0] : &token->user; /* administrators */
+}
+static inline const struct sep_sid *SepGroup(const struct sep_token *token)
+{
+    return SepIsSystem(token) ? &token->user : &token->groups[0];
+}
+
 /* Can this be set on an object? What capturing it says: STATUS_ACCESS_VIOLATION (NULL), _UNKNOWN_REVISION, _INVALID_SID,
  * _INVALID_ACL, _INVALID_SECURITY_DESCR, _INSUFFICIENT_RESOURCES. */
 NTSTATUS SepCheckDescriptor(PSECURITY_DESCRIPTOR descriptor);
