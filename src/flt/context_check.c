@@ -123,6 +123,7 @@ void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void
     struct verify_violation *v = FltpBeginContextReport(VERIFY_CONTEXT_PAGED_AT_DISPATCH, Context,
                                                         "is in paged pool, and %s was called at DISPATCH_LEVEL", Routine);
     verify_site(v, "allocated by", Context->Site);
+    verify_ledger_print(v, &Context->Ledger);
     verify_site(v, "this call", Site);
     verify_end(v);
 }

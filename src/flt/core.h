@@ -29,6 +29,8 @@ void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuc
 LONG64 FltpRundownLeft(PFLT_OBJECT Object);
 /* Reports the references of an object whose rundown nobody can end, and drops them. True: there were some. */
 bool FltpReportLeakedReferences(PFLT_OBJECT Object);
+/* Into a report: flags, rundown and pointer count, as the debugger shows them (dump.c). */
+void FltpShowObject(struct verify_violation *v, PFLT_OBJECT Object);
 const char *FltpObjectKind(PFLT_OBJECT Object);
 /* Others may be setting FLT_OBFL_DRAINING meanwhile. */
 static inline bool FltpIsOfType(PFLT_OBJECT Object, ULONG Type)

@@ -5,6 +5,8 @@
 #include <fltsim/dump.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 static FILE *Target;
 
@@ -72,6 +74,23 @@ static void ObjectHead(int Depth, PFLT_OBJECT Object)
 }
 
 void fltsim_dump_object(PVOID object) { ObjectHead(0, object); }
+
+void FltpShowObject(struct verify_violation *v, PFLT_OBJECT Object)
+{
+    char *text = NULL, *line, *rest;
+    size_t size;
+    FILE *out = v ? open_memstream(&text, &size) : NULL;
+
+    if (!out)
+        return;
+    FILE *before = fltsim_dump_to(out);
+    ObjectHead(0, Object);
+    fltsim_dump_to(before);
+    fclose(out);
+    for (line = strtok_r(text, "\n", &rest); line && !strstr(line, "PrimaryLink"); line = strtok_r(NULL, "\n", &rest))
+        verify_history(v, "%s", line);
+    free(text);
+}
 
 /* ---- pointers out of lists, to print without a lock ---- */
 

@@ -214,6 +214,7 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
                                               (long long)left, left == 1 ? "" : "s",
                                               FltpDescribe(Object, text, sizeof text), left == 1 ? "was" : "were");
     verify_ledger_print(v, &Object->Ledger);
+    FltpShowObject(v, Object);
     verify_end(v);
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);
     __atomic_add_fetch(&Object->Forgiven, left, __ATOMIC_ACQ_REL);

@@ -76,6 +76,7 @@ void FltpCheckOwnReferences(PFLT_OBJECT Object)
         verify_begin_fatal(VERIFY_UNLOAD_DEADLOCK, "The unload waits for %s, on which the unload callback itself holds %d "
                            "reference%s.", FltpDescribe(Object, text, sizeof text), (int)at->Held, at->Held == 1 ? "" : "s");
     verify_ledger_print(v, &Object->Ledger);
+    FltpShowObject(v, Object);
     verify_site(v, "unregistered by", FilterOf(Object)->UnregisteredBy);
     verify_routine(v, "in the unload callback", at->Routine);
     verify_end_bugcheck(v, 0, 0, 0, 0, 0);

@@ -397,6 +397,10 @@ static void run_short_of_memory(struct body *body)
         body->w[i].note = NULL;
         body->w[i].scarce = true;
     }
+    for (int i = 0; i < 2; i++) {
+        check_step(body->check, body->run, "each allocation fails once on %s", body->w[i].root);
+        workload_each_allocation(&body->w[i]);
+    }
     for (unsigned pass = 1; pass <= PASSES; pass++) {
         fltsim_fail_some_allocations(ONE_IN, pass);
         run_all_steps(body);

@@ -76,11 +76,13 @@ void workload_queries_by_name(struct workload *w);
 void workload_programs(struct workload *w);      /* the system around them; workload_system.c */
 void workload_kernel(struct workload *w);
 void workload_transactions(struct workload *w);
+void workload_transact(struct workload *w);      /* once */
 void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);
 void workload_known(struct workload *w);         /* names that the driver knows; workload_known.c */
 void workload_control_devices(struct workload *w); /* the driver's own programs; workload_port.c */
+void workload_each_allocation(struct workload *w); /* fails once, in a few small things; workload_short.c */
 
 /* The folders above those names (with themselves: those that are folders, too), for a driver that wants them when it
  * attaches. */

@@ -146,15 +146,31 @@ static void write_in(struct workload *w, HANDLE transaction, const char *name, b
     ObDereferenceObject(parameters.TransactionObject);
 }
 
+static HANDLE make_transaction(struct workload *w)
+{
+    HANDLE transaction = NULL;
+    OBJECT_ATTRIBUTES attributes;
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    NTSTATUS status =
+        ZwCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, &attributes, NULL, NULL, 0, 0, 0, NULL, NULL);
+    return workload_expect(w, "make a transaction", status, STATUS_SUCCESS) ? transaction : NULL;
+}
+
+void workload_transact(struct workload *w)
+{
+    HANDLE transaction = w->is_ntfs ? make_transaction(w) : NULL;
+    if (!transaction)
+        return;
+    write_in(w, transaction, "transacted", false);
+    workload_expect(w, "commit", ZwCommitTransaction(transaction, TRUE), STATUS_SUCCESS);
+    ZwClose(transaction);
+}
+
 void workload_transactions(struct workload *w)
 {
     for (int round = 0; round < 4 && w->is_ntfs; round++) {
-        HANDLE transaction;
-        OBJECT_ATTRIBUTES attributes;
-        InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
-        NTSTATUS status = ZwCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, &attributes, NULL, NULL, 0, 0, 0,
-                                              NULL, NULL);
-        if (!workload_expect(w, "make a transaction", status, STATUS_SUCCESS))
+        HANDLE transaction = make_transaction(w);
+        if (!transaction)
             return;
         write_in(w, transaction, "transacted", false);
         write_in(w, transaction, "transacted too", round > 1);
