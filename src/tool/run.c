@@ -321,6 +321,7 @@ static void use_ports(struct body *body)
         workload_cached(&body->w[i]);
         workload_known(&body->w[i]);
         workload_deletes(&body->w[i]);
+        workload_transactions(&body->w[i]);
     }
     check_step(body->check, body->run, "disconnecting from its ports");
     workload_disconnect(clients);

@@ -76,7 +76,7 @@ void workload_queries_by_name(struct workload *w);
 void workload_programs(struct workload *w);      /* the system around them; workload_system.c */
 void workload_kernel(struct workload *w);
 void workload_transactions(struct workload *w);
-void workload_transact(struct workload *w);      /* once */
+void workload_transact(struct workload *w);      /* once: a write and a delete */
 void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);

@@ -162,6 +162,7 @@ void workload_transact(struct workload *w)
     if (!transaction)
         return;
     write_in(w, transaction, "transacted", false);
+    write_in(w, transaction, "transacted too", true);
     workload_expect(w, "commit", ZwCommitTransaction(transaction, TRUE), STATUS_SUCCESS);
     ZwClose(transaction);
 }
