@@ -6,7 +6,7 @@
 static const char *const first_keys[] = {
     "MACHINE", "MACHINE\\SYSTEM", "MACHINE\\SYSTEM\\CurrentControlSet", "MACHINE\\SYSTEM\\CurrentControlSet\\Services",
     "MACHINE\\SYSTEM\\CurrentControlSet\\Control", "MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Session Manager",
-    "MACHINE\\SOFTWARE", "USER",
+    "MACHINE\\SOFTWARE", "USER", "USER\\.DEFAULT",
 };
 
 static void add_key(struct cm_key *root, const char *path)

@@ -58,6 +58,8 @@ NTSTATUS CmpCreateKeyObject(struct cm_key *key, struct cm_key_object **object)
 /* Registry rule: one component at a time may be created, its parent must exist. */
 static NTSTATUS create_missing(struct cm_key **key, UNICODE_STRING left, struct cm_create *create)
 {
+    while (left.Length && left.Buffer[left.Length / sizeof(WCHAR) - 1] == '\\')
+        left.Length -= sizeof(WCHAR);
     for (USHORT i = 0; i < left.Length / sizeof(WCHAR); i++)
         if (left.Buffer[i] == '\\')
             return STATUS_OBJECT_NAME_NOT_FOUND;
@@ -136,9 +138,15 @@ static NTSTATUS parse_key(PVOID object, struct ob_parse *parse, PVOID *found)
 
 static NTSTATUS query_key_name(PVOID object, POBJECT_NAME_INFORMATION info, ULONG length, PULONG return_length)
 {
+    struct cm_key *key = ((struct cm_key_object *)object)->key;
+    UNICODE_STRING path = {0, 0, NULL};
     sched_lock(&machine->cm->lock);
-    UNICODE_STRING path = CmpKeyPath(((struct cm_key_object *)object)->key);
+    bool deleted = key->is_deleted;
+    if (!deleted)
+        path = CmpKeyPath(key);
     sched_unlock(&machine->cm->lock);
+    if (deleted)
+        return STATUS_KEY_DELETED;
 
     NTSTATUS status = STATUS_INFO_LENGTH_MISMATCH;
     *return_length = sizeof *info + path.MaximumLength;

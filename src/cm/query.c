@@ -125,7 +125,9 @@ static NTSTATUS enumerate_key(struct cm_key_object *object, ULONG Index, KEY_INF
     struct cm_key *child = object->key->children;
     while (child && Index--)
         child = child->next;
-    status = child ? put_key(child, kind, KeyInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
+    status = object->key->is_deleted ? STATUS_KEY_DELETED
+             : child                 ? put_key(child, kind, KeyInformation, Length, ResultLength)
+                                     : STATUS_NO_MORE_ENTRIES;
     sched_unlock(&machine->cm->lock);
     return status;
 }

@@ -139,7 +139,9 @@ static NTSTATUS enumerate_value(struct cm_key_object *object, ULONG Index, KEY_V
     struct cm_value *value = object->key->values;
     while (value && Index--)
         value = value->next;
-    status = value ? put_value(value, kind, KeyValueInformation, Length, ResultLength) : STATUS_NO_MORE_ENTRIES;
+    status = object->key->is_deleted ? STATUS_KEY_DELETED
+             : value                 ? put_value(value, kind, KeyValueInformation, Length, ResultLength)
+                                     : STATUS_NO_MORE_ENTRIES;
     sched_unlock(&machine->cm->lock);
     return status;
 }
@@ -207,7 +209,9 @@ static NTSTATUS delete_value(struct cm_key_object *object, PCUNICODE_STRING Valu
     NTSTATUS status = STATUS_SUCCESS;
 
     sched_lock(&machine->cm->lock);
-    if (!CmpDeleteValue(object->key, ValueName))
+    if (object->key->is_deleted)
+        status = STATUS_KEY_DELETED;
+    else if (!CmpDeleteValue(object->key, ValueName))
         status = STATUS_OBJECT_NAME_NOT_FOUND;
     sched_unlock(&machine->cm->lock);
     return status;
