@@ -181,12 +181,10 @@ NTSTATUS IoApplyPriorityInfoThread(PIO_PRIORITY_INFO InputPriorityInfo, PIO_PRIO
     return IopSetPriority(&((PKTHREAD)Thread)->io_priority, wanted.IoPriority);
 }
 
-static PKEVENT NamedEvent(PUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
+static PKEVENT NamedEvent(PUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle, const void *site)
 {
-    OBJECT_ATTRIBUTES attributes;
     PKEVENT event;
-    InitializeObjectAttributes(&attributes, name, OBJ_OPENIF | OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, NULL);
-    if (!NT_SUCCESS(ZwCreateEvent(handle, EVENT_ALL_ACCESS, &attributes, type, TRUE)))
+    if (!NT_SUCCESS(ObpOpenNamedEvent(handle, name, type, site)))
         return NULL;
     if (!NT_SUCCESS(ObReferenceObjectByHandle(*handle, 0, *ExEventObjectType, KernelMode, (PVOID *)&event, NULL))) {
         ZwClose(*handle);
@@ -200,11 +198,11 @@ static PKEVENT NamedEvent(PUNICODE_STRING name, EVENT_TYPE type, PHANDLE handle)
 PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
 {
     API_ENTER(IoCreateNotificationEvent, EventName, SCHED_WRITE);
-    return NamedEvent(EventName, NotificationEvent, EventHandle);
+    return NamedEvent(EventName, NotificationEvent, EventHandle, VERIFY_CALLER);
 }
 
 PKEVENT IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle)
 {
     sched_point("IoCreateSynchronizationEvent", EventName, SCHED_WRITE);
-    return NamedEvent(EventName, SynchronizationEvent, EventHandle);
+    return NamedEvent(EventName, SynchronizationEvent, EventHandle, VERIFY_CALLER);
 }

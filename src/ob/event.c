@@ -31,6 +31,16 @@ NTSTATUS ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_A
     return create(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState, KernelMode, VERIFY_CALLER);
 }
 
+NTSTATUS ObpOpenNamedEvent(PHANDLE handle, PUNICODE_STRING name, EVENT_TYPE type, const void *site)
+{
+    OBJECT_ATTRIBUTES attributes;
+
+    InitializeObjectAttributes(&attributes, name, OBJ_OPENIF | OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, NULL);
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
+    return create(handle, EVENT_ALL_ACCESS, &attributes, type, TRUE, KernelMode, site);
+}
+
 NTSTATUS ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes)
 {
     API_ENTER(ZwOpenEvent, ObjectAttributes, SCHED_READ);

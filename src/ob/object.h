@@ -155,6 +155,9 @@ NTSTATUS ObpOpenByName(PCOBJECT_ATTRIBUTES attributes, POBJECT_TYPE type, CCHAR 
 NTSTATUS ObpInsertObject(PVOID object, PCOBJECT_ATTRIBUTES attributes, CCHAR mode, ACCESS_MASK access,
                          const void *site, PHANDLE handle);
 
+/* event.c: the event of that name for the kernel, made signaled where there is none; `site` opened the handle. */
+NTSTATUS ObpOpenNamedEvent(PHANDLE handle, PUNICODE_STRING name, EVENT_TYPE type, const void *site);
+
 /* Symbolic links, for IoCreateSymbolicLink and drive letters: `\??\C:` -> `\Device\HarddiskVolume1`. Permanent. */
 NTSTATUS ObpCreateLink(PCUNICODE_STRING name, PCUNICODE_STRING target);
 NTSTATUS ObpDeleteLink(PCUNICODE_STRING name);

@@ -86,11 +86,11 @@ static void read_text(struct known *known, const char *text, bool wide)
 {
     size_t length = strlen(text);
 
-    if (length < 2 || length >= KNOWN_TEXT - 8 || strpbrk(text, "<>\"|?%=\n\r\t;,()[]{}!") || strchr(text, '/'))
+    if (length < 2 || length >= KNOWN_TEXT - 8 || strpbrk(text, "<>\"|%=\n\r\t;,()[]{}!/"))
         return;
     if (*text == '*')
         text++;
-    if (strchr(text, '*') || !(text = below_the_volume(text)) || strchr(text, ':'))
+    if (strchr(text, '*') || !(text = below_the_volume(text)) || strpbrk(text, ":?"))
         return;
     const char *dot = strrchr(text, '.');
     if (!wide && *text != '\\' && !(dot && dot != text && !tool_compare(dot, ".exe")))

@@ -80,23 +80,34 @@ void check_dump(const struct check *check, struct check_run *run)
     free(text);
 }
 
+static NTSTATUS load_driver(const struct check *check, struct fltsim_driver **driver)
+{
+    return fltsim_load(&(struct fltsim_driver_options){.module = check->build->module,
+                                                       .inf = check->inf,
+                                                       .name = check->name,
+                                                       .altitude = check->altitude},
+                       driver);
+}
+
+static void report_load(const struct check *check, struct check_run *run, struct fltsim_driver *driver, NTSTATUS status)
+{
+    if (check->inf_error)
+        fltsim_violate("bad-inf", "%s. The check goes on without it.", check->inf_error);
+    if (!NT_SUCCESS(status)) {
+        fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(status));
+        return;
+    }
+    run->own_instances = fltsim_wrote_instances(driver);
+    if (check->inf && fltsim_given_instances(driver))
+        fltsim_violate("bad-inf", "%s gives the service no Instances key with a DefaultInstance. "
+                       "The check goes on with an instance at altitude %s.", check->inf, check->altitude);
+}
+
 NTSTATUS check_load(const struct check *check, struct check_run *run, struct fltsim_driver **driver)
 {
-    NTSTATUS status = fltsim_load(&(struct fltsim_driver_options){.module = check->build->module,
-                                                                   .inf = check->inf,
-                                                                   .name = check->name,
-                                                                   .altitude = check->altitude},
-                                   driver);
-    if (run && check->inf_error)
-        fltsim_violate("bad-inf", "%s. The check goes on without it.", check->inf_error);
-    if (run && !NT_SUCCESS(status))
-        fltsim_violate("load-failed", "DriverEntry answered %s.", fltsim_status_name(status));
-    if (run && NT_SUCCESS(status)) {
-        run->own_instances = fltsim_wrote_instances(*driver);
-        if (check->inf && fltsim_given_instances(*driver))
-            fltsim_violate("bad-inf", "%s gives the service no Instances key with a DefaultInstance. "
-                           "The check goes on with an instance at altitude %s.", check->inf, check->altitude);
-    }
+    NTSTATUS status = load_driver(check, driver);
+    if (run)
+        report_load(check, run, *driver, status);
     return status;
 }
 
@@ -376,15 +387,29 @@ static void run_normally(struct body *body)
 
 enum { LOADS = 100, ONE_IN = 16, PASSES = 3 };
 
+static bool lacks_a_file(NTSTATUS status)
+{
+    return status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_PATH_NOT_FOUND ||
+           status == STATUS_NO_SUCH_FILE;
+}
+
 /* Each allocation of the load fails once, until it gets by without. */
 static bool load_short_of_memory(struct body *body)
 {
+    bool made_files = false;
+
     for (unsigned n = 1;; n++) {
         check_step(body->check, body->run, "loading while allocation %u fails", n);
         fltsim_fail_allocation(n <= LOADS ? n : 0);
         NTSTATUS status = check_load(body->check, NULL, &body->driver);
         bool failed = fltsim_allocation_failed();
         fltsim_fail_allocation(0);
+        if (!failed && !made_files && lacks_a_file(status)) {
+            workload_make_known_files(&body->w[0]);
+            made_files = true;
+            n = 0;
+            continue;
+        }
         if (!failed)
             return NT_SUCCESS(status);
         if (NT_SUCCESS(status) && !unload_or_insist(body->driver))
@@ -411,6 +436,26 @@ static void run_short_of_memory(struct body *body)
     unload(body);
 }
 
+/* A driver may read a file of settings as it loads. Where it fails for one, files by the names in its code are made, and it
+ * is loaded once more. */
+static bool load(struct body *body)
+{
+    NTSTATUS status = load_driver(body->check, &body->driver);
+    if (lacks_a_file(status)) {
+        workload_make_known_files(&body->w[0]);
+        NTSTATUS again = load_driver(body->check, &body->driver);
+        if (again != status && !lacks_a_file(again)) {
+            char *line = tool_format("DriverEntry answered %s until there were files by the names in its code, with a line of "
+                                     "text in each: %s then", fltsim_status_name(status), fltsim_status_name(again));
+            check_keep_line(line, body->run);
+            free(line);
+        }
+        status = NT_SUCCESS(again) ? again : status;
+    }
+    report_load(body->check, body->run, body->driver, status);
+    return NT_SUCCESS(status);
+}
+
 static void run_body(void *argument)
 {
     struct body *body = argument;
@@ -418,7 +463,7 @@ static void run_body(void *argument)
 
     mount_all(body);
     check_step(body->check, run, "loading");
-    if (run->kind == CHECK_SHORT ? !load_short_of_memory(body) : !NT_SUCCESS(check_load(body->check, run, &body->driver)))
+    if (run->kind == CHECK_SHORT ? !load_short_of_memory(body) : !load(body))
         return;
     body->w[0].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
     for (int i = 1; i < body->count; i++)

@@ -86,6 +86,8 @@ void workload_each_allocation(struct workload *w); /* fails once, in a few small
 
 /* The folders above those names (with themselves: those that are folders, too), for a driver that wants them when it
  * attaches. */
+/* Files by the names that the driver knows, with a line of text in each. */
+void workload_make_known_files(struct workload *w);
 void workload_make_known_folders(struct workload *w, bool themselves);
 /* A client of each of the driver's ports, which takes and answers messages until it is disconnected. */
 struct workload_clients *workload_connect(struct workload *w);

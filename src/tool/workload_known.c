@@ -115,6 +115,25 @@ void workload_make_known_folders(struct workload *w, bool themselves)
     }
 }
 
+void workload_make_known_files(struct workload *w)
+{
+    static const char text[] = "some text 1\r\n";
+    struct fltsim_open open = {.access = GENERIC_WRITE, .disposition = FILE_CREATE};
+    char full[300];
+    HANDLE file;
+
+    for (size_t i = 0; i < w->known->path_count; i++) {
+        if (!looks_like_a_file(w->known->paths[i]))
+            continue;
+        snprintf(full, sizeof full, "%s%s", w->root, w->known->paths[i]);
+        make_folders(w, w->known->paths[i]);
+        if (NT_SUCCESS(fltsim_open(full, &open, &file))) {
+            fltsim_write(file, text, sizeof text - 1, 0, NULL);
+            fltsim_close(file);
+        }
+    }
+}
+
 void workload_known(struct workload *w)
 {
     struct fltsim_process *before;

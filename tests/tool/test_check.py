@@ -610,12 +610,37 @@ def a_missing_routine_of_the_system_ends_the_run_that_calls_it():
 
 
 @test
+def an_event_that_stays_open_is_laid_to_the_driver():
+    code, rules, result = rules_of({'main.c': driver(
+        globals='static HANDLE Event; static UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\\\BaseNamedObjects\\\\Mine");',
+        entry='IoCreateNotificationEvent(&Name, &Event);')})
+    assert code == 1 and rules == ['handle-leak'] and 'DriverEntry' in result.stdout, result.stdout
+
+
+@test
 def a_call_at_too_high_an_irql_is_reported_once():
     code, rules, result = rules_of({'main.c': driver(pre=ONCE + '''{ KIRQL old; ANSI_STRING ansi;
         UNICODE_STRING text = RTL_CONSTANT_STRING(L"x"); KeRaiseIrql(DISPATCH_LEVEL, &old);
         if (NT_SUCCESS(RtlUnicodeStringToAnsiString(&ansi, &text, TRUE))) RtlFreeAnsiString(&ansi);
         KeLowerIrql(old); }''')})
     assert code == 1 and set(rules) == {'irql-too-high'} and '"driver": "fltsim"' not in result.stdout, result.stdout
+
+
+@test
+def a_driver_that_reads_a_file_of_settings_as_it_loads_gets_one():
+    entry = '''{ UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\\\??\\\\C:\\\\Settings\\\\mine.cfg"); OBJECT_ATTRIBUTES attributes; HANDLE file;
+        IO_STATUS_BLOCK iosb; CHAR text[8]; LARGE_INTEGER zero = { 0 };
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, NULL);
+        status = ZwCreateFile(&file, GENERIC_READ | SYNCHRONIZE, &attributes, &iosb, NULL, 0, FILE_SHARE_READ, FILE_OPEN,
+                              FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
+        if (!NT_SUCCESS(status)) return status;
+        status = ZwReadFile(file, NULL, NULL, NULL, &iosb, text, sizeof text, &zero, NULL);
+        ZwClose(file); if (!NT_SUCCESS(status)) return status; }'''
+    for backend in ['coop', 'native']:
+        result = check({'main.c': driver(entry=entry)}, '--backend', backend)
+        assert result.returncode == 0 and 'OBJECT_PATH_NOT_FOUND until there were files' in result.stdout, result.stdout
+    result = check({'main.c': driver(entry=entry.replace('C:', 'X:'))})
+    assert result.returncode == 1 and 'load-failed' in result.stdout, result.stdout
 
 
 @test
