@@ -1,0 +1,204 @@
+"""`fltsim build` and the first step of `fltsim check`: which sources are a driver's, and what makes them compile. Prints TAP.
+
+usage: test_build.py FLTSIM
+"""
+import os
+import shutil
+import sys
+import tempfile
+
+from harness import NAME, check, driver, fltsim, main, rules_of, test, write
+
+
+@test
+def headers_in_the_wrong_letter_case_and_with_backslashes_are_found():
+    source = driver(globals='#include "..\\Inc\\COMMON.H"\n#include "Sub/other.h"\nLONG Both = COMMON + OTHER;')
+    files = {'Driver/Main.c': source.replace('<fltKernel.h>', '<FltKernel.h>'), 'inc/common.h': '#define COMMON 1\n',
+             'Driver/sub/Other.h': '#define OTHER 2\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def sources_in_utf16_and_the_ansi_code_page_are_built():
+    files = {'main.c': driver(globals='#include "text.h"\nWCHAR Name[] = NAME;').encode('utf-16'),
+             'text.h': '/* J\xfcrgen */\n#define NAME L"\xe9t\xe9"\n'.encode('latin-1')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def what_msvc_takes_and_this_compiler_does_not_is_tried_with_others():
+    globals_ = '\n'.join(['typedef unsigned  __int64 size_t;',
+                          'typedef NTSTATUS (*QUERY)(HANDLE, PROCESSINFOCLASS, PVOID, ULONG, PULONG);',
+                          'QUERY ZwQueryInformationProcess;', 'void Print(void) { KdPrint(("x"), 1); }',
+                          'template <class T> struct List { typedef T *Link; Link First(); };',
+                          'template <class T> List<T>::Link List<T>::First() { return 0; }'])
+    files = {'main.cpp': driver(globals=globals_).replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def a_cpp_driver_has_the_operators_that_it_defines_and_no_others():
+    own = ('void *__cdecl operator new(size_t n) { return ExAllocatePoolWithTag(NonPagedPool, n, \'wen \'); }\n'
+           'void __cdecl operator delete[](void *p, size_t) { ExFreePool(p); }\n'
+           'void *__cdecl operator new[](size_t n) { return ExAllocatePoolWithTag(NonPagedPool, n, \'wen \'); }\n')
+    source = driver(globals=own, pre='delete[] (new char[3]);').replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')
+    code, rules, result = rules_of({'main.cpp': source})
+    assert code == 0, result.stdout + result.stderr
+    result = check({'main.cpp': source.replace('delete[] (new char[3]);', 'delete new int;')})
+    assert result.returncode == 2 and 'operator delete(void*' in result.stderr, result.stdout + result.stderr
+
+
+@test
+def what_msvc_takes_and_no_other_compiler_is_put_right_in_a_copy():
+    globals_ = '\n'.join(['enum _HERE { Here };', 'EXTERN_C static LONG Twice(LONG x);', 'EXTERN_C static LONG Twice(LONG x) { return 2 * x; }',
+                          'extern "C"\nstatic LONG Half(LONG x) { return x / 2; }',
+                          'struct Copied { enum _NOWHERE Reason; enum _HERE Here; int enum_x; };', 'enum class _THERE { There };',
+                          'static LONG Of(_THERE x) { return (LONG)x; }',
+                          'typedef unsigned long DWORD;', 'typedef long *  PNUMBER;', 'LONG Number; PNUMBER Where = &Number;',
+                          'static_assert(sizeof(DWORD) == 4, "as on Windows");',
+                          '#define LOG(format, ...) DbgPrint((format), __VA_ARGS__)',
+                          'inline void *__cdecl operator new(unsigned __int64 n) { return ExAllocatePoolWithTag(PagedPool, n, 1); }',
+                          'inline void __cdecl operator delete(void *p, unsigned __int64) { ExFreePool(p); }'])
+    source = driver(globals=globals_, pre='LOG("none\\n"); LOG("%d\\n", (int)(Twice(2) + Half(2))); delete new int;')
+    files = {'main.cpp': source.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'),
+             'other.c': 'typedef void(__cdecl *ROUTINE)(void);\nROUTINE __stdcall Routine(void) { return 0; }\n'}
+    for compiler in ['gcc', 'clang']:
+        if shutil.which(compiler):
+            code, rules, result = rules_of(files, '--cc', compiler)
+            assert code == 0, result.stdout + result.stderr
+
+
+@test
+def an_operator_new_that_answers_null_constructs_nothing():
+    globals_ = ('struct Thing { int a; Thing() : a(1) {} };\nvoid *operator new(size_t n) { return nullptr; }\n'
+                'void operator delete(void *p, size_t) {}\n')
+    source = driver(globals=globals_, pre='if (new Thing) DbgBreakPoint();')
+    code, rules, result = rules_of({'main.cpp': source.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')},
+                                   '--cc', 'gcc')
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def a_shared_header_is_found_though_it_includes_what_nobody_has():
+    files = {'a/driver/main.c': driver(globals='#include <far.h>\nULONG Far = FAR_AWAY;'),
+             'lib/far.h': '#define FAR_AWAY 1\n#ifdef OTHERS\n#include "one.h"\n#include "two.h"\n#endif\n'}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            write(folder, name, content)
+        result = fltsim('check', os.path.join(folder, 'a', 'driver'))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
+def a_header_of_the_tree_hides_none_of_the_wdk():
+    files = {'driver/main.c': driver(globals='#include <mine.h>\n#include <ntintsafe.h>\nULONG Mine = MINE;'),
+             'other/include/mine.h': '#define MINE 1\n', 'other/include/ntintsafe.h': '#error "for programs"\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def what_only_clang_takes_is_compiled_with_clang():
+    if not shutil.which('clang'):
+        return
+    files = {'main.c': driver(globals='int Twice(int x); static int Twice(int x) { return 2 * x; }', pre='Twice(2);')}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def user_mode_programs_in_the_same_tree_are_left_out():
+    files = {'filter/main.c': driver(), 'user/tool.c': '#include <windows.h>\nint main(void) { return 0; }\n',
+             'user/helper.c': '#include "tool.h"\nint x = MAX_PATH_IN_TOOL;\n', 'user/tool.h': '#include <windows.h>\n'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stderr
+
+
+@test
+def a_routine_that_is_missing_everywhere_is_named_with_the_line_that_needs_it():
+    files = {'main.c': driver(globals='NTSTATUS NTAPI HelperOfMine(ULONG x);', entry='HelperOfMine(1);')}
+    result = check(files)
+    assert result.returncode == 2 and 'HelperOfMine' in result.stderr and 'main.c:' in result.stderr, result.stderr
+    result = check(files, '--trap-missing')
+    assert result.returncode == 1 and 'HelperOfMine was called' in result.stdout, (result.stdout, result.stderr)
+
+
+@test
+def a_missing_routine_of_the_system_ends_the_run_that_calls_it():
+    files = {'main.c': driver(globals='NTSTATUS NTAPI ZwNoSuchRoutine(ULONG x);',
+                              entry='if (RegistryPath->Length > 2000) ZwNoSuchRoutine(1);')}
+    result = check(files)
+    assert result.returncode == 0 and 'ZwNoSuchRoutine' in result.stdout and 'main.c:' in result.stdout, result.stdout
+    files['main.c'] = files['main.c'].replace('> 2000', '> 2')
+    result = check(files)
+    assert result.returncode == 1 and 'ZwNoSuchRoutine was called' in result.stdout, (result.stdout, result.stderr)
+    assert 'DriverEntry (main.c:' in result.stdout, result.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', files['main.c'])
+        built = fltsim('build', '-o', os.path.join(folder, 'main.so'), folder)
+        assert built.returncode == 2 and 'ZwNoSuchRoutine' in built.stderr, built.stderr
+
+
+@test
+def a_syntax_error_is_shown_by_file_and_line():
+    result = check({'main.c': driver(entry='this is no C;')})
+    assert result.returncode == 2 and 'main.c:' in result.stderr and 'error' in result.stderr, result.stderr
+
+
+PROJECT = '<Project><ItemGroup>%s</ItemGroup></Project>'
+
+
+@test
+def a_static_library_that_the_project_refers_to_is_built_along():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'drivers/one/main.c', '#include <fltKernel.h>\n#include <lib.h>\n' + driver(entry='LibraryCall();'))
+        write(folder, 'drivers/one/one.vcxproj', PROJECT % (
+            '<ClCompile Include="main.c" /><ProjectReference Include="..\\..\\lib\\lib.vcxproj" />'))
+        write(folder, 'drivers/two/two.c', driver())
+        write(folder, 'drivers/two/two.inf', '[Version]\n')
+        write(folder, 'lib/lib.h', 'void LibraryCall(void);\n')
+        write(folder, 'lib/lib.c', '#include <ntddk.h>\n#include "lib.h"\nvoid LibraryCall(void) { }\n')
+        write(folder, 'lib/unused.c', '#include <ntddk.h>\nthis does not compile\n')
+        write(folder, 'lib/lib.vcxproj', '<ConfigurationType>StaticLibrary</ConfigurationType>' + PROJECT % (
+            '<ClCompile Include="lib.c" /><ClCompile Include="unused.c" />'))
+        result = fltsim('check', os.path.join(folder, 'drivers', 'one'))
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert 'unused.c does not compile' in result.stderr and 'left out' in result.stderr, result.stderr
+        assert 'altitude 370000 by default' in result.stdout, result.stdout
+
+
+@test
+def of_two_drivers_below_one_folder_none_is_guessed():
+    result = check({'a/a.c': driver(), 'b/b.c': driver()})
+    assert result.returncode == 2 and 'several drivers' in result.stderr, result.stderr
+
+
+@test
+def build_makes_a_module_that_check_takes():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        module = os.path.join(folder, 'main.so')
+        built = fltsim('build', '-o', module, os.path.join(folder, 'main.c'))
+        assert built.returncode == 0, built.stderr
+        result = fltsim('check', module)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
+def build_with_v_prints_the_command_lines_and_passes_options_through():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver(globals='LONG Level = LEVEL;'))
+        built = fltsim('build', '-v', '-DLEVEL=3', '-std=gnu17', '-o', os.path.join(folder, 'main.so'), folder)
+        assert built.returncode == 0 and '-DLEVEL=3' in built.stderr and '-std=gnu17' in built.stderr, built.stderr
+
+
+@test
+def a_folder_without_a_driver_is_an_error():
+    result = check({'main.c': 'int main(void) { return 0; }\n'})
+    assert result.returncode == 2 and 'DriverEntry' in result.stderr, result.stderr
+
+
+sys.exit(main())
