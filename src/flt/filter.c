@@ -3,6 +3,7 @@
 
 #include "fault/fault.h"
 #include "flt/context.h"
+#include "ps/process.h"
 #include "verify/api.h"
 
 /* ---- the list ---- */
@@ -398,7 +399,9 @@ static NTSTATUS CallUnload(PFLT_FILTER Filter, bool Mandatory)
     PFLT_FILTER_UNLOAD_CALLBACK unload = Filter->Registration.FilterUnloadCallback;
     struct flt_running running;
     FltpEnter(&running, FLTP_RUNS_UNLOAD, &Filter->Base, (const void *)(uintptr_t)unload);
+    PEPROCESS before = PspEnterSystem();
     NTSTATUS status = unload(Mandatory ? FLTFL_FILTER_UNLOAD_MANDATORY : 0);
+    PspLeaveSystem(before);
     FltpLeave(&running);
     bool unregistered = Filter->Flags & FLTP_FILTER_UNREGISTERED;
     if (!NT_SUCCESS(status) && !Mandatory && !unregistered) {

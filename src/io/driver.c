@@ -2,6 +2,7 @@
 #include "iop.h"
 
 #include "plat/symbol.h"
+#include "ps/process.h"
 
 #include <string.h>
 
@@ -297,7 +298,9 @@ NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVE
     status = RegistryPath(service, &path);
     if (NT_SUCCESS(status)) {
         PWSTR buffer = path.Buffer; /* the driver may have moved it on */
+        PEPROCESS before = PspEnterSystem();
         status = entry(driver, &path);
+        PspLeaveSystem(before);
         ExFreePoolWithTag(buffer, IOP_PATH_TAG);
     }
     if (!NT_SUCCESS(status)) {

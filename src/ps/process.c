@@ -157,6 +157,17 @@ void PspExitProcess(PEPROCESS process, NTSTATUS status)
     KiSignalForGood(&process->Header);
 }
 
+PEPROCESS PspEnterSystem(void)
+{
+    PKTHREAD thread = KiCurrentThread();
+    PEPROCESS before = thread->process;
+
+    thread->process = psp->system;
+    return before;
+}
+
+void PspLeaveSystem(PEPROCESS before) { KiCurrentThread()->process = before; }
+
 void PspDeleteProcess(PVOID object)
 {
     PEPROCESS process = object;

@@ -37,6 +37,11 @@ extern void (*PspThreadGone)(struct _KTHREAD *thread);
 /* io's: called on a thread as it ends, to cancel its requests and wait for them. */
 extern void (*PspThreadEnds)(struct _KTHREAD *thread);
 
+/* process.c: the current thread belongs to System until it leaves again: DriverEntry and the unload callback are called in
+ * the context of a system thread. */
+PEPROCESS PspEnterSystem(void);
+void PspLeaveSystem(PEPROCESS before);
+
 /* The process whose address space and handles are current: the attached one, if any. */
 static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }
 

@@ -99,6 +99,44 @@ static void options_give_the_instance_that_the_driver_does_not_write_itself(void
     }
 }
 
+static PFLT_FILTER system_filter;
+static unsigned system_calls;
+
+static void note_process(void)
+{
+    if (PsGetCurrentProcess() == PsInitialSystemProcess && PsGetCurrentProcessId() == PsGetProcessId(PsInitialSystemProcess))
+        system_calls++;
+}
+
+static NTSTATUS unload_in_system(FLT_FILTER_UNLOAD_FLAGS flags)
+{
+    note_process();
+    FltUnregisterFilter(system_filter);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS enter_in_system(PDRIVER_OBJECT object, PUNICODE_STRING path)
+{
+    static const FLT_OPERATION_REGISTRATION none[] = {{.MajorFunction = IRP_MJ_OPERATION_END}};
+    static const FLT_REGISTRATION registration = {.Size = sizeof registration,
+                                                  .Version = FLT_REGISTRATION_VERSION,
+                                                  .OperationRegistration = none,
+                                                  .FilterUnloadCallback = unload_in_system};
+    note_process();
+    return FltRegisterFilter(object, &registration, &system_filter);
+}
+
+static void entry_and_unload_are_called_in_the_system_process(void)
+{
+    struct fltsim_driver *driver;
+    system_calls = 0;
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.entry = enter_in_system, .altitude = "1"}, &driver), 0);
+    assert_int_equal(system_calls, 1);
+    assert_int_equal(fltsim_unload(driver), STATUS_SUCCESS);
+    assert_int_equal(system_calls, 2);
+    assert_ptr_not_equal(PsGetCurrentProcess(), PsInitialSystemProcess);
+}
+
 static void a_service_of_that_name_can_be_installed_once(void)
 {
     struct fltsim_driver *one, *two;
@@ -140,6 +178,7 @@ int main(void)
         fltsim_unit_test(each_load_of_a_module_has_fresh_globals),
         fltsim_unit_test(two_copies_of_one_driver_run_side_by_side),
         fltsim_unit_test(options_give_the_instance_that_the_driver_does_not_write_itself),
+        fltsim_unit_test(entry_and_unload_are_called_in_the_system_process),
         fltsim_unit_test(a_service_of_that_name_can_be_installed_once),
         fltsim_unit_test(a_bad_request_installs_nothing),
         fltsim_unit_test(drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine),
