@@ -329,10 +329,10 @@ static void use_ports(struct body *body)
     for (int i = 0; i < body->count && workload_has_clients(clients); i++) {
         check_step(body->check, body->run, "its programs' commands, %s", body->w[i].root);
         workload_commands(&body->w[i], clients);
+        workload_transactions(&body->w[i]); /* at once: its log may be full soon */
         workload_cached(&body->w[i]);
         workload_known(&body->w[i]);
         workload_deletes(&body->w[i]);
-        workload_transactions(&body->w[i]);
     }
     check_step(body->check, body->run, "disconnecting from its ports");
     workload_disconnect(clients);
