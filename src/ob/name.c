@@ -264,6 +264,7 @@ bool ObpStartNames(void)
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
         make_directory(directories[i]);
     make_link(u"\\DosDevices", u"\\??");
+    make_link(u"\\SystemRoot", u"\\??\\C:\\Windows");
     make_link(u"\\GLOBAL??\\Global", u"\\GLOBAL??");
     make_link(u"\\GLOBAL??\\GLOBALROOT", u"");
     return true;

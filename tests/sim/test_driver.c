@@ -137,6 +137,27 @@ static void entry_and_unload_are_called_in_the_system_process(void)
     assert_ptr_not_equal(PsGetCurrentProcess(), PsInitialSystemProcess);
 }
 
+static void the_system_root_is_the_windows_folder_of_c(void)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(u"\\SystemRoot\\log.txt");
+    OBJECT_ATTRIBUTES attributes = RTL_INIT_OBJECT_ATTRIBUTES(&name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE);
+    IO_STATUS_BLOCK iosb;
+    HANDLE file;
+    for (int mounted = 0; mounted < 2; mounted++) {
+        NTSTATUS status = ZwCreateFile(&file, GENERIC_WRITE | SYNCHRONIZE, &attributes, &iosb, NULL, 0, 0, FILE_OPEN_IF,
+                                       FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
+        assert_int_equal(status, mounted ? STATUS_SUCCESS : STATUS_OBJECT_PATH_NOT_FOUND);
+        if (mounted)
+            break;
+        struct fltsim_volume *volume;
+        assert_int_equal(fltsim_mount(NULL, &volume), STATUS_SUCCESS);
+        assert_int_equal(fltsim_make_directory("C:\\Windows"), STATUS_SUCCESS);
+    }
+    ZwClose(file);
+    assert_int_equal(fltsim_open("C:\\Windows\\log.txt", &(struct fltsim_open){.disposition = FILE_OPEN}, &file), 0);
+    fltsim_close(file);
+}
+
 static void a_service_of_that_name_can_be_installed_once(void)
 {
     struct fltsim_driver *one, *two;
@@ -179,6 +200,7 @@ int main(void)
         fltsim_unit_test(two_copies_of_one_driver_run_side_by_side),
         fltsim_unit_test(options_give_the_instance_that_the_driver_does_not_write_itself),
         fltsim_unit_test(entry_and_unload_are_called_in_the_system_process),
+        fltsim_unit_test(the_system_root_is_the_windows_folder_of_c),
         fltsim_unit_test(a_service_of_that_name_can_be_installed_once),
         fltsim_unit_test(a_bad_request_installs_nothing),
         fltsim_unit_test(drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine),
