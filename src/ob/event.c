@@ -13,7 +13,7 @@ static NTSTATUS create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES at
     PVOID event;
 
     if (type != NotificationEvent && type != SynchronizationEvent)
-        return STATUS_INVALID_PARAMETER_4;
+        return STATUS_INVALID_PARAMETER;
     ObpCreateObject(ObpEventType, sizeof(KEVENT), &event);
     ObpHeader(event)->site = site;
     KeInitializeEvent(event, type, state);

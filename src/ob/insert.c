@@ -52,7 +52,10 @@ NTSTATUS ObpInsertObject(PVOID object, PCOBJECT_ATTRIBUTES attributes, CCHAR mod
                          PHANDLE handle)
 {
     ULONG flags = attributes ? attributes->Attributes : 0;
-    NTSTATUS status = insert_named(object, attributes, mode);
+    NTSTATUS status = attributes ? ObpCheckAttributes(attributes) : STATUS_SUCCESS;
+
+    if (NT_SUCCESS(status))
+        status = insert_named(object, attributes, mode);
 
     if (status == STATUS_OBJECT_NAME_COLLISION && (flags & OBJ_OPENIF)) {
         status = ObpOpenByName(attributes, ObpTypeOf(object), mode, access, NULL, site, handle);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MAX_REPARSES = 128, INLINE_UNITS = 264 };
+enum { MAX_REPARSES = 128, INLINE_UNITS = 264, LONGEST = 65532 /* bytes */ };
 
 /* A lookup and the memory of its names: two buffers, because a new name is made of the rest of the old one. */
 struct lookup {
@@ -164,6 +164,11 @@ static NTSTATUS from_object(struct lookup *lookup, PVOID root, PVOID *found)
     UNICODE_STRING rest = lookup->parse.complete;
     PVOID object;
 
+    if (!rest.Length && ObpTypeOf(root) == ObpSymbolicLinkType && lookup->parse.type == ObpSymbolicLinkType) {
+        ObpReference(root);
+        *found = root;
+        return STATUS_SUCCESS;
+    }
     if (ObpTypeOf(root) != ObpDirectoryType) {
         if (!ObpTypeOf(root)->info.parse)
             return STATUS_OBJECT_TYPE_MISMATCH;
@@ -192,6 +197,16 @@ static NTSTATUS run(struct lookup *lookup, PVOID root, PVOID *found)
     return status;
 }
 
+NTSTATUS ObpCheckAttributes(PCOBJECT_ATTRIBUTES attributes)
+{
+    if (!attributes || attributes->Length != sizeof *attributes)
+        return STATUS_INVALID_PARAMETER;
+    PCUNICODE_STRING name = attributes->ObjectName;
+    if (name ? name->Length % sizeof(WCHAR) || name->Length > LONGEST : attributes->RootDirectory != NULL)
+        return STATUS_OBJECT_NAME_INVALID;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS ObpLookup(PCOBJECT_ATTRIBUTES attributes, POBJECT_TYPE type, CCHAR mode, ACCESS_MASK access, PVOID context,
                    PVOID *object)
 {
@@ -200,8 +215,9 @@ NTSTATUS ObpLookup(PCOBJECT_ATTRIBUTES attributes, POBJECT_TYPE type, CCHAR mode
     NTSTATUS status;
 
     *object = NULL;
-    if (!attributes || attributes->Length != sizeof *attributes)
-        return STATUS_INVALID_PARAMETER;
+    status = ObpCheckAttributes(attributes);
+    if (!NT_SUCCESS(status))
+        return status;
     lookup.parse = (struct ob_parse){.type = type,
                                      .mode = mode,
                                      .access = access,
@@ -231,12 +247,15 @@ NTSTATUS ObpLookupParent(PVOID root, PCUNICODE_STRING path, ULONG attributes, PV
     struct lookup lookup;
     NTSTATUS status;
 
-    if (!units || path->Length % sizeof(WCHAR) || (!root && path->Buffer[0] != '\\'))
+    if (!units || path->Length % sizeof(WCHAR) || (path->Buffer[0] == '\\') == (root != NULL))
         return STATUS_OBJECT_PATH_SYNTAX_BAD;
+    if (!root && units == 1)
+        return STATUS_OBJECT_NAME_COLLISION; /* with the root */
     while (start && path->Buffer[start - 1] != '\\')
         start--;
-    if (start == units)
+    if (start > 1 && path->Buffer[start - 2] == '\\')
         return STATUS_OBJECT_NAME_INVALID;
+    bool ends = start == units; /* in a backslash: behind a directory, or behind nothing */
     last->Buffer = path->Buffer + start;
     last->Length = last->MaximumLength = (USHORT)((units - start) * sizeof(WCHAR));
     parent.Length = (USHORT)((start > 1 ? start - 1 : start) * sizeof(WCHAR));
@@ -250,5 +269,9 @@ NTSTATUS ObpLookupParent(PVOID root, PCUNICODE_STRING path, ULONG attributes, PV
     finish(&lookup);
     if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_OBJECT_TYPE_MISMATCH)
         status = STATUS_OBJECT_PATH_NOT_FOUND;
+    if (NT_SUCCESS(status) && ends) {
+        ObpDereference(*directory);
+        status = STATUS_OBJECT_NAME_INVALID;
+    }
     return status;
 }

@@ -6,6 +6,8 @@
 
 /* With the names locked. */
 struct ob_name *ObpFindName(PVOID directory, const WCHAR *text, size_t length);
+/* Are they whole, and the name neither too long nor missing? */
+NTSTATUS ObpCheckAttributes(PCOBJECT_ATTRIBUTES attributes);
 /* The directory that a new name goes into, referenced, and its last component (part of `path`). root: a directory
  * object or NULL. */
 NTSTATUS ObpLookupParent(PVOID root, PCUNICODE_STRING path, ULONG attributes, PVOID *directory, UNICODE_STRING *last);

@@ -81,7 +81,7 @@ static void an_event_is_made_with_care(void)
     succeeds(ZwWaitForSingleObject(event, FALSE, NULL));
     succeeds(ZwClose(event));
     starves(STATUS_INSUFFICIENT_RESOURCES, ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
-    answers(STATUS_INVALID_PARAMETER_4, ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, (EVENT_TYPE)9, FALSE));
+    answers(STATUS_INVALID_PARAMETER, ZwCreateEvent(&event, EVENT_ALL_ACCESS, NULL, (EVENT_TYPE)9, FALSE));
     OBJECT_ATTRIBUTES attributes = *named(L"\\BaseNamedObjects\\event");
     attributes.Length = 3;
     answers(STATUS_INVALID_PARAMETER, ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE));

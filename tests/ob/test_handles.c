@@ -166,7 +166,7 @@ static void test_events(void **state)
                      STATUS_OBJECT_PATH_NOT_FOUND);
     attributes.ObjectName = &name;
     assert_int_equal(ZwOpenEvent(&same, EVENT_ALL_ACCESS, &attributes), STATUS_OBJECT_NAME_NOT_FOUND);
-    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, 7, FALSE), STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, 7, FALSE), STATUS_INVALID_PARAMETER);
     assert_int_equal(ZwCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE), STATUS_SUCCESS);
     assert_int_equal(ZwCreateEvent(&same, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE),
                      STATUS_OBJECT_NAME_COLLISION);
