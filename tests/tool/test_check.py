@@ -74,6 +74,15 @@ HIDDEN = [
         globals='static const UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\\\vault\\\\secret.bin");',
         pre='if (RtlEqualUnicodeString(&FltObjects->FileObject->FileName, &Name, TRUE)) ' + CRASH)),
     ('an open in a transaction', 'crash', dict(pre='if (FltObjects->Transaction) ' + CRASH)),
+    ('an allocation that fails in a transaction', 'crash', dict(
+        pre="if (FltObjects->Transaction) { PULONG p = ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); *p = 1;"
+            "ExFreePoolWithTag(p, 'kael'); }")),
+    ('a context that cannot be set', 'context-leak', dict(
+        major='IRP_MJ_WRITE',
+        pre="{ PFLT_CONTEXT c; if (NT_SUCCESS(FltGetStreamContext(FltObjects->Instance, FltObjects->FileObject, &c)) ||"
+            "(NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c)) &&"
+            "NT_SUCCESS(FltSetStreamContext(FltObjects->Instance, FltObjects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, c,"
+            "NULL)))) FltReleaseContext(c); }")),
     ('a change of a directory', 'crash', dict(
         major='IRP_MJ_DIRECTORY_CONTROL',
         pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY) ' + CRASH)),

@@ -94,7 +94,8 @@ VOID FltReferenceContext(_In_ PFLT_CONTEXT Context);
 VOID FltReleaseContext(_In_ PFLT_CONTEXT Context);
 
 // Unlinks the context from its object: no Get finds it again. The link's reference goes; the
-// caller's own stays to be released. IRQL <= APC_LEVEL.
+// caller's own stays to be released. Not for a section context, which FltCloseSectionForDataScan
+// ends (rule context-wrong-type). IRQL <= APC_LEVEL.
 VOID FltDeleteContext(_In_ PFLT_CONTEXT Context);
 
 // Gets those of the desired types that there are, each referenced, NULL for the others. Give back
