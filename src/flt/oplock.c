@@ -26,6 +26,11 @@ static bool Disarm(PVOID operation)
     return NT_SUCCESS(FltClearCancelCompletion(operation));
 }
 
+static void Pend(PVOID operation, PVOID post, PVOID context)
+{
+    ((PFLTOPLOCK_PREPOST_CALLBACKDATA_ROUTINE)post)(operation, context);
+}
+
 static void CompleteRequest(PVOID operation, NTSTATUS status, ULONG_PTR information,
                             const REQUEST_OPLOCK_OUTPUT_BUFFER *answer)
 {
@@ -51,7 +56,7 @@ static void Resume(PVOID operation, NTSTATUS status, PVOID routine, PVOID contex
         FltCompletePendedPreOperation(data, FLT_PREOP_COMPLETE, NULL);
 }
 
-static const struct oplock_operations callbackData = {Mark, Arm, Disarm, CompleteRequest, Resume};
+static const struct oplock_operations callbackData = {Mark, Arm, Disarm, Pend, CompleteRequest, Resume};
 
 VOID FltInitializeOplock(POPLOCK Oplock)
 {
@@ -85,7 +90,7 @@ static NTSTATUS RequestCaching(POPLOCK oplock, PFLT_CALLBACK_DATA data, ULONG co
 static NTSTATUS Control(POPLOCK oplock, PFLT_CALLBACK_DATA data, ULONG count, ULONG flags)
 {
     PFILE_OBJECT file = data->Iopb->TargetFileObject;
-    struct oplock_waiter waiter = {&callbackData, data, NULL, NULL};
+    struct oplock_waiter waiter = {&callbackData, data, NULL, NULL, NULL};
     switch (data->Iopb->Parameters.FileSystemControl.Common.FsControlCode) {
     case FSCTL_REQUEST_OPLOCK_LEVEL_1:
         return FsRtlpOplockRequest(oplock, OPLOCK_LEVEL_1, 0, file, count, false, &callbackData, data);
@@ -152,9 +157,8 @@ static FLT_PREOP_CALLBACK_STATUS Check(POPLOCK oplock, PFLT_CALLBACK_DATA data, 
                                        ULONG flags, PVOID context, PFLTOPLOCK_WAIT_COMPLETE_ROUTINE completion,
                                        PFLTOPLOCK_PREPOST_CALLBACKDATA_ROUTINE post)
 {
-    struct oplock_waiter waiter = {completion ? &callbackData : NULL, data, (PVOID)completion, context};
-    if (completion && post && !FsRtlpOplockFastIo(oplock))
-        post(data, context);
+    struct oplock_waiter waiter = {completion ? &callbackData : NULL, data, (PVOID)completion, context,
+                                   completion ? (PVOID)post : NULL};
     NTSTATUS status = FsRtlpOplockCheck(oplock, check, flags, &waiter);
     if (status == STATUS_PENDING)
         return FLT_PREOP_PENDING;

@@ -320,5 +320,9 @@ BOOLEAN FsRtlAreThereWaitingFileLocks(PFILE_LOCK FileLock)
 BOOLEAN FsRtlCheckLockForOplockRequest(PFILE_LOCK FileLock, PLARGE_INTEGER AllocationSize)
 {
     API_IRQL(FsRtlCheckLockForOplockRequest);
+    if (AllocationSize->QuadPart == 0)
+        return TRUE;
+    if (FileLock->LockRequestsInProgress != 0 || FsRtlAreThereWaitingFileLocks(FileLock))
+        return FALSE;
     return FsRtlpRangeAllows(FileLock, true, 0, AllocationSize->QuadPart, 0, NULL, NULL);
 }

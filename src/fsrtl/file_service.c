@@ -134,6 +134,8 @@ NTSTATUS FsRtlQueryKernelEaFile(PFILE_OBJECT FileObject, PVOID ReturnedEaData, U
     KEVENT event;
     IO_STATUS_BLOCK result = {0};
     PDEVICE_OBJECT device;
+    if (FileObject->Flags & FO_DIRECT_DEVICE_OPEN)
+        return STATUS_INVALID_DEVICE_REQUEST;
     PIRP irp = BeginRequest(FileObject, IRP_MJ_QUERY_EA, &event, &result, &device);
     if (!irp)
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -158,9 +160,12 @@ NTSTATUS FsRtlSetKernelEaFile(PFILE_OBJECT FileObject, PVOID EaBuffer, ULONG Len
     KEVENT event;
     IO_STATUS_BLOCK result = {0};
     PDEVICE_OBJECT device;
+    if (FileObject->Flags & FO_DIRECT_DEVICE_OPEN)
+        return STATUS_INVALID_DEVICE_REQUEST;
     PIRP irp = BeginRequest(FileObject, IRP_MJ_SET_EA, &event, &result, &device);
     if (!irp)
         return STATUS_INSUFFICIENT_RESOURCES;
+    IoGetNextIrpStackLocation(irp)->MinorFunction = IRP_MN_KERNEL_CALL; /* or a file system ignores kernel EAs */
     IoGetNextIrpStackLocation(irp)->Parameters.SetEa.Length = Length;
     irp->AssociatedIrp.SystemBuffer = EaBuffer;
     irp->UserBuffer = EaBuffer;

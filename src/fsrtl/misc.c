@@ -1,6 +1,7 @@
 /* Small services for file systems and filters. */
 #include "fsrtlp.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 BOOLEAN FsRtlIsNtstatusExpected(NTSTATUS Exception)
@@ -128,33 +129,35 @@ NTSTATUS FsRtlRemoveDotsFromPath(PWSTR OriginalString, USHORT PathLength, USHORT
 
 /* ---- waiting and overflow ------------------------------------------------------------------------------------------- */
 
-static VOID WakeCancelled(PDEVICE_OBJECT device, PIRP irp)
+struct cancellable {
+    PKTHREAD thread;
+    atomic_bool cancelled;
+    KEVENT over; /* the cancel routine needs this structure no more */
+};
+
+static VOID BreakOff(PDEVICE_OBJECT device, PIRP irp)
 {
-    PKEVENT event = irp->Tail.Overlay.DriverContext[3];
+    struct cancellable *wait = irp->Tail.Overlay.DriverContext[3];
     IoReleaseCancelSpinLock(irp->CancelIrql);
-    KeSetEvent(event, IO_NO_INCREMENT, FALSE);
+    KiBreakWait(wait->thread, &wait->cancelled);
+    KeSetEvent(&wait->over, IO_NO_INCREMENT, FALSE);
 }
 
-/* The objects and one more, which the operation's cancellation signals. */
-static NTSTATUS WaitOrCancelled(ULONG count, PVOID *objects, PLARGE_INTEGER timeout, PIRP irp)
+static NTSTATUS WaitOrCancelled(ULONG count, PVOID *objects, WAIT_TYPE type, PLARGE_INTEGER timeout, PKWAIT_BLOCK blocks,
+                                PIRP irp, const void *site)
 {
-    PVOID all[MAXIMUM_WAIT_OBJECTS];
-    KWAIT_BLOCK blocks[MAXIMUM_WAIT_OBJECTS];
-    KEVENT cancelled;
-
-    memcpy(all, objects, count * sizeof *objects);
-    all[count] = &cancelled;
-    KeInitializeEvent(&cancelled, NotificationEvent, FALSE);
+    struct cancellable wait = {.thread = KiCurrentThread()};
+    KeInitializeEvent(&wait.over, NotificationEvent, FALSE);
     PVOID before = irp->Tail.Overlay.DriverContext[3];
-    irp->Tail.Overlay.DriverContext[3] = &cancelled;
-    IoSetCancelRoutine(irp, WakeCancelled);
+    irp->Tail.Overlay.DriverContext[3] = &wait;
+    IoSetCancelRoutine(irp, BreakOff);
     NTSTATUS status = STATUS_CANCELLED;
     if (!irp->Cancel)
-        status = KeWaitForMultipleObjects(count + 1, all, WaitAny, Executive, UserMode, FALSE, timeout, blocks);
+        status = KiWaitUnlessBroken(&wait.cancelled, count, objects, type, timeout, blocks, site);
     if (!IoSetCancelRoutine(irp, NULL)) /* it runs, or has run */
-        KeWaitForSingleObject(&cancelled, Executive, KernelMode, FALSE, NULL);
+        KeWaitForSingleObject(&wait.over, Executive, KernelMode, FALSE, NULL);
     irp->Tail.Overlay.DriverContext[3] = before;
-    return status == (NTSTATUS)(STATUS_WAIT_0 + count) ? STATUS_CANCELLED : status;
+    return status;
 }
 
 NTSTATUS FsRtlCancellableWaitForMultipleObjects(ULONG Count, PVOID ObjectArray[], WAIT_TYPE WaitType,
@@ -166,8 +169,8 @@ NTSTATUS FsRtlCancellableWaitForMultipleObjects(ULONG Count, PVOID ObjectArray[]
         return STATUS_THREAD_IS_TERMINATING;
     if (Irp && Irp->Cancel)
         return STATUS_CANCELLED;
-    if (Irp && WaitType == WaitAny && Count < MAXIMUM_WAIT_OBJECTS)
-        status = WaitOrCancelled(Count, ObjectArray, Timeout, Irp);
+    if (Irp)
+        status = WaitOrCancelled(Count, ObjectArray, WaitType, Timeout, WaitBlockArray, Irp, VERIFY_CALLER);
     else
         status = KeWaitForMultipleObjects(Count, ObjectArray, WaitType, Executive, UserMode, FALSE, Timeout,
                                           WaitBlockArray);

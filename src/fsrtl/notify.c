@@ -144,12 +144,23 @@ static struct watch *CreateWatch(PLIST_ENTRY list, PVOID context, PSTRING direct
     return watch;
 }
 
-static void FreeWatch(struct watch *watch)
+/* The watch is off the list, and the mutex released: contexts are released at PASSIVE_LEVEL. */
+static void ReleaseSubject(PSECURITY_SUBJECT_CONTEXT subject)
 {
+    if (!subject)
+        return;
+    SeReleaseSubjectContext(subject);
+    ExFreePool(subject);
+}
+
+static PSECURITY_SUBJECT_CONTEXT FreeWatch(struct watch *watch)
+{
+    PSECURITY_SUBJECT_CONTEXT subject = watch->subject;
     RemoveEntryList(&watch->link);
     sim_free(watch->directory.Buffer);
     sim_free(watch->buffer);
     sim_free(watch);
+    return subject;
 }
 
 static void DirectoryGone(struct notify_sync *sync, PLIST_ENTRY list, PVOID context)
@@ -179,6 +190,7 @@ VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY Notif
     NotifyIrp->IoStatus.Information = 0;
     if (stack->FileObject && (stack->FileObject->Flags & FO_CLEANUP_COMPLETE)) {
         FsRtlCompleteRequest(NotifyIrp, STATUS_NOTIFY_CLEANUP);
+        ReleaseSubject(SubjectContext);
         return;
     }
     ExAcquireFastMutex(&sync->mutex);
@@ -190,6 +202,7 @@ VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY Notif
         watch->filter = CompletionFilter;
         watch->traverse = TraverseCallback;
         watch->subject = SubjectContext;
+        SubjectContext = NULL;
         watch->report = FilterCallback;
         watch->size = stack->Parameters.NotifyDirectory.Length;
         watch->buffer = watch->size ? sim_alloc(watch->size) : NULL;
@@ -201,6 +214,7 @@ VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY Notif
         Deliver(sync, watch);
     }
     ExReleaseFastMutex(&sync->mutex);
+    ReleaseSubject(SubjectContext); /* the first request's is the one that is kept */
 }
 
 VOID FsRtlNotifyFullChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext,
@@ -301,24 +315,32 @@ VOID FsRtlNotifyCleanup(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID F
 {
     API_ENTER(FsRtlNotifyCleanup, FsContext, SCHED_WRITE);
     struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    PSECURITY_SUBJECT_CONTEXT subject = NULL;
     ExAcquireFastMutex(&sync->mutex);
     struct watch *watch = FindWatch(NotifyList, FsContext);
     if (watch) {
         CompleteAll(sync, watch, STATUS_NOTIFY_CLEANUP);
-        FreeWatch(watch);
+        subject = FreeWatch(watch);
     }
     ExReleaseFastMutex(&sync->mutex);
+    ReleaseSubject(subject);
 }
 
 VOID FsRtlNotifyCleanupAll(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList)
 {
     API_ENTER(FsRtlNotifyCleanupAll, NotifyList, SCHED_WRITE);
     struct notify_sync *sync = (struct notify_sync *)NotifySync;
-    ExAcquireFastMutex(&sync->mutex);
-    while (!IsListEmpty(NotifyList)) {
-        struct watch *watch = CONTAINING_RECORD(NotifyList->Flink, struct watch, link);
-        CompleteAll(sync, watch, STATUS_NOTIFY_CLEANUP);
-        FreeWatch(watch);
-    }
-    ExReleaseFastMutex(&sync->mutex);
+    bool more;
+    do {
+        PSECURITY_SUBJECT_CONTEXT subject = NULL;
+        ExAcquireFastMutex(&sync->mutex);
+        more = !IsListEmpty(NotifyList);
+        if (more) {
+            struct watch *watch = CONTAINING_RECORD(NotifyList->Flink, struct watch, link);
+            CompleteAll(sync, watch, STATUS_NOTIFY_CLEANUP);
+            subject = FreeWatch(watch);
+        }
+        ExReleaseFastMutex(&sync->mutex);
+        ReleaseSubject(subject);
+    } while (more);
 }

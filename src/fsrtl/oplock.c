@@ -25,6 +25,11 @@ static bool DisarmIrp(PVOID operation)
     return IoSetCancelRoutine((PIRP)operation, NULL) != NULL;
 }
 
+static void PendIrp(PVOID operation, PVOID post, PVOID context)
+{
+    ((POPLOCK_FS_PREPOST_IRP)post)(context, operation);
+}
+
 static void CompleteRequest(PVOID operation, NTSTATUS status, ULONG_PTR information,
                             const REQUEST_OPLOCK_OUTPUT_BUFFER *answer)
 {
@@ -48,7 +53,7 @@ static void ResumeIrp(PVOID operation, NTSTATUS status, PVOID routine, PVOID con
         FsRtlCompleteRequest(irp, status);
 }
 
-static const struct oplock_operations irps = {MarkIrp, ArmIrp, DisarmIrp, CompleteRequest, ResumeIrp};
+static const struct oplock_operations irps = {MarkIrp, ArmIrp, DisarmIrp, PendIrp, CompleteRequest, ResumeIrp};
 
 VOID FsRtlInitializeOplock(POPLOCK Oplock)
 {
@@ -81,7 +86,7 @@ static NTSTATUS RequestCaching(POPLOCK oplock, PIRP irp, PIO_STACK_LOCATION stac
 static NTSTATUS Control(POPLOCK oplock, PIRP irp, PIO_STACK_LOCATION stack, ULONG count, ULONG flags)
 {
     PFILE_OBJECT file = stack->FileObject;
-    struct oplock_waiter waiter = {&irps, irp, NULL, NULL};
+    struct oplock_waiter waiter = {&irps, irp, NULL, NULL, NULL};
     switch (stack->Parameters.FileSystemControl.FsControlCode) {
     case FSCTL_REQUEST_OPLOCK_LEVEL_1:
         return FsRtlpOplockRequest(oplock, OPLOCK_LEVEL_1, 0, file, count, false, &irps, irp);
@@ -141,12 +146,35 @@ static struct oplock_check CheckOf(PIRP irp)
     return check;
 }
 
+/* ---- a thread that waits for its IRP in place, which is not pended for it ---- */
+
+static void MarkNothing(PVOID operation) {}
+
+static VOID GoOn(PVOID context, PIRP irp)
+{
+    KeSetEvent(context, IO_NO_INCREMENT, FALSE);
+}
+
+static const struct oplock_operations irpsInPlace = {MarkNothing, ArmIrp, DisarmIrp, PendIrp, CompleteRequest, ResumeIrp};
+
+static NTSTATUS CheckInPlace(POPLOCK oplock, PIRP irp, const struct oplock_check *check, ULONG flags)
+{
+    KEVENT event;
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    struct oplock_waiter waiter = {&irpsInPlace, irp, (PVOID)GoOn, &event, NULL};
+    NTSTATUS status = FsRtlpOplockCheck(oplock, check, flags, &waiter);
+    if (status != STATUS_PENDING)
+        return status;
+    KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
+    return irp->IoStatus.Status;
+}
+
 static NTSTATUS Check(POPLOCK oplock, PIRP irp, const struct oplock_check *check, ULONG flags, PVOID context,
                       POPLOCK_WAIT_COMPLETE_ROUTINE completion, POPLOCK_FS_PREPOST_IRP post)
 {
-    struct oplock_waiter waiter = {completion ? &irps : NULL, irp, (PVOID)completion, context};
-    if (completion && post && !FsRtlpOplockFastIo(oplock))
-        post(context, irp);
+    if (!completion)
+        return CheckInPlace(oplock, irp, check, flags);
+    struct oplock_waiter waiter = {&irps, irp, (PVOID)completion, context, (PVOID)post};
     return FsRtlpOplockCheck(oplock, check, flags, &waiter);
 }
 

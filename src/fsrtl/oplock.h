@@ -14,6 +14,8 @@ struct oplock_operations {
     bool (*arm)(POPLOCK oplock, PVOID operation, bool waiter);
     /* Takes the right to complete it away from cancelling; false: cancelling has it. Leaf lock held. */
     bool (*disarm)(PVOID operation);
+    /* It is about to wait: the caller's own routine, no lock held. */
+    void (*pend)(PVOID operation, PVOID post, PVOID context);
     /* A request ends. `answer` is what a REQUEST_OPLOCK_OUTPUT_BUFFER is filled from; NULL: a legacy request. */
     void (*complete)(PVOID operation, NTSTATUS status, ULONG_PTR information, const REQUEST_OPLOCK_OUTPUT_BUFFER *answer);
     /* The break that it waited for is over. */
@@ -38,6 +40,7 @@ struct oplock_waiter {
     PVOID operation;
     PVOID routine; /* called when it may go on */
     PVOID context;
+    PVOID post; /* called before it is pended; may be NULL */
 };
 
 void FsRtlpOplockInitialize(POPLOCK oplock);

@@ -144,7 +144,12 @@ static NTSTATUS WaitForBreak(POPLOCK oplock, struct state *state, const struct o
     waiting->who = *waiter;
     KeInitializeEvent(&waiting->event, NotificationEvent, FALSE);
     sched_lock(&state->lock);
-    bool wait = BreakUnderWay(state);
+    bool wait = BreakUnderWay(state), prepared = wait && waiter->post;
+    sched_unlock(&state->lock);
+    if (prepared)
+        waiter->operations->pend(waiter->operation, waiter->post, waiter->context);
+    sched_lock(&state->lock);
+    wait = wait && (prepared || BreakUnderWay(state)); /* what is prepared is pended, and Wake lets it go on */
     if (wait) {
         InsertTailList(&state->waiting, &waiting->link);
         if (waiter->operations)
@@ -420,6 +425,19 @@ static void Release(struct state *state, PFILE_OBJECT file)
     Wake(state);
 }
 
+/* A create that is to get an oplock of its own breaks nobody's for it. */
+static bool CannotBreak(struct state *state, const struct oplock_check *check)
+{
+    bool found = false;
+    if (check->major != IRP_MJ_CREATE || !(check->options & FILE_OPEN_REQUIRING_OPLOCK))
+        return false;
+    sched_lock(&state->lock);
+    for (PLIST_ENTRY link = state->holders.Flink; link != &state->holders && !found; link = link->Flink)
+        found = HolderAt(link)->breaking || LevelAfter(HolderAt(link), check) != HolderAt(link)->level;
+    sched_unlock(&state->lock);
+    return found;
+}
+
 static NTSTATUS CheckAgainst(struct state *state, POPLOCK oplock, const struct oplock_check *check, ULONG flags,
                              const struct oplock_waiter *waiter)
 {
@@ -427,6 +445,8 @@ static NTSTATUS CheckAgainst(struct state *state, POPLOCK oplock, const struct o
         Release(state, check->file);
         return STATUS_SUCCESS;
     }
+    if (CannotBreak(state, check))
+        return STATUS_CANNOT_BREAK_OPLOCK;
     while (BreakOne(state, check))
         ;
     sched_lock(&state->lock);

@@ -35,7 +35,7 @@ struct ke_state {
 
 /* The results of a wait that are not an index. */
 enum { KI_WAITING = -1, KI_WAIT_TIMEOUT = -2, KI_WAIT_ALERTED = -3, KI_WAIT_USER_APC = -4, KI_WAIT_ENDED = -5,
-       KI_WAIT_KERNEL_APC = -6 };
+       KI_WAIT_KERNEL_APC = -6, KI_WAIT_BROKEN = -7 };
 #define KI_ABANDONED 0x80
 
 static inline PDISPATCHER_HEADER KiHeader(PVOID object) { return object; }
@@ -67,6 +67,7 @@ struct ki_wait_options {
     int64_t deadline;
     const struct ki_wait_hint *hint;
     const void *site;
+    const atomic_bool *broken; /* KiBreakWait; may be NULL */
 };
 NTSTATUS KiWait(ULONG count, PVOID *objects, const struct ki_wait_options *options);
 /* The thread waits on no object (a delay): begins, parks until something ends it, and says what did (KI_WAIT_*). */

@@ -53,6 +53,7 @@ struct ki_wait {
     const void *site;      /* who called the waiting routine */
     KWAIT_REASON reason;
     const struct ki_wait_hint *hint;
+    const atomic_bool *broken; /* once true the wait ends with STATUS_CANCELLED; NULL: nothing breaks it */
     const struct ki_spin *spin; /* waiting for a spin lock instead, */
     const void *spin_lock;      /* this one */
 };
@@ -184,6 +185,11 @@ int64_t KiDeadline(const LARGE_INTEGER *timeout);
 #define KI_BOOT_TIME 133485408000000000LL /* 2024-01-01 00:00:00 UTC */
 /* Wakes an alertable wait of the thread (KeAlertThread, user APCs, thread termination). */
 void KiAlertThread(struct _KTHREAD *thread, KPROCESSOR_MODE mode);
+/* KeWaitForMultipleObjects in UserMode, not alertable, that ends with STATUS_CANCELLED when somebody calls KiBreakWait with
+ * `broken`, before it or while it lasts. */
+NTSTATUS KiWaitUnlessBroken(const atomic_bool *broken, ULONG count, PVOID *objects, WAIT_TYPE type, PLARGE_INTEGER timeout,
+                            PKWAIT_BLOCK blocks, const void *site);
+void KiBreakWait(struct _KTHREAD *thread, atomic_bool *broken);
 /* A thread of the machine's own in the System process, for a room's queues. It counts as no work when it waits. When the
  * machine stops, its wait answers STATUS_THREAD_IS_TERMINATING and body must return. */
 struct _KTHREAD *KiCreateDaemon(const char *name, KSTART_ROUTINE *body, void *argument);

@@ -29,6 +29,7 @@ void KiBeginWait(PKTHREAD thread, const struct ki_wait_options *options)
     wait->since = sched_now();
     wait->site = options->site;
     wait->hint = options->hint;
+    wait->broken = options->broken;
     atomic_store(&wait->state, KI_WAITING);
 }
 
@@ -46,6 +47,8 @@ static void LookForInterruption(PKTHREAD thread)
         result = KI_WAIT_USER_APC;
     else if (thread->daemon && thread->terminating)
         result = KI_WAIT_ENDED;
+    else if (wait->broken && atomic_load(wait->broken))
+        result = KI_WAIT_BROKEN;
     else if (KiApcIsDue(thread))
         result = KI_WAIT_KERNEL_APC;
     if (result == KI_WAITING || !atomic_compare_exchange_strong(&wait->state, &waiting, result))
@@ -148,6 +151,8 @@ static NTSTATUS StatusOf(PKTHREAD thread, int result)
         return STATUS_USER_APC;
     case KI_WAIT_ENDED:
         return STATUS_THREAD_IS_TERMINATING;
+    case KI_WAIT_BROKEN:
+        return STATUS_CANCELLED;
     default:
         return (NTSTATUS)result;
     }
@@ -244,6 +249,20 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR
     return KiWait(1, &Object, &options);
 }
 
+static NTSTATUS WaitForSeveral(ULONG count, PVOID *objects, PKWAIT_BLOCK blocks, const struct ki_wait_options *options)
+{
+    CheckLevel("KeWaitForMultipleObjects", options->deadline, options->site);
+    if (count == 0 || count > MAXIMUM_WAIT_OBJECTS || (!blocks && count > THREAD_WAIT_OBJECTS))
+        KeBugCheckEx(0xC, count, blocks != NULL, 0, 0); /* MAXIMUM_WAIT_OBJECTS_EXCEEDED */
+    for (ULONG i = 0; i < count; i++)
+        KiCheckObject(objects[i], "KeWaitForMultipleObjects", options->site);
+    sched_point("KeWaitForMultipleObjects", objects[0], SCHED_WRITE);
+    for (ULONG i = 0; i < count; i++)
+        if (((DISPATCHER_HEADER *)objects[i])->Type == MutantObject)
+            KiCheckMutantLimit(objects[i]);
+    return KiWait(count, objects, options);
+}
+
 NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
                                   KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
                                   PKWAIT_BLOCK WaitBlockArray)
@@ -254,16 +273,25 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
                                             .alertable = Alertable,
                                             .deadline = KiDeadline(Timeout),
                                             .site = VERIFY_CALLER};
-    CheckLevel("KeWaitForMultipleObjects", options.deadline, options.site);
-    if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS || (!WaitBlockArray && Count > THREAD_WAIT_OBJECTS))
-        KeBugCheckEx(0xC, Count, WaitBlockArray != NULL, 0, 0); /* MAXIMUM_WAIT_OBJECTS_EXCEEDED */
-    for (ULONG i = 0; i < Count; i++)
-        KiCheckObject(Object[i], "KeWaitForMultipleObjects", options.site);
-    sched_point("KeWaitForMultipleObjects", Object[0], SCHED_WRITE);
-    for (ULONG i = 0; i < Count; i++)
-        if (((DISPATCHER_HEADER *)Object[i])->Type == MutantObject)
-            KiCheckMutantLimit(Object[i]);
-    return KiWait(Count, Object, &options);
+    return WaitForSeveral(Count, Object, WaitBlockArray, &options);
+}
+
+NTSTATUS KiWaitUnlessBroken(const atomic_bool *broken, ULONG count, PVOID *objects, WAIT_TYPE type, PLARGE_INTEGER timeout,
+                            PKWAIT_BLOCK blocks, const void *site)
+{
+    const struct ki_wait_options options = {.type = type,
+                                            .reason = Executive,
+                                            .mode = UserMode,
+                                            .deadline = KiDeadline(timeout),
+                                            .site = site,
+                                            .broken = broken};
+    return WaitForSeveral(count, objects, blocks, &options);
+}
+
+void KiBreakWait(PKTHREAD thread, atomic_bool *broken)
+{
+    atomic_store(broken, true);
+    KiUnpark(thread);
 }
 
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval)

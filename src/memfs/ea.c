@@ -47,7 +47,7 @@ static void remove_ea(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *e
 {
     ULONG at = (ULONG)((const UCHAR *)ea - node->ea), size = ea->NextEntryOffset;
     memmove(node->ea + at, node->ea + at + size, node->ea_length - at - size);
-    node->ea_length -= size;
+    __atomic_store_n(&node->ea_length, node->ea_length - size, __ATOMIC_RELAXED);
 }
 
 static void append_ea(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *ea)
@@ -60,7 +60,7 @@ static void append_ea(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *e
     copy->NextEntryOffset = room;
     for (UCHAR i = 0; i < copy->EaNameLength; i++)
         copy->EaName[i] = upper(copy->EaName[i]);
-    node->ea_length += room;
+    __atomic_store_n(&node->ea_length, node->ea_length + room, __ATOMIC_RELAXED);
 }
 
 static bool is_legal(const FILE_FULL_EA_INFORMATION *ea)
@@ -91,6 +91,18 @@ static NTSTATUS check_list(const VOID *list, ULONG length, ULONG *bad)
     }
 }
 
+/* Those that only kernel components set, by an IRP that says so. */
+static bool has_prefix(const FILE_FULL_EA_INFORMATION *ea, const CHAR *prefix)
+{
+    size_t length = strlen(prefix);
+    if (ea->EaNameLength < length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (upper(ea->EaName[i]) != prefix[i])
+            return false;
+    return true;
+}
+
 static void store_one(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *ea)
 {
     FILE_FULL_EA_INFORMATION *old = find(node, ea->EaName, ea->EaNameLength);
@@ -100,7 +112,7 @@ static void store_one(struct memfs_node *node, const FILE_FULL_EA_INFORMATION *e
         append_ea(node, ea);
 }
 
-NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad)
+NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, bool kernel, ULONG *bad)
 {
     NTSTATUS status = check_list(list, length, bad);
     if (!NT_SUCCESS(status))
@@ -112,7 +124,8 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
         status = STATUS_EA_TOO_LARGE;
     for (ULONG at = 0; NT_SUCCESS(status);) {
         const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
-        store_one(node, ea);
+        if (kernel || !has_prefix(ea, "$KERNEL."))
+            store_one(node, ea);
         if (!ea->NextEntryOffset)
             break;
         at += ea->NextEntryOffset;
@@ -121,6 +134,22 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
         MemfsSetTime(&node->changed, MemfsNow());
     MemfsUnlockNode(node);
     return status;
+}
+
+void MemfsPurgeEas(struct memfs_scb *scb)
+{
+    struct memfs_node *node = scb->node;
+    if (!__atomic_load_n(&node->ea_length, __ATOMIC_RELAXED) || (scb->stream && scb->stream->name_length))
+        return;
+    MemfsLockNode(node);
+    for (ULONG at = 0; at < node->ea_length;) {
+        FILE_FULL_EA_INFORMATION *ea = (PVOID)(node->ea + at);
+        if (has_prefix(ea, "$KERNEL.PURGE."))
+            remove_ea(node, ea);
+        else
+            at += ea->NextEntryOffset;
+    }
+    MemfsUnlockNode(node);
 }
 
 bool MemfsReadEa(struct memfs_node *node, const CHAR *name, PVOID value, USHORT length)
@@ -300,7 +329,8 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, stack->Parameters.SetEa.Length ? STATUS_INVALID_USER_BUFFER : STATUS_SUCCESS, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
-    NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length, &bad);
+    NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length,
+                                    stack->MinorFunction == IRP_MN_KERNEL_CALL, &bad);
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status))
         MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA,

@@ -503,8 +503,10 @@ NTSTATUS MemfsClusterInfo(const struct memfs_store *store, PVOID buffer, ULONG r
 bool MemfsLoadCsvFs(void);
 /* Its data changed: the time, unless the handle has set that, and the revision. */
 void MemfsWritten(PFILE_OBJECT file);
-/* ea.c */
-NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, ULONG *bad);
+/* ea.c. `kernel`: those that begin with $Kernel. are set, too; else they are silently left out. */
+NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, bool kernel, ULONG *bad);
+/* The data of the stream changes: if it is the unnamed one, EAs that begin with $Kernel.Purge. go. */
+void MemfsPurgeEas(struct memfs_scb *scb);
 /* The whole list, in pool that the caller frees. STATUS_NOT_FOUND: there are none. */
 NTSTATUS MemfsCopyEas(struct memfs_node *node, PVOID *list, ULONG *length);
 /* False: there is none of that name and length. */

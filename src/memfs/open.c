@@ -196,7 +196,7 @@ static NTSTATUS store_eas(struct memfs_open *open, struct memfs_node *node)
         return STATUS_EAS_NOT_SUPPORTED;
     if (open->options & FILE_NO_EA_KNOWLEDGE)
         return STATUS_ACCESS_DENIED;
-    NTSTATUS status = MemfsStoreEas(node, list, length, &bad);
+    NTSTATUS status = MemfsStoreEas(node, list, length, false, &bad);
     if (!NT_SUCCESS(status))
         open->information = bad;
     return status;
@@ -218,7 +218,7 @@ static NTSTATUS replace(struct memfs_open *open, struct memfs_node *node)
             MemfsSetBits(node, node->attributes | attributes);
         sim_free(node->ea);
         node->ea = NULL;
-        node->ea_length = 0;
+        __atomic_store_n(&node->ea_length, 0, __ATOMIC_RELAXED);
         MemfsUnlockNode(node);
         status = store_eas(open, node);
     }

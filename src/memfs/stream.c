@@ -437,8 +437,10 @@ void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file)
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size)
 {
     LONGLONG before = MemfsLoad(&scb->header.FileSize);
-    if (scb->node && size != before)
+    if (scb->node && size != before) {
         InterlockedIncrement64(&scb->node->revision);
+        MemfsPurgeEas(scb);
+    }
     NTSTATUS fits = check_size(scb->volume->store, size);
     if (!NT_SUCCESS(fits))
         return fits;

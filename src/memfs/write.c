@@ -102,6 +102,7 @@ void MemfsWritten(PFILE_OBJECT file)
     if (!(MemfsCcbOf(file)->flags & MEMFS_CCB_USER_TIMES))
         MemfsSetTime(&node->written, MemfsNow());
     InterlockedIncrement64(&node->revision);
+    MemfsPurgeEas(MemfsScbOf(file));
 }
 
 static void advance(struct write *write)

@@ -17,6 +17,11 @@ static int wait_several(void *argument)
     return FltCancellableWaitForMultipleObjects(2, objects, WaitAny, argument, NULL, pended);
 }
 
+static int wait_all(void *argument)
+{
+    PVOID objects[] = {&event, PsGetCurrentThread()};
+    return FltCancellableWaitForMultipleObjects(2, objects, WaitAll, argument, NULL, pended);
+}
 static void a_wait_ends_with_its_object_or_its_time(void)
 {
     KEVENT second;
@@ -80,11 +85,11 @@ static void an_abandoned_mutant_shows_in_the_status(void)
 
 static void a_cancelled_operation_ends_its_wait(void)
 {
-    int (*const waits[])(void *) = {wait_single, wait_several};
+    int (*const waits[])(void *) = {wait_single, wait_several, wait_all};
     stage_set();
     file = stage_open("C:\\file");
     KeInitializeEvent(&event, NotificationEvent, FALSE);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         stage_watch(IRP_MJ_FLUSH_BUFFERS, just_pend, NULL);
         stage.answer = FLT_PREOP_PENDING;
         struct fltsim_thread *flusher = fltsim_thread_create(NULL, flush_once, NULL);

@@ -114,6 +114,92 @@ static void watching_ends(void **state)
     end_request(&r);
 }
 
+/* ---- watchers that are asked ---- */
+
+static PVOID asked_of, asked_about;
+static BOOLEAN reported;
+
+static BOOLEAN Report(PVOID watcher, PVOID about)
+{
+    asked_of = watcher;
+    asked_about = about;
+    return reported;
+}
+
+static BOOLEAN MayTraverse(PVOID watcher, PVOID target, PSECURITY_SUBJECT_CONTEXT subject)
+{
+    asked_of = watcher;
+    asked_about = target;
+    assert_non_null(subject->PrimaryToken);
+    return reported;
+}
+
+static PSECURITY_SUBJECT_CONTEXT Subject(void)
+{
+    PSECURITY_SUBJECT_CONTEXT subject = ExAllocatePoolWithTag(PagedPool, sizeof *subject, 'tseT');
+    SeCaptureSubjectContext(subject);
+    return subject;
+}
+
+static void a_callback_keeps_changes_from_a_watcher(void **state)
+{
+    struct request r;
+    STRING name = AsString("\\dir"), target = AsString("\\dir\\file"), stream = AsString("s");
+    int about;
+    begin_request(&r, IRP_MJ_DIRECTORY_CONTROL, IRP_MN_NOTIFY_CHANGE_DIRECTORY, &directory);
+    r.stack->Parameters.NotifyDirectory.Length = 200;
+    FsRtlNotifyFilterChangeDirectory(sync, &list, &directory, &name, FALSE, FALSE, FILE_NOTIFY_CHANGE_SIZE, r.irp, NULL,
+                                     NULL, Report);
+    reported = FALSE;
+    FsRtlNotifyFilterReportChange(sync, &list, &target, 10, NULL, NULL, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
+                                  NULL, &about);
+    assert_ptr_equal(asked_of, &directory);
+    assert_ptr_equal(asked_about, &about);
+    assert_false(r.done);
+    asked_of = NULL;
+    reported = TRUE;
+    FsRtlNotifyFilterReportChange(sync, &list, &target, 10, NULL, NULL, FILE_NOTIFY_CHANGE_EA, FILE_ACTION_MODIFIED, NULL,
+                                  &about);
+    assert_null(asked_of); /* nobody asked for such changes */
+    FsRtlNotifyFilterReportChange(sync, &list, &target, 10, &stream, NULL, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
+                                  NULL, &about);
+    assert_entry(&r, "file:s", FILE_ACTION_MODIFIED);
+    end_request(&r);
+}
+
+/* The contexts, from pool, are the package's: the leak test says whether it gave them back. */
+static void changes_below_need_traverse_access(void **state)
+{
+    struct request r, again;
+    STRING name = AsString("\\"), target = AsString("\\dir\\file"), direct = AsString("\\file");
+    int about;
+    begin_request(&r, IRP_MJ_DIRECTORY_CONTROL, IRP_MN_NOTIFY_CHANGE_DIRECTORY, &directory);
+    r.stack->Parameters.NotifyDirectory.Length = 200;
+    FsRtlNotifyFilterChangeDirectory(sync, &list, &directory, &name, TRUE, FALSE, FILE_NOTIFY_CHANGE_SIZE, r.irp,
+                                     MayTraverse, Subject(), NULL);
+    reported = FALSE;
+    FsRtlNotifyFilterReportChange(sync, &list, &target, 10, NULL, NULL, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
+                                  &about, NULL);
+    assert_ptr_equal(asked_about, &about);
+    assert_false(r.done);
+    FsRtlNotifyFilterReportChange(sync, &list, &direct, 2, NULL, NULL, FILE_NOTIFY_CHANGE_SIZE, FILE_ACTION_MODIFIED,
+                                  &about, NULL);
+    assert_entry(&r, "file", FILE_ACTION_MODIFIED); /* in the directory itself: nothing to traverse */
+    begin_request(&again, IRP_MJ_DIRECTORY_CONTROL, IRP_MN_NOTIFY_CHANGE_DIRECTORY, &directory);
+    FsRtlNotifyFilterChangeDirectory(sync, &list, &directory, &name, TRUE, FALSE, FILE_NOTIFY_CHANGE_SIZE, again.irp,
+                                     MayTraverse, Subject(), NULL);
+    FsRtlNotifyFilterChangeDirectory(sync, &list, &directory, NULL, FALSE, FALSE, 0, NULL, NULL, NULL, NULL);
+    assert_int_equal(again.status, STATUS_DELETE_PENDING);
+    end_request(&r);
+    end_request(&again);
+    directory.Flags |= FO_CLEANUP_COMPLETE;
+    begin_request(&r, IRP_MJ_DIRECTORY_CONTROL, IRP_MN_NOTIFY_CHANGE_DIRECTORY, &directory);
+    FsRtlNotifyFilterChangeDirectory(sync, &list, &directory, &name, TRUE, FALSE, FILE_NOTIFY_CHANGE_SIZE, r.irp,
+                                     MayTraverse, Subject(), NULL);
+    assert_int_equal(r.status, STATUS_NOTIFY_CLEANUP);
+    end_request(&r);
+}
+
 /* ---- locks ------------------------------------------------------------------------------------------------------------- */
 
 static FILE_LOCK lock;
@@ -187,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         watched(a_watcher_hears_of_its_directory), watched(a_tree_is_heard_and_changes_are_kept),
         watched(too_much_is_to_be_enumerated),     watched(watching_ends),
+        watched(a_callback_keeps_changes_from_a_watcher), watched(changes_below_need_traverse_access),
         watched(a_lock_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,172 @@ static void a_thread_waits_in_place(void **state)
     end_request(&answer);
 }
 
+/* ---- routines that break of themselves ----------------------------------------------------------------------------------- */
+
+typedef NTSTATUS break_routine(PIRP irp, ULONG flags, POPLOCK_WAIT_COMPLETE_ROUTINE wait);
+
+static NTSTATUS ToNone(PIRP irp, ULONG flags, POPLOCK_WAIT_COMPLETE_ROUTINE wait)
+{
+    return FsRtlOplockBreakToNone(&oplock, IoGetCurrentIrpStackLocation(irp), irp, NULL, wait, Posted);
+}
+
+static NTSTATUS ToNoneEx(PIRP irp, ULONG flags, POPLOCK_WAIT_COMPLETE_ROUTINE wait)
+{
+    return FsRtlOplockBreakToNoneEx(&oplock, irp, flags, NULL, wait, Posted);
+}
+
+static NTSTATUS Handles(PIRP irp, ULONG flags, POPLOCK_WAIT_COMPLETE_ROUTINE wait)
+{
+    return FsRtlOplockBreakH(&oplock, irp, flags, NULL, wait, Posted);
+}
+
+static NTSTATUS Ex(PIRP irp, ULONG flags, POPLOCK_WAIT_COMPLETE_ROUTINE wait)
+{
+    return FsRtlCheckOplockEx(&oplock, irp, flags, NULL, wait, Posted);
+}
+
+enum { READ = OPLOCK_LEVEL_CACHE_READ, HANDLES = OPLOCK_LEVEL_CACHE_HANDLE, WRITE = OPLOCK_LEVEL_CACHE_WRITE };
+enum { KEPT = 99 }; /* no break */
+
+/* What a read of `who` breaks of an oplock that caches `held`. */
+static const struct {
+    break_routine *routine;
+    ULONG held, flags;
+    bool own;
+    NTSTATUS expected;
+    ULONG left;
+} breaks[] = {
+    {ToNone, READ | WRITE | HANDLES, 0, false, STATUS_PENDING, 0},
+    {ToNone, READ, 0, false, STATUS_SUCCESS, 0}, /* nobody has to answer for what is only read */
+    {ToNoneEx, READ | WRITE, 0, false, STATUS_PENDING, 0},
+    {ToNoneEx, READ | WRITE, OPLOCK_FLAG_COMPLETE_IF_OPLOCKED, false, STATUS_OPLOCK_BREAK_IN_PROGRESS, 0},
+    {ToNoneEx, READ, 0, false, STATUS_SUCCESS, 0},
+    {Handles, READ | HANDLES, 0, false, STATUS_PENDING, READ},
+    {Handles, READ | WRITE | HANDLES, 0, false, STATUS_PENDING, READ | WRITE},
+    {Handles, READ | HANDLES, OPLOCK_FLAG_COMPLETE_IF_OPLOCKED, false, STATUS_OPLOCK_BREAK_IN_PROGRESS, READ},
+    {Handles, READ, 0, false, STATUS_SUCCESS, KEPT},
+    {Handles, READ | HANDLES, 0, true, STATUS_SUCCESS, KEPT},
+    {Ex, READ | WRITE | HANDLES, 0, false, STATUS_PENDING, READ | HANDLES},
+    {Ex, READ | WRITE, OPLOCK_FLAG_COMPLETE_IF_OPLOCKED, false, STATUS_OPLOCK_BREAK_IN_PROGRESS, READ},
+    {Ex, READ | WRITE, OPLOCK_FLAG_OPLOCK_KEY_CHECK_ONLY, false, STATUS_SUCCESS, KEPT},
+    {Ex, READ | WRITE, 0, true, STATUS_SUCCESS, KEPT},
+};
+
+static void each_routine_breaks_what_it_says(void **state)
+{
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
+        struct request lock, read, cleanup;
+        PREQUEST_OPLOCK_OUTPUT_BUFFER told = (PREQUEST_OPLOCK_OUTPUT_BUFFER)lock.buffer;
+        assert_int_equal(caching(&lock, &owner, breaks[i].held, REQUEST_OPLOCK_INPUT_FLAG_REQUEST), STATUS_PENDING);
+        resumed = posted = 0;
+        begin_request(&read, IRP_MJ_READ, 0, breaks[i].own ? &owner : &other);
+        assert_int_equal(breaks[i].routine(read.irp, breaks[i].flags, Resumed), breaks[i].expected);
+        assert_int_equal(lock.done, breaks[i].left != KEPT);
+        if (lock.done) {
+            assert_int_equal(lock.status, STATUS_SUCCESS);
+            assert_int_equal(told->OriginalOplockLevel, breaks[i].held);
+            assert_int_equal(told->NewOplockLevel, breaks[i].left);
+        }
+        assert_int_equal(resumed, 0);
+        if (breaks[i].expected == STATUS_PENDING)
+            assert_int_equal(posted, 1);
+        check(&cleanup, &owner, IRP_MJ_CLEANUP, 0, 0); /* answers what is to be answered */
+        assert_int_equal(resumed, breaks[i].expected == STATUS_PENDING); /* check began to count anew */
+        assert_false(FsRtlCurrentOplock(&oplock));
+        end_request(&lock);
+        end_request(&read);
+        end_request(&cleanup);
+    }
+}
+
+static struct request reading;
+static break_routine *in_place;
+
+static int wait_in_place(void *unused)
+{
+    return in_place(reading.irp, 0, NULL) == STATUS_CANCELLED ? 0 : 1;
+}
+
+static void a_break_that_is_waited_for_may_be_cancelled(void **state)
+{
+    static break_routine *const routines[] = {Ex, ToNone, ToNoneEx, Handles};
+    enum { BEFORE, AFTER, IN_PLACE, WAYS };
+    LARGE_INTEGER a_while = {.QuadPart = -10000};
+    for (size_t i = 0; i < sizeof routines / sizeof *routines * WAYS; i++) {
+        struct request lock, cleanup;
+        int way = i % WAYS;
+        in_place = routines[i / WAYS];
+        caching(&lock, &owner, READ | WRITE | HANDLES, REQUEST_OPLOCK_INPUT_FLAG_REQUEST);
+        resumed = posted = 0;
+        begin_request(&reading, IRP_MJ_READ, 0, &other);
+        if (way == BEFORE)
+            IoCancelIrp(reading.irp);
+        struct fltsim_thread *thread = way == IN_PLACE ? fltsim_thread_create(NULL, wait_in_place, NULL) : NULL;
+        if (way != IN_PLACE)
+            assert_int_equal(in_place(reading.irp, 0, Resumed), STATUS_PENDING);
+        while (way == IN_PLACE && !__atomic_load_n(&reading.irp->CancelRoutine, __ATOMIC_ACQUIRE))
+            KeDelayExecutionThread(KernelMode, FALSE, &a_while);
+        if (way != BEFORE)
+            IoCancelIrp(reading.irp);
+        if (way == IN_PLACE)
+            assert_int_equal(fltsim_thread_join(thread), 0);
+        else
+            assert_int_equal(resumed_status, STATUS_CANCELLED);
+        assert_int_equal(resumed, way != IN_PLACE);
+        assert_int_equal(posted, way != IN_PLACE);
+        check(&cleanup, &owner, IRP_MJ_CLEANUP, 0, 0);
+        end_request(&lock);
+        end_request(&reading);
+        end_request(&cleanup);
+    }
+}
+
+static void a_create_that_requires_an_oplock_breaks_none(void **state)
+{
+    static break_routine *const routines[] = {Ex, ToNoneEx, Handles};
+    for (size_t i = 0; i < sizeof routines / sizeof *routines; i++) {
+        struct request lock, create, cleanup;
+        caching(&lock, &owner, READ | WRITE | HANDLES, REQUEST_OPLOCK_INPUT_FLAG_REQUEST);
+        begin_request(&create, IRP_MJ_CREATE, 0, &other);
+        security.DesiredAccess = FILE_READ_DATA;
+        create.stack->Parameters.Create.SecurityContext = &security;
+        create.stack->Parameters.Create.Options = (ULONG)FILE_OPEN << 24 | FILE_OPEN_REQUIRING_OPLOCK;
+        assert_int_equal(routines[i](create.irp, 0, Resumed), STATUS_CANNOT_BREAK_OPLOCK);
+        assert_false(lock.done);
+        check(&cleanup, &owner, IRP_MJ_CLEANUP, 0, 0);
+        end_request(&lock);
+        assert_int_equal(routines[i](create.irp, 0, Resumed), STATUS_SUCCESS); /* nobody has one now */
+        end_request(&create);
+        end_request(&cleanup);
+    }
+}
+
+static const struct {
+    ULONG code, level;
+    bool shared;
+} requests[] = {
+    {FSCTL_REQUEST_OPLOCK_LEVEL_2, 0, true},         {FSCTL_REQUEST_OPLOCK_LEVEL_1, 0, false},
+    {FSCTL_REQUEST_BATCH_OPLOCK, 0, false},          {FSCTL_REQUEST_FILTER_OPLOCK, 0, false},
+    {FSCTL_REQUEST_OPLOCK, READ, true},              {FSCTL_REQUEST_OPLOCK, READ | HANDLES, true},
+    {FSCTL_REQUEST_OPLOCK, READ | WRITE, false},     {FSCTL_REQUEST_OPLOCK, READ | WRITE | HANDLES, false},
+    {FSCTL_OPLOCK_BREAK_NOTIFY, 0, false},           {FSCTL_SET_SPARSE, 0, false},
+};
+
+static void shared_requests_are_told_apart(void **state)
+{
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        struct request r;
+        begin_request(&r, IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_USER_FS_REQUEST, &owner);
+        r.stack->Parameters.FileSystemControl.FsControlCode = requests[i].code;
+        r.stack->Parameters.FileSystemControl.InputBufferLength = sizeof(REQUEST_OPLOCK_INPUT_BUFFER);
+        *(PREQUEST_OPLOCK_INPUT_BUFFER)r.buffer =
+            (REQUEST_OPLOCK_INPUT_BUFFER){REQUEST_OPLOCK_CURRENT_VERSION, sizeof(REQUEST_OPLOCK_INPUT_BUFFER),
+                                          requests[i].level, REQUEST_OPLOCK_INPUT_FLAG_REQUEST};
+        assert_int_equal(FsRtlOplockIsSharedRequest(r.irp), requests[i].shared);
+        end_request(&r);
+    }
+}
+
 #define locked(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -205,6 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         locked(a_batch_oplock_breaks_to_level_2), locked(grants_are_limited), locked(caching_levels_break_piece_by_piece),
         locked(a_create_need_not_wait), locked(a_thread_waits_in_place),
+        locked(each_routine_breaks_what_it_says), locked(a_break_that_is_waited_for_may_be_cancelled),
+        locked(a_create_that_requires_an_oplock_breaks_none), locked(shared_requests_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,10 @@ VOID FsRtlFreeFileLock(_In_ PFILE_LOCK FileLock);
 NTSTATUS FsRtlProcessFileLock(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp, _In_opt_ PVOID Context);
 BOOLEAN FsRtlCheckLockForReadAccess(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp);
 BOOLEAN FsRtlCheckLockForWriteAccess(_In_ PFILE_LOCK FileLock, _In_ PIRP Irp);
+// Is there a lock, or a request for one that is under way (FsRtlIncrementLockRequestsInProgress)?
 BOOLEAN FsRtlAreThereCurrentOrInProgressFileLocks(_In_ PFILE_LOCK FileLock);
+// nf-ntifs-fsrtlchecklockforoplockrequest: may an oplock be granted? FALSE: there is a lock within AllocationSize, or
+// a request for one that waits or is under way. A size of 0 is always TRUE. IRQL <= APC_LEVEL.
 BOOLEAN FsRtlCheckLockForOplockRequest(_In_ PFILE_LOCK FileLock,
                                        _In_ PLARGE_INTEGER AllocationSize);
 BOOLEAN FsRtlFastCheckLockForRead(_In_ PFILE_LOCK FileLock, _In_ PLARGE_INTEGER StartingByte,
@@ -61,6 +64,10 @@ NTSTATUS FsRtlFastUnlockAll(_In_ PFILE_LOCK FileLock, _In_ PFILE_OBJECT FileObje
                             _In_ PEPROCESS Process, _In_opt_ PVOID Context);
 NTSTATUS FsRtlFastUnlockAllByKey(_In_ PFILE_LOCK FileLock, _In_ PFILE_OBJECT FileObject,
                                  _In_ PEPROCESS Process, _In_ ULONG Key, _In_opt_ PVOID Context);
+// FsRtlFastLock and FsRtlProcessFileLock in one. With an Irp, TRUE, and the Irp is completed by the package, at once or
+// when the lock is granted (IoStatus: STATUS_PENDING); without, FALSE: not granted and FailImmediately not set, to be
+// tried again with an Irp. IoStatus: STATUS_SUCCESS, STATUS_PENDING, STATUS_LOCK_NOT_GRANTED, STATUS_CANCELLED,
+// STATUS_INVALID_LOCK_RANGE. IRQL <= APC_LEVEL.
 BOOLEAN FsRtlPrivateLock(_In_ PFILE_LOCK FileLock, _In_ PFILE_OBJECT FileObject,
                          _In_ PLARGE_INTEGER FileOffset, _In_ PLARGE_INTEGER Length,
                          _In_ PEPROCESS Process, _In_ ULONG Key, _In_ BOOLEAN FailImmediately,

@@ -24,6 +24,13 @@ VOID FsRtlNotifyFullChangeDirectory(_In_ PNOTIFY_SYNC NotifySync, _In_ PLIST_ENT
                                     _In_ ULONG CompletionFilter, _In_opt_ PIRP NotifyIrp,
                                     _In_opt_ PCHECK_FOR_TRAVERSE_ACCESS TraverseCallback,
                                     _In_opt_ PSECURITY_SUBJECT_CONTEXT SubjectContext);
+// nf-ntifs-fsrtlnotifyfilterchangedirectory: queues the IRP of a watcher (FsContext), whose first one says what is
+// watched; each is completed by a report, by its cancellation (STATUS_CANCELLED), by FsRtlNotifyCleanup
+// (STATUS_NOTIFY_CLEANUP, also at once for a file object that is cleaned up) or by a call without an IRP: the
+// directory goes, STATUS_DELETE_PENDING. SubjectContext, from pool, is the package's from here on: it releases and frees
+// it, at the latest with the watch. TraverseCallback is asked about changes below a watched tree, FilterCallback
+// (NotifyContext = FsContext, FilterContext = the report's) about every change: FALSE is not reported; both run at
+// APC_LEVEL. IRQL: PASSIVE_LEVEL with a SubjectContext, else <= APC_LEVEL.
 VOID FsRtlNotifyFilterChangeDirectory(_In_ PNOTIFY_SYNC NotifySync, _In_ PLIST_ENTRY NotifyList,
                                       _In_ PVOID FsContext, _In_ PSTRING FullDirectoryName,
                                       _In_ BOOLEAN WatchTree, _In_ BOOLEAN IgnoreBuffer,
@@ -36,6 +43,10 @@ VOID FsRtlNotifyFullReportChange(_In_ PNOTIFY_SYNC NotifySync, _In_ PLIST_ENTRY 
                                  _In_opt_ PSTRING StreamName, _In_opt_ PSTRING NormalizedParentName,
                                  _In_ ULONG FilterMatch, _In_ ULONG Action,
                                  _In_opt_ PVOID TargetContext);
+// nf-ntifs-fsrtlnotifyfilterreportchange: FullTargetName, whose last component begins TargetNameOffset bytes into it,
+// changed. Who watches it for one of FilterMatch and is not kept from it by a callback gets an entry (Action, the name
+// below the watched directory, with ":StreamName" if given) now or with the next IRP; what does not fit the first
+// IRP's length ends one with STATUS_NOTIFY_ENUM_DIR. IRQL <= APC_LEVEL.
 VOID FsRtlNotifyFilterReportChange(_In_ PNOTIFY_SYNC NotifySync, _In_ PLIST_ENTRY NotifyList,
                                    _In_ PSTRING FullTargetName, _In_ USHORT TargetNameOffset,
                                    _In_opt_ PSTRING StreamName,

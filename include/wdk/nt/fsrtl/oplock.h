@@ -59,6 +59,15 @@ NTSTATUS FsRtlOplockFsctrlEx(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Open
 NTSTATUS FsRtlCheckOplock(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_opt_ PVOID Context,
                           _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
                           _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
+// The checks. FsRtlCheckOplockEx breaks what the operation of the IRP conflicts with; FsRtlOplockBreakToNone(Ex) every
+// oplock, down to none; FsRtlOplockBreakH the handle caching of others (nf-ntifs-fsrtloplockbreakh). Where an owner is
+// to acknowledge and it is not the caller's own: STATUS_PENDING, and CompletionRoutine is called with the IRP when the
+// break is over (IoStatus.Status: STATUS_SUCCESS) or the IRP was cancelled (STATUS_CANCELLED), PostIrpRoutine before
+// this returns; without a CompletionRoutine the thread waits in here. OPLOCK_FLAG_COMPLETE_IF_OPLOCKED, or
+// FILE_COMPLETE_IF_OPLOCKED of a create: STATUS_OPLOCK_BREAK_IN_PROGRESS instead.
+// OPLOCK_FLAG_OPLOCK_KEY_CHECK_ONLY attaches a create's keys and breaks nothing; OPLOCK_FLAG_IGNORE_OPLOCK_KEYS takes
+// only the same file object for an owner. A create with FILE_OPEN_REQUIRING_OPLOCK that would break one:
+// STATUS_CANNOT_BREAK_OPLOCK, and nothing is broken. IRQL <= APC_LEVEL.
 NTSTATUS FsRtlCheckOplockEx(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
                             _In_opt_ PVOID Context,
                             _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
@@ -76,6 +85,7 @@ NTSTATUS FsRtlOplockBreakH(_In_ POPLOCK Oplock, _In_ PIRP Irp, _In_ ULONG Flags,
                            _In_opt_ POPLOCK_WAIT_COMPLETE_ROUTINE CompletionRoutine,
                            _In_opt_ POPLOCK_FS_PREPOST_IRP PostIrpRoutine);
 BOOLEAN FsRtlOplockIsFastIoPossible(_In_ POPLOCK Oplock);
+// nf-ntifs-fsrtloplockissharedrequest: does the FSCTL of this IRP ask for a level 2, R or RH oplock?
 BOOLEAN FsRtlOplockIsSharedRequest(_In_ PIRP Irp);
 // The same file object, or two that were opened with the same target oplock key (GUID_ECP_DUAL_OPLOCK_KEY,
 // GUID_ECP_OPLOCK_KEY). Where keys are equal, the one does not break the other's oplock.
