@@ -60,9 +60,9 @@ void FltpDropCreates(void *Origin)
     }
 }
 
-static const char *PathOf(PIRP Irp, char *Text, size_t Size)
+static const char *PathOf(const struct create_frame *Frame, char *Text, size_t Size)
 {
-    return FltpText(&IoGetCurrentIrpStackLocation(Irp)->FileObject->FileName, Text, Size);
+    return FltpText(&Frame->File->FileName, Text, Size);
 }
 
 static struct create_end *EndOf(struct create_frame *Frame)
@@ -94,7 +94,7 @@ static struct create_trail *CopyFrame(struct create_frame *Frame)
                                    .Aimed = Frame->Target != NULL,
                                    .Post = Frame->Op && Frame->Op->Flags & FLTP_OP_IN_POST,
                                    .Across = !Frame->Outer && Frame->Trail};
-    PathOf(Frame->Irp, trail->Path, sizeof trail->Path);
+    PathOf(Frame, trail->Path, sizeof trail->Path);
     snprintf(trail->Thread, sizeof trail->Thread, "%s", KiCurrentThread()->name);
     DescribeCurrent(trail, Frame->Op ? Frame->Op->Current : NULL);
     return trail;
@@ -154,7 +154,7 @@ static void DescribeChain(struct verify_violation *V, const struct create_frame 
 {
     char path[200], filter[100];
     for (; Frame; Frame = Frame->Outer) {
-        DescribeStep(V, Frame->Depth, PathOf(Frame->Irp, path, sizeof path), Frame->Target != NULL);
+        DescribeStep(V, Frame->Depth, PathOf(Frame, path, sizeof path), Frame->Target != NULL);
         if (Frame->Outer)
             DescribeIssuer(V, Frame->Issuer ? FltpText(&Frame->Issuer->Filter->Name, filter, sizeof filter) : "",
                            Frame->Outer->Op && Frame->Outer->Op->Flags & FLTP_OP_IN_POST, "issued by ", "");
@@ -239,6 +239,7 @@ bool FltpBeginCreate(struct create_frame *Frame, PIRP Irp, PFLT_INSTANCE Target)
 {
     PKTHREAD thread = KiCurrentThread();
     *Frame = (struct create_frame){.Outer = OuterOf(Irp), .Irp = Irp, .Target = Target, .Depth = 1};
+    Frame->File = IoGetCurrentIrpStackLocation(Irp)->FileObject;
     Frame->Outermost = Frame->Outer ? Frame->Outer->Outermost : Frame;
     if (Frame->Outer) {
         Frame->Depth = Frame->Outer->Depth + 1;

@@ -9,6 +9,7 @@ struct create_frame {
     struct create_frame *Outer; /* struct _KTHREAD.flt */
     const struct create_trail *Trail; /* Outer NULL: of the create in which the thread's work was queued; or NULL */
     PIRP Irp;
+    PFILE_OBJECT File;
     PIRP_CTRL Op;
     PFLT_INSTANCE Issuer; /* whose callback for the create outside issued this one; NULL: nobody's. Of a trail only its address */
     PFLT_INSTANCE Target;
