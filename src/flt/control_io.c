@@ -7,7 +7,7 @@
 
 static NTSTATUS MakeMdl(PVOID Buffer, ULONG Length, LOCK_OPERATION Access, PMDL *Mdl)
 {
-    NTSTATUS status = STATUS_SUCCESS;
+    volatile NTSTATUS status = STATUS_SUCCESS;
 
     *Mdl = NULL;
     if (!Buffer || !Length)
@@ -15,7 +15,15 @@ static NTSTATUS MakeMdl(PVOID Buffer, ULONG Length, LOCK_OPERATION Access, PMDL 
     *Mdl = IoAllocateMdl(Buffer, Length, FALSE, FALSE, NULL);
     if (!*Mdl)
         return STATUS_INSUFFICIENT_RESOURCES;
-    MmProbeAndLockPages(*Mdl, KernelMode, Access);
+    __try {
+        MmProbeAndLockPages(*Mdl, KernelMode, Access);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        status = GetExceptionCode();
+    }
+    if (!NT_SUCCESS(status)) {
+        IoFreeMdl(*Mdl);
+        *Mdl = NULL;
+    }
     return status;
 }
 

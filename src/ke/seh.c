@@ -12,10 +12,18 @@
 
 enum { FRAMES_PER_BLOCK = 24, RUNNING_FINALLY = 2, MAX_DEPTH = 4096 };
 
+/* A frame, and what drivers' code does not know of it. */
+struct ki_seh_place {
+    struct fltsim_seh_frame frame;
+    struct verify_call_down *call; /* what the thread calls, as the body begins */
+};
+
 struct ki_seh_block {
     struct ki_seh_block *next;
-    struct fltsim_seh_frame frames[FRAMES_PER_BLOCK];
+    struct ki_seh_place places[FRAMES_PER_BLOCK];
 };
+
+static struct ki_seh_place *PlaceOf(struct fltsim_seh_frame *frame) { return CONTAINING_RECORD(frame, struct ki_seh_place, frame); }
 
 static struct ki_seh *Current(void) { return &KiCurrentThread()->seh; }
 
@@ -32,8 +40,8 @@ static void Grow(struct ki_seh *seh)
     block->next = seh->blocks;
     seh->blocks = block;
     for (int i = 0; i < FRAMES_PER_BLOCK; i++) {
-        block->frames[i].next = seh->free;
-        seh->free = &block->frames[i];
+        block->places[i].frame.next = seh->free;
+        seh->free = &block->places[i].frame;
     }
 }
 
@@ -83,6 +91,7 @@ fltsim_seh_frame *fltsim_seh_push(int kind)
     frame->next = seh->top;
     frame->kind = kind;
     frame->reason = FLTSIM_SEH_NORMAL;
+    PlaceOf(frame)->call = thread->held.call;
     seh->top = frame;
     seh->depth++;
     return frame;
@@ -118,6 +127,7 @@ static _Noreturn void Dispatch(void)
     if (!frame)
         KiUnhandledException(KiCurrentThread());
     seh->top = frame->next;
+    KiCurrentThread()->held.call = PlaceOf(frame)->call; /* calls that the exception leaves are over */
     frame->reason = FLTSIM_SEH_EXCEPTION;
     if (frame->kind == FLTSIM_SEH_EXCEPT) {
         /* The frame stays as it is until the next push, and _longjmp reads it before that. */

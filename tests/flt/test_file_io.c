@@ -250,6 +250,9 @@ static void control_codes(void **state)
     assert_int_equal(FltFsControlFile(A->instance, file, FSCTL_GET_COMPRESSION, NULL, 0, output, 2, &returned),
                      STATUS_SUCCESS);
     assert_int_equal(returned, 2);
+    assert_int_equal(FltFsControlFile(A->instance, file, CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 0xfff, METHOD_OUT_DIRECT, 0), NULL, 0,
+                                      (PVOID)8, 100, NULL),
+                     STATUS_ACCESS_VIOLATION); /* nothing is left of it */
     assert_int_equal(FltFsControlFile(A->instance, file, CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 0xfff, METHOD_NEITHER, 0), NULL, 0,
                                       NULL, 0, &returned),
                      STATUS_INVALID_DEVICE_REQUEST);

@@ -268,6 +268,37 @@ static void each_call_that_comes_back_under_a_lock_that_its_callback_takes_is_re
     }
 }
 
+/* A call that an exception leaves is over, and what its frame held is not looked at again. */
+static NTSTATUS raise_it(PDEVICE_OBJECT device, PIRP irp)
+{
+    assert_non_null(KiCurrentThread()->held.call);
+    ExRaiseStatus(STATUS_IN_PAGE_ERROR);
+}
+
+static void a_call_that_raises_is_over(void **state)
+{
+    PDEVICE_OBJECT device;
+    volatile NTSTATUS status = STATUS_SUCCESS;
+    start(&kinds[0]);
+    PDRIVER_OBJECT driver = fltsim_driver_object(B->driver);
+    driver->MajorFunction[IRP_MJ_FLUSH_BUFFERS] = raise_it;
+    assert_int_equal(IoCreateDevice(driver, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device), STATUS_SUCCESS);
+    PIRP irp = IoAllocateIrp(device->StackSize, FALSE);
+    IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_FLUSH_BUFFERS;
+    kind->take();
+    __try {
+        IoCallDriver(device, irp);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        status = GetExceptionCode();
+    }
+    assert_int_equal(status, STATUS_IN_PAGE_ERROR);
+    assert_null(KiCurrentThread()->held.call);
+    kind->give();
+    IoFreeIrp(irp);
+    IoDeleteDevice(device);
+    stop(0);
+}
+
 /* A name is asked for under the lock: to normalize it, folders are opened. */
 static FLT_FILE_NAME_OPTIONS name_format;
 
@@ -311,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_call_on_another_file_is_not),
         cmocka_unit_test(each_call_that_breaks_oplocks_under_a_lock_that_cleanup_takes_is_reported),
         cmocka_unit_test(each_call_that_comes_back_under_a_lock_that_its_callback_takes_is_reported),
+        cmocka_unit_test(a_call_that_raises_is_over),
         cmocka_unit_test(a_name_normalized_under_a_lock_that_cleanup_takes_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
