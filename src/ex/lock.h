@@ -2,6 +2,8 @@
 #ifndef FLTSIM_EX_LOCK_H
 #define FLTSIM_EX_LOCK_H
 
+#include "ke/thread.h"
+
 #include <ntifs.h>
 
 #include <stdbool.h>
@@ -31,6 +33,7 @@ static inline void ExpTellFree(const void *block, size_t size, const char *routi
 {
     if (__builtin_expect(ExpHook(ExpLockGone) != NULL, 0))
         ExpLookForLocks(block, size, routine, site);
+    KiTellGone(block, size, routine, site);
 }
 static inline void ExpTellMade(const void *lock)
 {

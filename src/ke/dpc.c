@@ -18,6 +18,7 @@ static void Append(PKDPC dpc)
         last->Next = entry;
     ki->dpc_last = entry;
     dpc->DpcData = ki;
+    atomic_fetch_add_explicit(&KiPending, 1, memory_order_relaxed);
 }
 
 static void RemoveAfter(PSINGLE_LIST_ENTRY before)
@@ -28,6 +29,7 @@ static void RemoveAfter(PSINGLE_LIST_ENTRY before)
         ki->dpc_last = before == entry ? NULL : before;
     DpcOf(entry)->DpcData = NULL;
     DpcOf(entry)->ProcessorHistory = 0;
+    atomic_fetch_sub_explicit(&KiPending, 1, memory_order_relaxed);
 }
 
 /* The entry before the oldest that may run; NULL: none may. */
@@ -55,6 +57,7 @@ static PKDPC TakeDpc(KDPC *copy)
         RemoveAfter(before);
     }
     ki->dpc_running = dpc;
+    ki->dpc_routine = dpc ? dpc->DeferredRoutine : NULL;
     sched_unlock(&ki->dpc_lock);
     return dpc;
 }
@@ -136,8 +139,9 @@ void KiReleaseDpcs(PKTHREAD thread)
     KiSetEvent(&ki->dpc_work);
 }
 
-static void InitializeDpc(PRKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PVOID context)
+static void InitializeDpc(PRKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PVOID context, const char *caller, const void *site)
 {
+    KiTellGone(dpc, sizeof *dpc, caller, site);
     RtlZeroMemory(dpc, sizeof *dpc);
     dpc->Type = type;
     dpc->Importance = MediumImportance;
@@ -147,12 +151,12 @@ static void InitializeDpc(PRKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, PV
 
 VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
-    InitializeDpc(Dpc, DpcObject, DeferredRoutine, DeferredContext);
+    InitializeDpc(Dpc, DpcObject, DeferredRoutine, DeferredContext, "KeInitializeDpc", VERIFY_CALLER);
 }
 
 VOID KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
-    InitializeDpc(Dpc, ThreadedDpcObject, DeferredRoutine, DeferredContext);
+    InitializeDpc(Dpc, ThreadedDpcObject, DeferredRoutine, DeferredContext, "KeInitializeThreadedDpc", VERIFY_CALLER);
 }
 
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
@@ -185,6 +189,38 @@ static bool IsBusy(PKDPC dpc)
     bool busy = dpc ? ki->dpc_running == dpc : ki->dpc_running || ki->dpc_last;
     sched_unlock(&ki->dpc_lock);
     return busy;
+}
+
+PKDEFERRED_ROUTINE KiRunningDpc(void)
+{
+    sched_lock(&ki->dpc_lock);
+    PKDEFERRED_ROUTINE routine = ki->dpc_routine;
+    sched_unlock(&ki->dpc_lock);
+    return routine;
+}
+
+PKDPC KiTakeDpcIn(const char *low, const char *high)
+{
+    PKDPC found = NULL;
+    sched_lock(&ki->dpc_lock);
+    PSINGLE_LIST_ENTRY before = ki->dpc_last, first = before;
+    while (before && !found) {
+        PKDPC dpc = CONTAINING_RECORD(before->Next, KDPC, DpcListEntry);
+        if ((const char *)dpc >= low && (const char *)dpc < high) {
+            RemoveAfter(before);
+            found = dpc;
+        }
+        before = before->Next == first ? NULL : before->Next;
+    }
+    sched_unlock(&ki->dpc_lock);
+    return found;
+}
+
+void KiFlushDpcs(const LARGE_INTEGER *timeout)
+{
+    KeResetEvent(&ki->dpc_idle);
+    if (IsBusy(NULL))
+        KiWaitFor(&ki->dpc_idle, timeout, NULL, NULL);
 }
 
 /* Until the given DPC does not run, or (NULL) no DPC is queued or runs. */

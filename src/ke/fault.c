@@ -68,7 +68,8 @@ static void OnFault(const struct plat_fault *fault)
     thread->seh.fault = true;
     thread->seh.fault_address = fault->address;
     RememberCallers(&thread->seh, fault);
-    if (access && KiExplainFault) /* special pool: ends the run even inside of a try */
+    bool fetch = fault->pc == fault->address; /* a jump to what is no code */
+    if (access && !fetch && KiExplainFault) /* special pool: ends the run even inside of a try */
         KiExplainFault(fault->address, fault->write, Culprit(&thread->seh, fault->pc));
     if (fault->kind == PLAT_FAULT_STACK)
         KiUnhandledFault(thread, STATUS_STACK_OVERFLOW, fault->pc);
@@ -121,6 +122,20 @@ static void AddSites(struct verify_violation *v, const struct ki_seh *seh)
         verify_blame(v, verify_driver_of(Culprit(seh, seh->sites[0])));
 }
 
+/* Code of a driver that cannot be executed was there once. */
+static _Noreturn void Unloaded(PKTHREAD thread)
+{
+    const void *address = thread->seh.fault_address;
+    const char *driver = verify_driver_of(address);
+    struct verify_violation *v = verify_begin_fatal(
+        VERIFY_CRASH, "Thread \"%s\" runs code of %s, which has unloaded.", thread->name, driver);
+    verify_site(v, "in", (const char *)address + 1);
+    for (unsigned i = 1; i < thread->seh.site_count && i < 3; i++)
+        verify_site(v, "called from", thread->seh.sites[i]);
+    verify_blame(v, driver);
+    verify_end_bugcheck(v, 0xCE, (uintptr_t)address, 8, (uintptr_t)address, 0);
+}
+
 static _Noreturn void UnhandledAccess(PKTHREAD thread)
 {
     const struct ki_seh *seh = &thread->seh;
@@ -129,9 +144,12 @@ static _Noreturn void UnhandledAccess(PKTHREAD thread)
     uint64_t address = (uint64_t)(uintptr_t)seh->fault_address;
     uint64_t pc = (uint64_t)(uintptr_t)record->ExceptionAddress;
 
-    if (KiExplainFault)
+    bool fetch = seh->fault_address == record->ExceptionAddress;
+    if (!fetch && KiExplainFault)
         KiExplainFault(seh->fault_address, write, Culprit(seh, record->ExceptionAddress));
-    const char *did = seh->fault_address == record->ExceptionAddress ? "called" : write ? "wrote to" : "read from";
+    if (fetch && verify_is_of_driver(seh->fault_address))
+        Unloaded(thread);
+    const char *did = fetch ? "called" : write ? "wrote to" : "read from";
     struct verify_violation *v =
         verify_begin_fatal(VERIFY_CRASH, "Thread \"%s\" %s address %p, which it may not touch, at IRQL %u.",
                            thread->name, did, seh->fault_address, (unsigned)thread->irql);

@@ -13,6 +13,7 @@ bool KepStart(void)
     KiInitializeHeader(&ki->dpc_work.Header, EventSynchronizationObject, 0);
     KiInitializeHeader(&ki->dpc_idle.Header, EventNotificationObject, 1);
     InitializeListHead(&ki->bugcheck_callbacks);
+    atomic_store(&KiPending, 0);
     KiStartExceptions();
     return true;
 }

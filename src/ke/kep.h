@@ -22,6 +22,7 @@ struct ke_state {
     SINGLE_LIST_ENTRY *dpc_last; /* KDPC.DpcListEntry, a ring; NULL: none */
     bool dpc_started;         /* its thread was made */
     KDPC *dpc_running;
+    PKDEFERRED_ROUTINE dpc_routine; /* of that */
     KEVENT dpc_work;          /* synchronization */
     KEVENT dpc_idle;          /* notification: nothing queued or running */
     struct sched_lock bugcheck_lock;
@@ -97,6 +98,18 @@ static inline void KiIrqlFell(PKTHREAD thread)
     if (__builtin_expect(thread->dpcs_held && thread->irql < DISPATCH_LEVEL, 0))
         KiReleaseDpcs(thread);
 }
+
+/* Waits until no DPC is queued or runs, or for that long; the routine of the one that runs; takes one whose object is
+ * there out of the queue. */
+void KiFlushDpcs(const LARGE_INTEGER *timeout);
+PKDEFERRED_ROUTINE KiRunningDpc(void);
+PKDPC KiTakeDpcIn(const char *low, const char *high);
+
+/* timer.c: those that are armed now, as far as there is room; takes one out of the clock. KTIMER.Private has behind the
+ * clock's entry who armed it. */
+#define KI_TIMER_SITE 7
+size_t KiArmedTimers(PKTIMER *timers, size_t room);
+bool KiDisarm(PKTIMER timer);
 
 /* seh.c, fault.c */
 _Noreturn void KiRaise(NTSTATUS code, ULONG count, const ULONG_PTR *information, void *address);

@@ -134,6 +134,17 @@ void KiForgetWait(struct _KTHREAD *thread);
 void KiDeleteThread(struct _KTHREAD *thread);
 /* The end of a thread, on it: abandons its mutexes, checks what it must not hold, signals it. */
 void KiTerminateThread(struct _KTHREAD *thread);
+/* How many timers are armed and DPCs queued. */
+extern atomic_int KiPending;
+/* timer-or-dpc-left for those in memory that is freed or initialized anew, and takes them out; for those of a driver whose
+ * code goes. */
+void KiLookForPending(const void *memory, size_t size, const char *routine, const void *site);
+static inline void KiTellGone(const void *memory, size_t size, const char *routine, const void *site)
+{
+    if (__builtin_expect(atomic_load_explicit(&KiPending, memory_order_relaxed) != 0, 0))
+        KiLookForPending(memory, size, routine, site);
+}
+void KiReportDriver(const char *driver);
 /* Lets others run before the thread looks again; for `what`, at `object`, as the caller at `site` wants it. */
 void KiPoll(const char *what, const void *object, const void *site);
 /* A KTHREAD for an OS thread that calls in on its own (native backend). */

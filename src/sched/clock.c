@@ -63,3 +63,14 @@ bool sched_timer_disarm(struct sched_timer *timer)
     sched_unguard();
     return removed;
 }
+
+size_t sched_timers(void (*fire)(struct sched_timer *), struct sched_timer **timers, size_t room)
+{
+    size_t count = 0;
+    sched_guard();
+    for (struct sched_timer *timer = sched.armed; timer && count < room; timer = timer->next)
+        if (timer->fire == fire)
+            timers[count++] = timer;
+    sched_unguard();
+    return count;
+}

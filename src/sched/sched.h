@@ -77,6 +77,8 @@ struct sched_timer {
 };
 void sched_timer_arm(struct sched_timer *timer, int64_t due, void (*fire)(struct sched_timer *));
 bool sched_timer_disarm(struct sched_timer *timer); /* true: it had not fired */
+/* The armed ones that call `fire`, soonest first, as far as there is room. */
+size_t sched_timers(void (*fire)(struct sched_timer *), struct sched_timer **timers, size_t room);
 
 /* Short internal leaf lock. Never held at a scheduling point, across a callback, a park or IoCallDriver. coop: free. */
 struct sched_lock { void *state; };

@@ -150,6 +150,7 @@ static void unlink_driver(struct fltsim_driver *driver)
 static void forget(struct fltsim_driver *driver)
 {
     unlink_driver(driver);
+    KiReportDriver(driver->name);
     ObpReportDriver(driver->name);
     PspReportDriver(driver->name);
     CmpReportDriver(driver->name);

@@ -56,6 +56,10 @@ WRONG = [
     ('crash', dict(pre=ONCE + CRASH)),
     ('bugcheck', dict(pre=ONCE + 'KeBugCheckEx(0xE2, 1, 2, 3, 4);')),
     ('endless-loop', dict(pre=ONCE + 'for (;;) { }')),
+    ('timer-or-dpc-left', dict(
+        globals='static KTIMER Timer; static KDPC Dpc; VOID Due(PKDPC D, PVOID A, PVOID B, PVOID C) { }',
+        entry='{ LARGE_INTEGER due = { .QuadPart = -10000 }; KeInitializeTimer(&Timer); KeInitializeDpc(&Dpc, Due, NULL);'
+              'KeSetTimerEx(&Timer, due, 10, &Dpc); }')),
     ('load-failed', dict(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')),
 ]
 
@@ -205,6 +209,25 @@ def the_same_seed_is_the_same_report():
     files = {'right.c': driver(pre=ONCE + "ExAllocatePoolWithTag(NonPagedPool, 32, 'kael');")}
     one, two = (rules_of(files, '--seed', '7')[1] for _ in range(2))
     assert one == two and one
+
+
+OUTLIVES = (r'''
+static WORK_QUEUE_ITEM Item;
+static VOID Later(PVOID Context)
+{
+    LARGE_INTEGER pause = {.QuadPart = -30000000};
+    KeDelayExecutionThread(KernelMode, FALSE, &pause);
+}
+''')
+
+
+@test
+def code_that_runs_when_its_driver_has_unloaded_is_named():
+    for backend in 'coop', 'native':
+        result = check({'wrong.c': driver(globals=OUTLIVES, end='ExInitializeWorkItem(&Item, Later, NULL);'
+                                          'ExQueueWorkItem(&Item, DelayedWorkQueue);')}, '--backend', backend)
+        assert result.returncode == 1 and 'which has unloaded' in result.stdout, result.stdout
+        assert 'bug check 0xCE' in result.stdout and 'in Later (wrong.c:' in result.stdout, result.stdout
 
 
 @test
