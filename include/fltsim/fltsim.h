@@ -110,6 +110,11 @@ void fltsim_violate(const char *rule, const char *format, ...) __attribute__((fo
 /* What stands in a driver's module for a routine that the library lacks (fltsim build --trap-missing): ends the run as
  * `missing-routine`. */
 __attribute__((noreturn)) void fltsim_missing_routine(const char *name, const void *caller);
+/* For driver code that was built so that its calls go through this: notes a status that says failure, with its caller, and
+ * gives it back. The other shows the last of them, oldest first: "FltRegisterFilter answered STATUS_... in DriverEntry
+ * (foo.c:12)". */
+NTSTATUS fltsim_noted_status(const char *routine, NTSTATUS status);
+void fltsim_each_noted_status(void (*line)(const char *text, void *context), void *context);
 /* "STATUS_ACCESS_DENIED" (or "0xC0000123" for one without a name), and back: false when there is no such name. */
 const char *fltsim_status_name(NTSTATUS status);
 bool fltsim_status_value(const char *name, NTSTATUS *status);

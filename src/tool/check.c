@@ -68,10 +68,10 @@ static void add_violation(struct check_run *run, const char *rule, char *what, c
     free(what);
 }
 
-static bool has_loop(const struct check_run *run)
+static bool has_rule(const struct check_run *run, const char *rule)
 {
     for (unsigned i = 0; i < run->violation_count && i < CHECK_VIOLATIONS; i++)
-        if (!strcmp(run->violations[i].rule, "endless-loop"))
+        if (!strcmp(run->violations[i].rule, rule))
             return true;
     return false;
 }
@@ -81,7 +81,7 @@ static bool has_fatal(const struct check_run *run)
     for (unsigned i = 0; i < run->violation_count && i < CHECK_VIOLATIONS; i++)
         if (run->violations[i].fatal)
             return true;
-    return has_loop(run);
+    return has_rule(run, "endless-loop");
 }
 
 /* The process of the run ended in a way that it could not report itself. */
@@ -137,15 +137,20 @@ static struct check_run *new_run(struct check *check, const char *label, enum ch
 
 static bool run_all(struct check *check, const struct scenario *scenario)
 {
-    if (scenario)
-        return run_in_process(check, new_run(check, check->options->scenario, CHECK_IDLE), scenario);
+    if (scenario) {
+        struct check_run *run = new_run(check, check->options->scenario, CHECK_IDLE);
+        bool ran = run_in_process(check, run, scenario);
+        check_explain_load(check, run);
+        return ran;
+    }
     static const char *const labels[] = {"idle unload", "unload with requests in flight", "failing allocations"};
 
     for (int kind = CHECK_IDLE; kind <= CHECK_SHORT; kind++) {
         struct check_run *run = new_run(check, labels[kind], (enum check_kind)kind);
         if (!run_in_process(check, run, NULL))
             return false;
-        if (has_loop(run)) /* the others would take their time, too */
+        check_explain_load(check, run);
+        if (has_rule(run, "endless-loop") || has_rule(run, "load-failed")) /* the others would not get further */
             return true;
     }
     return true;

@@ -59,6 +59,10 @@ struct check {
 
 /* run.c: the body of a run's process. */
 void check_run_body(const struct check *check, struct check_run *run);
+/* The load alone; what fltsim_noted_status was told becomes lines. */
+void check_load_body(const struct check *check, struct check_run *run);
+/* explain.c: adds to the violation load-failed, if there is one, which routines failed before it. */
+void check_explain_load(const struct check *check, struct check_run *run);
 /* scenario.c: the same, by a scenario file; parsed before anything runs. False: errors were printed. */
 struct scenario;
 struct scenario *scenario_read(const char *path);

@@ -480,6 +480,27 @@ static void run_body(void *argument)
     fltsim_process_exit(body->w[0].other);
 }
 
+static void load_body(void *argument)
+{
+    struct body *body = argument;
+    mount_all(body);
+    check_load(body->check, NULL, &body->driver);
+}
+
+void check_load_body(const struct check *check, struct check_run *run)
+{
+    struct body *body = tool_alloc(sizeof *body);
+
+    body->check = check;
+    body->run = run;
+    fltsim_watchdog(check->options->timeout);
+    if (!check_start(check, run))
+        return;
+    fltsim_try(load_body, body);
+    fltsim_each_noted_status(check_keep_line, run);
+    fltsim_abandon();
+}
+
 void check_run_body(const struct check *check, struct check_run *run)
 {
     struct body *body = tool_alloc(sizeof *body);

@@ -153,6 +153,30 @@ def the_drivers_of_the_lessons_are_clean():
         assert result.returncode == 0, lesson + result.stdout
 
 
+OPEN_KEY = ('{ HANDLE h; UNICODE_STRING n = RTL_CONSTANT_STRING(L"\\\\Registry\\\\Machine\\\\None"); OBJECT_ATTRIBUTES a;'
+            'InitializeObjectAttributes(&a, &n, OBJ_KERNEL_HANDLE, NULL, NULL);\n'
+            'status = ZwOpenKey(&h, KEY_READ, &a); if (!NT_SUCCESS(status)) return status; }')
+
+
+@test
+def a_load_that_fails_names_the_routine_that_failed_with_its_line():
+    register = driver().replace('FLT_REGISTRATION_VERSION', '7')
+    for name, source, text in [
+            ('wrong.c', driver(entry=OPEN_KEY), 'ZwOpenKey answered STATUS_OBJECT_NAME_NOT_FOUND in DriverEntry (wrong.c:'),
+            ('wrong.c', register, 'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.c:'),
+            ('wrong.cpp', register.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'),
+             'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.cpp:')]:
+        result = check({name: source})
+        assert result.returncode == 1 and 'load-failed' in result.stdout and text in result.stdout, result.stdout + result.stderr
+        assert 'run 2' not in result.stdout, result.stdout
+
+
+@test
+def a_load_that_fails_of_the_drivers_own_accord_names_no_routine():
+    result = check({'wrong.c': driver(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')})
+    assert result.returncode == 1 and 'load-failed' in result.stdout and 'history' not in result.stdout, result.stdout
+
+
 @test
 def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
     result = check({'right.c': driver()})
