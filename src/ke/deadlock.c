@@ -233,6 +233,16 @@ static struct verify_violation *BeginPoll(PKTHREAD thread)
     return v;
 }
 
+/* Of those that wait: a driver's code, before the library's own threads that wait for work. */
+static void LookForDriver(struct sched_thread *sched, bool parked, bool daemon, void *context)
+{
+    const void **site = context;
+    PKTHREAD thread = sched_owner(sched);
+    const void *own = thread ? thread->wait.site : NULL;
+    if (!*site && own && (thread->wait.count || thread->wait.hint || thread->wait.spin_lock) && verify_is_of_driver(own))
+        *site = own;
+}
+
 static struct verify_violation *Begin(PKTHREAD *told)
 {
     struct ring ring = {.count = 0};
@@ -255,11 +265,16 @@ static struct verify_violation *Begin(PKTHREAD *told)
         *told = poller == KiCurrentThread() ? poller : NULL;
         return BeginPoll(poller);
     }
-    if (!ring.count)
-        return verify_begin_fatal(VERIFY_DEADLOCK,
-                                  "Every thread waits, no timer is armed, and nothing can wake them.");
-    return verify_begin_fatal(VERIFY_DEADLOCK, "The threads wait for each other: %s\"%s\".", text,
-                              ring.threads[0]->name);
+    const void *site = NULL;
+    struct verify_violation *v =
+        ring.count ? verify_begin_fatal(VERIFY_DEADLOCK, "The threads wait for each other: %s\"%s\".", text,
+                                        ring.threads[0]->name)
+                   : verify_begin_fatal(VERIFY_DEADLOCK,
+                                        "Every thread waits, no timer is armed, and nothing can wake them.");
+    sched_each_thread(LookForDriver, &site);
+    if (site)
+        verify_blame(v, verify_driver_of(site));
+    return v;
 }
 
 void KiExplainDeadlocks(void (*explain)(void))
@@ -272,6 +287,7 @@ void KiExplainDeadlocks(void (*explain)(void))
 
 void KiReportDeadlock(void)
 {
+
     for (size_t i = 0; i < sizeof ki->explain / sizeof *ki->explain && ki->explain[i]; i++)
         ki->explain[i]();
     struct report report = {.told = NULL};

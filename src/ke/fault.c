@@ -111,7 +111,7 @@ static void AddSites(struct verify_violation *v, const struct ki_seh *seh)
         if (verify_is_of_driver(seh->sites[i]))
             count = i + 2 < seh->site_count ? i + 2 : seh->site_count;
     for (unsigned i = 0; i < count; i++) {
-        if (!i && seh->fault && seh->sites[0] == seh->fault_address)
+        if (!i && seh->fault && seh->record.ExceptionCode == STATUS_ACCESS_VIOLATION && seh->sites[0] == seh->fault_address)
             verify_history(v, seh->sites[0] ? "in no code: a call through the bad pointer %p"
                                             : "in no code: a call through a null pointer",
                            seh->sites[0]);
@@ -150,9 +150,10 @@ static _Noreturn void UnhandledAccess(PKTHREAD thread)
     if (fetch && verify_is_of_driver(seh->fault_address))
         Unloaded(thread);
     const char *did = fetch ? "called" : write ? "wrote to" : "read from";
+    const char *why = fetch ? "where no code is" : "which it may not touch";
     struct verify_violation *v =
-        verify_begin_fatal(VERIFY_CRASH, "Thread \"%s\" %s address %p, which it may not touch, at IRQL %u.",
-                           thread->name, did, seh->fault_address, (unsigned)thread->irql);
+        verify_begin_fatal(VERIFY_CRASH, "Thread \"%s\" %s address %p, %s, at IRQL %u.", thread->name, did,
+                           seh->fault_address, why, (unsigned)thread->irql);
     AddSites(v, seh);
     if (thread->irql >= DISPATCH_LEVEL)
         verify_end_bugcheck(v, 0xD1, address, thread->irql, write, pc);

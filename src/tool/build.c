@@ -8,74 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *stem(const char *path)
-{
-    const char *name = tool_name(path);
-    const char *dot = strrchr(name, '.');
-    return tool_format("%.*s", (int)(dot ? dot - name : (long)strlen(name)), name);
-}
-
-/* Beside sources in a folder that the driver's is not in: another driver's. */
-static bool is_others_inf(const struct tree *tree, const char *inf, const char *driver)
-{
-    char *folder = tool_folder(inf);
-    size_t length = strlen(folder);
-    bool others = length && (strncmp(driver, folder, length) || (driver[length] && driver[length] != '/')), any = false;
-
-    for (size_t i = 0; i < tree->count && others && !any; i++) {
-        char *of = tree->files[i]->is_source ? tool_folder(tree->files[i]->path) : NULL;
-        any = of && !strcmp(of, folder);
-        free(of);
-    }
-    free(folder);
-    return others && any;
-}
-
-/* The INF that stands nearest to the DriverEntry. */
-static void find_inf(const struct selection *selection, struct build_result *result)
-{
-    const struct tree *tree = &selection->tree;
-    struct tree_file *entry = NULL;
-
-    for (size_t i = 0; i < selection->count && !entry; i++)
-        if (selection->sources[i]->has_driver_entry)
-            entry = selection->sources[i];
-    char *own = tool_folder(entry->path), *folder = tool_strdup(own);
-    const char *best = NULL;
-    for (int up = 0; up < 3 && !best; up++) {
-        for (size_t i = 0; i < tree->count; i++) {
-            const char *path = tree->files[i]->path;
-            if (!tool_ends_with(path, ".inf") && !tool_ends_with(path, ".inx"))
-                continue;
-            size_t length = strlen(folder);
-            if (length && (strncmp(path, folder, length) || path[length] != '/'))
-                continue;
-            if (up && is_others_inf(tree, path, own))
-                continue;
-            if (!best || strlen(path) < strlen(best))
-                best = path;
-        }
-        if (!*folder)
-            break;
-        char *above = tool_folder(folder);
-        free(folder);
-        folder = above;
-    }
-    free(folder);
-    free(own);
-    if (best)
-        result->inf = tool_join(tree->top, best);
-}
-
 static void name_driver(const struct selection *selection, const struct build_options *options,
                         struct build_result *result)
 {
     if (result->inf) {
-        result->name = stem(result->inf);
+        result->name = tool_stem(result->inf);
         return;
     }
     char *path = plat_path_absolute(options->paths.items[0]);
-    result->name = stem(plat_file_is_directory(path) ? path : selection->sources[0]->path);
+    result->name = tool_stem(plat_file_is_directory(path) ? path : selection->sources[0]->path);
     free(path);
 }
 
@@ -109,7 +50,7 @@ static bool take_module(const struct build_options *options, struct build_result
         return false;
     }
     result->module = plat_path_absolute(path);
-    result->name = stem(path);
+    result->name = tool_stem(path);
     return true;
 }
 
@@ -130,7 +71,7 @@ bool build_driver(const struct build_options *options, struct build_result *resu
     char *mirror = tool_join(result->work, "source");
     bool good = select_sources(options, &selection);
     if (good) {
-        find_inf(&selection, result);
+        find_inf(&selection, select_entry(&selection), result);
         name_driver(&selection, options, result);
         result->sources = selection.count;
         for (size_t i = 0; i < selection.count; i++)
@@ -169,6 +110,7 @@ void build_finish(struct build_result *result)
     free(result->work);
     free(result->module);
     free(result->inf);
+    free(result->remark);
     free(result->name);
     *result = (struct build_result){0};
 }

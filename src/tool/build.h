@@ -27,6 +27,7 @@ struct build_result {
     char *work;   /* folder with mirror, objects, module; removed by build_finish */
     char *module; /* NULL: not built */
     char *inf;    /* the INF found in the driver's folder, or NULL */
+    char *remark; /* why none was taken of those that are there, or NULL */
     char *name;   /* of the driver: the INF's stem, the folder's or the file's */
     size_t sources;
     bool knows_csvfs; /* its source speaks of FLT_FSTYPE_CSVFS */
@@ -51,7 +52,11 @@ struct selection {
     struct tool_list defines; /* from the project file */
 };
 bool select_sources(const struct build_options *options, struct selection *selection);
+const struct tree_file *select_entry(const struct selection *selection); /* with its DriverEntry */
 void selection_free(struct selection *selection);
+
+/* find_inf.c */
+void find_inf(const struct selection *selection, const struct tree_file *entry, struct build_result *result);
 
 /* mirror.c: the tree as the compiler can take it, below `mirror`. */
 bool mirror_make(struct selection *selection, const char *mirror, struct tool_list *include_folders);

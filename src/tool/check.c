@@ -1,6 +1,7 @@
 #include "tool/check.h"
 
 #include "plat/file.h"
+#include "plat/module.h"
 #include "plat/process.h"
 #include "plat/shared.h"
 #include "sim/inf.h"
@@ -195,6 +196,8 @@ static bool find_service(struct check *check)
     }
     if (!check->inf && !check->name)
         check->name = check->build->name;
+    if (!check->inf && check->build->remark)
+        check->remarks = tool_strdup(check->build->remark);
     if (!check->altitude) {
         check->altitude = SIM_INF_DEFAULT_ALTITUDE;
         check->altitude_by_default = true;
@@ -206,36 +209,77 @@ static bool find_service(struct check *check)
     return true;
 }
 
+/* Is it a module with a DriverEntry that can be loaded here? In a process of its own: code runs when it is loaded. */
+static int try_module(void *argument)
+{
+    const struct build_result *build = argument;
+    char error[512] = "";
+    size_t before = strlen(tool_errors());
+    struct plat_module *module = plat_module_open(build->module, error, sizeof error);
+
+    if (!module)
+        tool_error("it cannot be loaded: %s", error);
+    else if (!plat_module_symbol(module, "DriverEntry"))
+        tool_error(build->sources ? "%s has no DriverEntry that is seen from outside: in C++ it is declared extern \"C\", and it "
+                                    "is not static"
+                                  : "%s has no DriverEntry: it is not a driver that `fltsim build` made",
+                   build->sources ? build->name : build->module);
+    return strlen(tool_errors()) > before ? 2 : 0;
+}
+
+static bool is_loadable(const struct build_result *build)
+{
+    struct plat_exit end;
+    size_t before = strlen(tool_errors());
+    char *output = NULL;
+
+    fflush(NULL);
+    if (!plat_process_fork(try_module, (void *)(uintptr_t)build, 60000, &end, &output))
+        return true;
+    bool good = !end.code && !end.signal && !end.timed_out;
+    for (char *line = output, *next; !good && line && *line; line = next) {
+        next = line + strcspn(line, "\n");
+        next += *next ? (*next = 0, 1) : 0;
+        tool_error("%s", strncmp(line, "fltsim: ", 8) ? line : line + 8);
+    }
+    if (!good && strlen(tool_errors()) == before)
+        tool_error("%s crashes when it is loaded, before its DriverEntry", build->module);
+    free(output);
+    return good;
+}
+
+static int run_and_print(struct check *check, const struct scenario *scenario)
+{
+    if (!is_loadable(check->build) || !find_service(check) || !run_all(check, scenario))
+        return 2;
+    for (size_t i = 0; i < check->run_count; i++)
+        if (!check->runs[i]->started && !check->runs[i]->violation_count) {
+            tool_error("the simulated machine of %s did not start", check->runs[i]->label);
+            return 2;
+        }
+    return check->options->json ? check_print_json(check) : check_print(check);
+}
+
 int check_driver(const struct tool_options *options)
 {
-    struct build_result build;
+    struct build_result build = {0};
     struct check check = {.options = options, .build = &build};
     struct scenario *scenario = NULL;
     int code = 2;
 
     check.progress = plat_terminal_columns(2) > 0 && !options->trace && !options->build.verbose;
-    if (options->seed && options->choices) {
-        tool_error("--seed and --choices exclude each other: choices are a whole schedule");
-        return 2;
-    }
-    if (options->scenario && !(scenario = scenario_read(options->scenario)))
-        return 2;
-    if (check.progress)
+    bool good = !options->scenario || (scenario = scenario_read(options->scenario)) != NULL;
+    if (good && check.progress)
         fprintf(stderr, "\r\033[Kbuilding");
     struct build_options build_as = options->build;
     build_as.trap_system = true;
-    bool built = build_driver(&build_as, &build);
+    good = good && build_driver(&build_as, &build);
     if (check.progress)
         fprintf(stderr, "\r\033[K");
-    if (!built) {
-        if (options->json)
-            check_print_json_build(&build, NULL);
-    } else if (!find_service(&check)) {
-        if (options->json && check.inf_error)
-            check_print_json_build(&build, check.inf_error);
-    } else if (run_all(&check, scenario)) {
-        code = options->json ? check_print_json(&check) : check_print(&check);
-    }
+    if (good)
+        code = run_and_print(&check, scenario);
+    if (code == 2 && options->json)
+        check_print_json_error(&build);
     for (size_t i = 0; i < check.run_count; i++)
         plat_shared_free(check.runs[i], RUN_MEMORY);
     free(check.remarks);

@@ -21,6 +21,7 @@ struct check_run {
         CHECK_IN_FLIGHT, /* threads have requests in flight, and its ports are connected */
         CHECK_SHORT,     /* allocations fail */
     } kind;
+    bool started;           /* its machine did */
     bool finished;          /* nothing broke it off */
     bool reported;          /* its process came to its end */
     char step[80];          /* what it was doing */
@@ -86,8 +87,8 @@ NTSTATUS check_load(const struct check *check, struct check_run *run, struct flt
 /* print.c. Both give the exit status. */
 int check_print(const struct check *check);
 int check_print_json(const struct check *check);
-/* The build failed: what is missing, as JSON. */
-/* INF: what is wrong with it, else NULL. */
-void check_print_json_build(const struct build_result *build, const char *inf);
+/* As JSON: what tool_error was told, and what is missing (build: NULL before there was one); what was built. */
+void check_print_json_error(const struct build_result *build);
+void check_print_json_built(const struct build_result *build);
 
 #endif

@@ -384,6 +384,8 @@ static bool link_module(const struct build_options *options, const char *mirror,
         read_undefined(output, result);
         if (known || !result->missing_count)
             fputs(output, stderr);
+        if (!result->missing_count)
+            tool_error("%s cannot be linked", result->module);
     }
     free(output);
     free(library);

@@ -9,13 +9,11 @@ static int command_build(const struct tool_options *options)
 {
     struct build_result result;
 
-    if (!options->build.output) {
-        tool_error("build needs -o FILE, where the module goes");
-        return 2;
-    }
     bool good = build_driver(&options->build, &result);
-    if (good && !options->json)
-        printf("%s: %zu sources of %s\n", result.module, result.sources, result.name);
+    if (options->json)
+        (good ? check_print_json_built : check_print_json_error)(&result);
+    else if (good)
+        printf("%s: %zu source%s of %s\n", result.module, result.sources, result.sources == 1 ? "" : "s", result.name);
     build_finish(&result);
     return good ? 0 : 2;
 }
@@ -49,6 +47,27 @@ static int usage(int code)
     return code;
 }
 
+/* Do the options go with the command, and with each other? */
+static bool fits(const struct command *command, const struct tool_options *options)
+{
+    size_t before = strlen(tool_errors());
+    bool native = options->backend && !strcmp(options->backend, "native");
+
+    if (command->needs_path && !options->build.paths.count) {
+        tool_error("%s needs the path of a driver", command->name);
+        usage(2);
+    }
+    if (!command->needs_path && options->build.paths.count)
+        tool_error("%s takes no path", command->name);
+    if (command->run == command_build && !options->build.output)
+        tool_error("build needs -o FILE, where the module goes");
+    if (options->seed && options->choices)
+        tool_error("--seed and --choices exclude each other: choices are a whole schedule");
+    if (options->choices && native)
+        tool_error("--choices replays a schedule of --backend coop; native threads cannot be told when to run");
+    return strlen(tool_errors()) == before;
+}
+
 int main(int argc, char **argv)
 {
     struct tool_options options;
@@ -66,17 +85,14 @@ int main(int argc, char **argv)
             tool_error("there is no command %s", argv[1]);
         return usage(2);
     }
-    if (!options_read(&options, argc - 2, argv + 2)) {
-        options_free(&options);
-        return 2;
-    }
-    int code;
-    if (options.help)
+    bool good = options_read(&options, argc - 2, argv + 2);
+    int code = 2;
+    if (good && options.help)
         code = usage(0);
-    else if (command->needs_path && !options.build.paths.count)
-        code = (tool_error("%s needs the path of a driver", command->name), usage(2));
-    else
+    else if (good && fits(command, &options))
         code = command->run(&options);
+    else if (options.json)
+        check_print_json_error(NULL);
     options_free(&options);
     return code;
 }

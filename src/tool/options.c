@@ -26,7 +26,7 @@ static const struct option {
     {"--trace", NULL, FLAG, AT(trace), "print the event trace of each run"},
     {"--dump", NULL, FLAG, AT(dump), "print filters, volumes, instances and contexts as they are before the unload"},
     {"--no-ledgers", NULL, FLAG, AT(no_ledgers), "keep no reference histories: faster, and reports do not say who took what"},
-    {"--json", NULL, FLAG, AT(json), "the report as JSON on stdout"},
+    {"--json", NULL, FLAG, AT(json), "the report as JSON on stdout; what goes wrong before there is one, too"},
     {"-o", "FILE", TEXT, AT(build.output), "build: where the module goes"},
     {"--cc", "COMPILER", TEXT, AT(build.cc), "C compiler; the C++ one follows from it"},
     {"-std", "=STANDARD", TEXT, AT(build.standard), "language standard, as the compiler spells it"},
@@ -117,10 +117,18 @@ static bool set(struct tool_options *options, const struct option *option, const
 
 bool options_read(struct tool_options *options, int argc, char **argv)
 {
+    bool paths_only = false;
+
     *options = (struct tool_options){.timeout = 20};
+    for (int i = 0; i < argc; i++) /* before any of the others is found wrong */
+        options->json |= !strcmp(argv[i], "--json");
     for (int i = 0; i < argc; i++) {
         const char *value = NULL;
-        if (argv[i][0] != '-' || !argv[i][1]) {
+        if (!paths_only && !strcmp(argv[i], "--")) {
+            paths_only = true;
+            continue;
+        }
+        if (paths_only || argv[i][0] != '-' || !argv[i][1]) {
             tool_list_add(&options->build.paths, argv[i]);
             continue;
         }

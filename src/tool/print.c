@@ -346,19 +346,27 @@ int check_print_json(const struct check *check)
     return count ? 1 : 0;
 }
 
-void check_print_json_build(const struct build_result *build, const char *inf)
+void check_print_json_error(const struct build_result *build)
 {
     printf("{\n  ");
-    json_member("driver", build->name, ",\n  ");
-    json_member("error", inf ? inf : build->missing_count ? "routines are missing" : "the driver does not build", ",\n");
+    json_member("driver", build ? build->name : "", ",\n  ");
+    json_member("error", tool_errors(), ",\n");
     printf("  \"missing\": [");
-    for (size_t i = 0; i < build->missing_count; i++) {
+    for (size_t i = 0; build && i < build->missing_count; i++) {
         printf("%s\n    {", i ? "," : "");
         json_member("routine", build->missing[i].name, ", ");
         json_member("state", api_state(build->missing[i].name), ", ");
         json_member("needed_by", build->missing[i].where, "}");
     }
     printf("\n  ]\n}\n");
+}
+
+void check_print_json_built(const struct build_result *build)
+{
+    printf("{\n  ");
+    json_member("driver", build->name, ",\n  ");
+    json_member("module", build->module, ",\n");
+    printf("  \"sources\": %zu\n}\n", build->sources);
 }
 
 /* ---- rules ---- */
@@ -368,9 +376,18 @@ int check_print_rules(const struct tool_options *options)
     const char *name, *why, *windows;
 
     for (size_t i = 0; (name = fltsim_rule(i, &why, &windows)) != NULL; i++) {
+        if (options->json) {
+            printf(i ? ",\n {" : "[{");
+            json_member("rule", name, ", ");
+            json_member("why", why, ", ");
+            json_member("windows", windows, "}");
+            continue;
+        }
         printf("%s\n    %s\n", name, why);
         if (*windows)
             printf("    On Windows: %s\n", windows);
     }
+    if (options->json)
+        printf("]\n");
     return 0;
 }

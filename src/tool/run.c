@@ -30,7 +30,7 @@ static void keep_violation(const struct fltsim_violation *v, void *context)
 bool check_start(const struct check *check, struct check_run *run)
 {
     const struct tool_options *options = check->options;
-    return fltsim_start(&(struct fltsim_options){
+    run->started = fltsim_start(&(struct fltsim_options){
         .backend = options->backend && !strcmp(options->backend, "native") ? FLTSIM_NATIVE : FLTSIM_COOP,
         .seed = options->seed,
         .choices = options->choices,
@@ -44,6 +44,7 @@ bool check_start(const struct check *check, struct check_run *run)
         .on_violation = keep_violation,
         .context = run,
     });
+    return run->started;
 }
 
 void check_keep_line(const char *text, void *context)

@@ -240,7 +240,7 @@ static void keep_one_driver(struct selection *selection, const char *chosen)
     tool_list_free(&others);
 }
 
-static const struct tree_file *driver_entry(const struct selection *selection)
+const struct tree_file *select_entry(const struct selection *selection)
 {
     const struct tree_file *entry = NULL;
     for (size_t i = 0; i < selection->count && !entry; i++)
@@ -253,7 +253,7 @@ static const struct tree_file *driver_entry(const struct selection *selection)
  * among kernel sources. */
 static void leave_out_strangers(struct selection *selection)
 {
-    char *folder = tool_folder(driver_entry(selection)->path), *above = tool_folder(folder);
+    char *folder = tool_folder(select_entry(selection)->path), *above = tool_folder(folder);
     size_t kept = 0;
     for (size_t i = 0; i < selection->count; i++) {
         struct tree_file *file = selection->sources[i];
@@ -415,7 +415,7 @@ static void apply_project(struct selection *selection, const char *text, const c
 
 static void use_project_file(struct selection *selection)
 {
-    const struct tree_file *entry = driver_entry(selection);
+    const struct tree_file *entry = select_entry(selection);
     for (size_t i = 0; i < selection->tree.count; i++) {
         if (!tool_ends_with(selection->tree.files[i]->path, ".vcxproj"))
             continue;

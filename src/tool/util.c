@@ -22,15 +22,22 @@ char *tool_strdup(const char *text)
     return memcpy(tool_alloc(size), text, size);
 }
 
-char *tool_format(const char *format, ...)
+static char *format_list(const char *format, va_list arguments)
 {
-    va_list arguments, again;
-    va_start(arguments, format);
+    va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     char *text = tool_alloc((size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    return text;
+}
+
+char *tool_format(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = format_list(format, arguments);
     va_end(arguments);
     return text;
 }
@@ -81,6 +88,13 @@ char *tool_folder(const char *path)
     char *folder = tool_strdup(path);
     folder[slash ? slash - path : 0] = 0;
     return folder;
+}
+
+char *tool_stem(const char *path)
+{
+    const char *name = tool_name(path);
+    const char *dot = strrchr(name, '.');
+    return tool_format("%.*s", (int)(dot ? dot - name : (long)strlen(name)), name);
 }
 
 const char *tool_name(const char *path)
@@ -135,12 +149,20 @@ bool tool_ends_with(const char *text, const char *tail)
     return length >= size && !tool_compare(text + length - size, tail);
 }
 
+static char *errors;
+
+const char *tool_errors(void) { return errors ? errors : ""; }
+
 void tool_error(const char *format, ...)
 {
     va_list arguments;
+
     va_start(arguments, format);
-    fputs("fltsim: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    char *line = format_list(format, arguments);
     va_end(arguments);
+    fprintf(stderr, "fltsim: %s\n", line);
+    char *all = tool_format("%s%s%s", tool_errors(), errors ? "\n" : "", line);
+    free(errors);
+    free(line);
+    errors = all;
 }

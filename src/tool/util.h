@@ -23,6 +23,7 @@ void tool_list_free(struct tool_list *list);
 char *tool_join(const char *folder, const char *name); /* malloc; "" and "." vanish */
 char *tool_folder(const char *path);                   /* "a/b" of "a/b/c.c"; "" of "c.c" */
 const char *tool_name(const char *path);               /* "c.c" */
+char *tool_stem(const char *path);                     /* "c" */
 /* "a/../b/./c" -> "b/c", in place; leading ".." stay. */
 char *tool_normalize(char *path);
 bool tool_ends_with(const char *text, const char *tail); /* without regard to case */
@@ -30,5 +31,6 @@ int tool_compare(const char *a, const char *b);          /* without regard to ca
 
 /* Messages on stderr: "fltsim: ...". */
 void tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *tool_errors(void); /* all of them so far, a line each */
 
 #endif

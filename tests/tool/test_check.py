@@ -153,30 +153,6 @@ def the_drivers_of_the_lessons_are_clean():
         assert result.returncode == 0, lesson + result.stdout
 
 
-OPEN_KEY = ('{ HANDLE h; UNICODE_STRING n = RTL_CONSTANT_STRING(L"\\\\Registry\\\\Machine\\\\None"); OBJECT_ATTRIBUTES a;'
-            'InitializeObjectAttributes(&a, &n, OBJ_KERNEL_HANDLE, NULL, NULL);\n'
-            'status = ZwOpenKey(&h, KEY_READ, &a); if (!NT_SUCCESS(status)) return status; }')
-
-
-@test
-def a_load_that_fails_names_the_routine_that_failed_with_its_line():
-    register = driver().replace('FLT_REGISTRATION_VERSION', '7')
-    for name, source, text in [
-            ('wrong.c', driver(entry=OPEN_KEY), 'ZwOpenKey answered STATUS_OBJECT_NAME_NOT_FOUND in DriverEntry (wrong.c:'),
-            ('wrong.c', register, 'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.c:'),
-            ('wrong.cpp', register.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'),
-             'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.cpp:')]:
-        result = check({name: source})
-        assert result.returncode == 1 and 'load-failed' in result.stdout and text in result.stdout, result.stdout + result.stderr
-        assert 'run 2' not in result.stdout, result.stdout
-
-
-@test
-def a_load_that_fails_of_the_drivers_own_accord_names_no_routine():
-    result = check({'wrong.c': driver(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')})
-    assert result.returncode == 1 and 'load-failed' in result.stdout and 'history' not in result.stdout, result.stdout
-
-
 @test
 def a_driver_without_an_inf_gets_a_default_altitude_and_the_report_says_so():
     result = check({'right.c': driver()})
@@ -235,25 +211,6 @@ def the_same_seed_is_the_same_report():
     assert one == two and one
 
 
-OUTLIVES = (r'''
-static WORK_QUEUE_ITEM Item;
-static VOID Later(PVOID Context)
-{
-    LARGE_INTEGER pause = {.QuadPart = -30000000};
-    KeDelayExecutionThread(KernelMode, FALSE, &pause);
-}
-''')
-
-
-@test
-def code_that_runs_when_its_driver_has_unloaded_is_named():
-    for backend in 'coop', 'native':
-        result = check({'wrong.c': driver(globals=OUTLIVES, end='ExInitializeWorkItem(&Item, Later, NULL);'
-                                          'ExQueueWorkItem(&Item, DelayedWorkQueue);')}, '--backend', backend)
-        assert result.returncode == 1 and 'which has unloaded' in result.stdout, result.stdout
-        assert 'bug check 0xCE' in result.stdout and 'in Later (wrong.c:' in result.stdout, result.stdout
-
-
 @test
 def loops_end_on_native_threads_and_at_dispatch_level_too():
     raised = '{ KIRQL old; KeRaiseIrql(DISPATCH_LEVEL, &old); for (;;) { } }'
@@ -261,50 +218,6 @@ def loops_end_on_native_threads_and_at_dispatch_level_too():
         result = check({'wrong.c': driver(**parts)}, '--backend', 'native', '--timeout', '1')
         assert result.returncode == 1 and ': endless-loop' in result.stdout, result.stdout + result.stderr
         assert '(wrong.c:' in result.stdout, result.stdout
-
-
-SPIN = [
-    # before the loop, the loop (on a line of its own), what the report says of it
-    ('', 'while (!Flag) YieldProcessor();', 'for what does not come'),
-    ('KIRQL old; KeRaiseIrql(DISPATCH_LEVEL, &old);', 'while (InterlockedCompareExchange(&Flag, 1, 1) == 0) YieldProcessor();',
-     'at IRQL 2, for'),
-    ('LARGE_INTEGER none = {0};', 'while (KeReadStateEvent(&Event) == 0) KeDelayExecutionThread(KernelMode, FALSE, &none);',
-     'for what does not come'),
-    ('LARGE_INTEGER none = {0};', 'while (KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &none)) { }',
-     'for the notification event at'),
-    ('ExAcquireSpinLockShared(&Lock);', 'ExAcquireSpinLockExclusiveAtDpcLevel(&Lock);', 'for the reader-writer spin lock at'),
-]
-SPINS = 'static volatile LONG Flag; static KEVENT Event; static EX_SPIN_LOCK Lock;'
-
-
-def spin(before, loop, after=''):
-    return driver(globals=SPINS, entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
-                  pre=ONCE + '{ ' + before + '\n/* the loop */ ' + loop + after + ' }')
-
-
-@test
-def a_thread_that_looks_for_ever_for_what_does_not_come_is_shown_with_its_line():
-    for before, loop, text in SPIN:
-        source = spin(before, loop)
-        line = 'Pre (wrong.c:%d)' % (source[:source.index('/* the loop */')].count('\n') + 1)
-        for backend in 'coop', 'native':
-            result = check({'wrong.c': source}, '--backend', backend)
-            assert result.returncode == 1 and ': endless-loop [' in result.stdout, result.stdout + result.stderr
-            assert line in result.stdout and text in result.stdout, (line, text, result.stdout)
-            assert 'run 1: ' in result.stdout and 'did not get to its end' in result.stdout, result.stdout
-
-
-@test
-def a_thread_that_looks_until_another_has_done_it_is_none_of_that():
-    setter = ('VOID Setter(PVOID Unused) { LARGE_INTEGER pause = {.QuadPart = -500000}; KeDelayExecutionThread(KernelMode,'
-              'FALSE, &pause); Flag = 1; KeSetEvent(&Event, 0, FALSE); PsTerminateSystemThread(0); }')
-    begin = ('{ HANDLE thread; if (NT_SUCCESS(PsCreateSystemThread(&thread, 0, NULL, NULL, NULL, Setter, NULL)))'
-             'ZwClose(thread); }')
-    for before, loop, text in SPIN[:1] + SPIN[2:4]:
-        source = spin(before + begin, loop).replace('static FLT_PREOP', setter + '\nstatic FLT_PREOP', 1)
-        for backend in 'coop', 'native':
-            code, rules, result = rules_of({'right.c': source}, '--backend', backend)
-            assert code == 0 and rules == [], result.stdout + result.stderr
 
 
 @test

@@ -1,0 +1,185 @@
+"""`fltsim check` and `fltsim build` as a stranger uses them: what is wrong before and around the runs, loads that fail,
+loops that wait. Prints TAP.
+
+usage: test_command.py FLTSIM
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from harness import FLTSIM, ONCE, check, driver, fltsim, main, rules_of, test, write
+
+OPEN_KEY = ('{ HANDLE h; UNICODE_STRING n = RTL_CONSTANT_STRING(L"\\\\Registry\\\\Machine\\\\None"); OBJECT_ATTRIBUTES a;'
+            'InitializeObjectAttributes(&a, &n, OBJ_KERNEL_HANDLE, NULL, NULL);\n'
+            'status = ZwOpenKey(&h, KEY_READ, &a); if (!NT_SUCCESS(status)) return status; }')
+
+
+@test
+def a_load_that_fails_names_the_routine_that_failed_with_its_line():
+    register = driver().replace('FLT_REGISTRATION_VERSION', '7')
+    for name, source, text in [
+            ('wrong.c', driver(entry=OPEN_KEY), 'ZwOpenKey answered STATUS_OBJECT_NAME_NOT_FOUND in DriverEntry (wrong.c:'),
+            ('wrong.c', register, 'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.c:'),
+            ('wrong.cpp', register.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'),
+             'FltRegisterFilter answered STATUS_INVALID_PARAMETER in DriverEntry (wrong.cpp:')]:
+        result = check({name: source})
+        assert result.returncode == 1 and 'load-failed' in result.stdout and text in result.stdout, result.stdout + result.stderr
+        assert 'run 2' not in result.stdout, result.stdout
+
+
+@test
+def a_load_that_fails_of_the_drivers_own_accord_names_no_routine():
+    result = check({'wrong.c': driver(entry='if (RegistryPath) return STATUS_UNSUCCESSFUL;')})
+    assert result.returncode == 1 and 'load-failed' in result.stdout and 'history' not in result.stdout, result.stdout
+
+
+OUTLIVES = (r'''
+static WORK_QUEUE_ITEM Item;
+static VOID Later(PVOID Context)
+{
+    LARGE_INTEGER pause = {.QuadPart = -30000000};
+    KeDelayExecutionThread(KernelMode, FALSE, &pause);
+}
+''')
+
+
+@test
+def code_that_runs_when_its_driver_has_unloaded_is_named():
+    for backend in 'coop', 'native':
+        result = check({'wrong.c': driver(globals=OUTLIVES, end='ExInitializeWorkItem(&Item, Later, NULL);'
+                                          'ExQueueWorkItem(&Item, DelayedWorkQueue);')}, '--backend', backend)
+        assert result.returncode == 1 and 'which has unloaded' in result.stdout, result.stdout
+        assert 'bug check 0xCE' in result.stdout and 'in Later (wrong.c:' in result.stdout, result.stdout
+
+
+SPIN = [
+    # before the loop, the loop (on a line of its own), what the report says of it
+    ('', 'while (!Flag) YieldProcessor();', 'for what does not come'),
+    ('KIRQL old; KeRaiseIrql(DISPATCH_LEVEL, &old);', 'while (InterlockedCompareExchange(&Flag, 1, 1) == 0) YieldProcessor();',
+     'at IRQL 2, for'),
+    ('LARGE_INTEGER none = {0};', 'while (KeReadStateEvent(&Event) == 0) KeDelayExecutionThread(KernelMode, FALSE, &none);',
+     'for what does not come'),
+    ('LARGE_INTEGER none = {0};', 'while (KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &none)) { }',
+     'for the notification event at'),
+    ('ExAcquireSpinLockShared(&Lock);', 'ExAcquireSpinLockExclusiveAtDpcLevel(&Lock);', 'for the reader-writer spin lock at'),
+]
+SPINS = 'static volatile LONG Flag; static KEVENT Event; static EX_SPIN_LOCK Lock;'
+
+
+def spin(before, loop, after=''):
+    return driver(globals=SPINS, entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
+                  pre=ONCE + '{ ' + before + '\n/* the loop */ ' + loop + after + ' }')
+
+
+@test
+def a_thread_that_looks_for_ever_for_what_does_not_come_is_shown_with_its_line():
+    for before, loop, text in SPIN:
+        source = spin(before, loop)
+        line = 'Pre (wrong.c:%d)' % (source[:source.index('/* the loop */')].count('\n') + 1)
+        for backend in 'coop', 'native':
+            result = check({'wrong.c': source}, '--backend', backend)
+            assert result.returncode == 1 and ': endless-loop [' in result.stdout, result.stdout + result.stderr
+            assert line in result.stdout and text in result.stdout, (line, text, result.stdout)
+            assert 'run 1: ' in result.stdout and 'did not get to its end' in result.stdout, result.stdout
+
+
+@test
+def a_thread_that_looks_until_another_has_done_it_is_none_of_that():
+    setter = ('VOID Setter(PVOID Unused) { LARGE_INTEGER pause = {.QuadPart = -500000}; KeDelayExecutionThread(KernelMode,'
+              'FALSE, &pause); Flag = 1; KeSetEvent(&Event, 0, FALSE); PsTerminateSystemThread(0); }')
+    begin = ('{ HANDLE thread; if (NT_SUCCESS(PsCreateSystemThread(&thread, 0, NULL, NULL, NULL, Setter, NULL)))'
+             'ZwClose(thread); }')
+    for before, loop, text in SPIN[:1] + SPIN[2:4]:
+        source = spin(before + begin, loop).replace('static FLT_PREOP', setter + '\nstatic FLT_PREOP', 1)
+        for backend in 'coop', 'native':
+            code, rules, result = rules_of({'right.c': source}, '--backend', backend)
+            assert code == 0 and rules == [], result.stdout + result.stderr
+
+
+INF = ('[Version]\nSignature="$Windows NT$"\n[DefaultInstall.Services]\nAddService=%%Name%%,,S\n[S]\n'
+       'ServiceBinary=%%12%%\\%(sys)s.sys\nAddReg=R\n[R]\nHKR,Instances,DefaultInstance,0,I\n'
+       'HKR,Instances\\I,Altitude,0,%(altitude)s\nHKR,Instances\\I,Flags,0x10001,0\n[Strings]\nName="service"\n')
+
+
+def inf_of(files, path):
+    """The INF that a check of path, below a folder with the files, takes; and the result."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            write(folder, name, content)
+        result = fltsim('check', '--json', os.path.join(folder, path))
+        report = json.loads(result.stdout)
+        return os.path.basename(report.get('inf', '')), '\n'.join(report.get('remarks', [])), result
+
+
+@test
+def the_inf_is_the_one_that_names_the_driver():
+    a, b = INF % dict(sys='alpha', altitude='370010'), (INF % dict(sys='Beta', altitude='370020')).encode('utf-16')
+    for files, path, want in [
+            ({'alpha.c': driver(), 'beta.c': driver(), 'one.inf': a, 'two.inf': b}, 'beta.c', 'two.inf'),
+            ({'alpha.c': driver(), 'beta.c': driver(), 'one.inf': a, 'two.inf': b}, 'alpha.c', 'one.inf'),
+            ({'alpha.c': driver(), 'beta.c': driver(), 'alpha.inf': a}, 'beta.c', ''),     # another's
+            ({'gamma.c': driver(), 'one.inf': a}, 'gamma.c', 'one.inf'),                   # nobody else's
+            ({'gamma.c': driver(), 'client/one.inf': a, 'server/one.inf': a}, '.', 'one.inf'),   # one, twice
+            ({'beta/main.c': driver(), 'beta/one.inf': a, 'beta/two.inf': b}, 'beta', 'two.inf')]:
+        found, remarks, result = inf_of(files, path)
+        assert result.returncode == 0 and found == want, (found, want, result.stdout, result.stderr)
+
+
+@test
+def of_several_infs_that_do_not_name_the_driver_none_is_guessed():
+    a, b = (INF % dict(sys=name, altitude='370010') for name in ('alpha', 'beta'))
+    found, remarks, result = inf_of({'gamma.c': driver(), 'one.inf': a, 'two.inf': b}, 'gamma.c')
+    assert result.returncode == 0 and not found, result.stdout
+    assert 'one.inf' in remarks and 'two.inf' in remarks and '--inf' in remarks, remarks
+
+
+@test
+def what_cannot_be_loaded_is_no_driver():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'garbage.so', 'no module\n')
+        write(folder, 'cpp/main.cpp', driver())
+        write(folder, 'static/main.c', driver().replace('NTSTATUS DriverEntry', 'static NTSTATUS DriverEntry'))
+        for path, text in [('garbage.so', 'it cannot be loaded: '), ('cpp', 'extern "C"'), ('static', 'not static')]:
+            result = fltsim('check', os.path.join(folder, path))
+            assert result.returncode == 2 and text in result.stderr, (path, result.returncode, result.stdout, result.stderr)
+
+
+@test
+def whatever_goes_wrong_json_is_json():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'good/good.c', driver())
+        write(folder, 'bad/bad.c', 'this is no C; NTSTATUS DriverEntry(void) { FltRegisterFilter(0, 0, 0); }')
+        write(folder, 'empty/readme.txt', '')
+        write(folder, 'no.so', 'no module\n')
+        write(folder, 'bad.scenario', 'fly\n')
+        good = os.path.join(folder, 'good')
+        for arguments in [('check',), ('check', '--what', good), ('check', '--seed', 'x', good), ('check', folder + '/none'),
+                          ('check', folder + '/bad'), ('check', folder + '/empty'), ('check', folder + '/no.so'),
+                          ('check', '--scenario', folder + '/bad.scenario', good), ('check', '--altitude', 'x', good),
+                          ('check', '--inf', '/none.inf', good), ('check', '--cc', 'nosuchcompiler', good), ('build', good),
+                          ('build', '-o', folder + '/none/x.so', good), ('rules', 'path'),
+                          ('check', '--backend', 'native', '--choices', 'next:1', good)]:
+            result = fltsim(*arguments, '--json')
+            assert result.returncode == 2 and json.loads(result.stdout)['error'], (arguments, result.stdout, result.stderr)
+        result = fltsim('build', '--json', '-o', folder + '/x.so', good)
+        assert result.returncode == 0 and json.loads(result.stdout)['module'] == folder + '/x.so', result.stdout
+        assert any(rule['rule'] == 'pool-leak' for rule in json.loads(fltsim('rules', '--json').stdout))
+
+
+@test
+def behind_two_dashes_everything_is_a_path():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, '-v/main.c', driver())
+        result = subprocess.run([os.path.abspath(FLTSIM), 'check', '--', '-v'], capture_output=True, text=True, timeout=120, cwd=folder)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
+def an_illegal_instruction_is_not_a_call_through_a_bad_pointer():
+    result = check({'wrong.c': driver(pre=ONCE + '__builtin_trap();')})
+    assert result.returncode == 1 and 'in Pre (wrong.c:' in result.stdout and 'no code' not in result.stdout, result.stdout
+
+
+sys.exit(main())
