@@ -96,9 +96,10 @@ static void explain_end(struct check_run *run, const struct plat_exit *end, cons
                       "A processor is lost to the loop; at DISPATCH_LEVEL bug check 0x133 DPC_WATCHDOG_VIOLATION.");
     else
         add_violation(run, "crash",
-                      tool_format("The run's process ended by %s %d; it was at: %s. It said: %.400s",
+                      tool_format("The run's process ended by %s %d%s; it was at: %s.%s%.400s",
                                   end->signal ? "signal" : "exit code", end->signal ? end->signal : end->code,
-                                  run->step, output ? output : ""),
+                                  end->signal ? "" : ", as exit() does, which the kernel has not", run->step,
+                                  output && *output ? " It said: " : "", output ? output : ""),
                       "The driver destroyed what the simulated machine stands on.",
                       "A blue screen, at this place or a later one.");
 }

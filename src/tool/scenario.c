@@ -3,8 +3,10 @@
 #include "tool/scenario_run.h"
 
 #include "plat/file.h"
+#include "sim/encoding.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,8 @@ static bool take_expectation(const struct scenario *s, struct scenario_line *lin
 {
     line->has_expectation = true;
     line->expected = STATUS_SUCCESS;
+    if (line->count && !strcmp(line->words[line->count - 1], "expect"))
+        return wrong(s, line->number, "expect takes the name of a status, such as STATUS_ACCESS_DENIED, or any%s%s", "", "");
     if (line->count < 2 || strcmp(line->words[line->count - 2], "expect"))
         return true;
     const char *name = line->words[line->count - 1];
@@ -73,8 +77,9 @@ static bool is_number(const char *text)
     char *end;
     if (!isdigit((unsigned char)*text))
         return false;
+    errno = 0;
     strtoull(text, &end, 0);
-    return !*end;
+    return !*end && !errno;
 }
 
 static bool is_one_of(const char *word, const char *list)
@@ -130,7 +135,8 @@ static bool check_words(const struct scenario *s, const struct scenario_line *li
         p += *p == ' ';
     }
     return i >= line->count ||
-           wrong(s, line->number, "%s takes no more than: %s", line->words[0], line->command->takes);
+           wrong(s, line->number, *line->command->takes ? "%s takes no more than: %s" : "%s takes nothing more%s",
+                 line->words[0], line->command->takes);
 }
 
 static bool read_command(const struct scenario *s, struct scenario_line *line)
@@ -224,11 +230,13 @@ struct scenario *scenario_parse(const char *path, char *text)
 struct scenario *scenario_read(const char *path)
 {
     size_t size;
-    char *text = plat_file_read(path, &size);
-    if (!text) {
+    char *bytes = plat_file_read(path, &size);
+    if (!bytes) {
         tool_error("%s: the scenario cannot be read", path);
         return NULL;
     }
+    char *text = sim_decode_text(bytes, size, NULL);
+    free(bytes);
     struct scenario *scenario = scenario_parse(path, text);
     free(text);
     return scenario;

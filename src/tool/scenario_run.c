@@ -268,10 +268,14 @@ static NTSTATUS run_close(struct scenario_state *state, const struct scenario_li
     return status;
 }
 
+enum { MOST_BYTES = 1 << 30 }; /* of one read or write */
+
 static NTSTATUS run_read(struct scenario_state *state, const struct scenario_line *line)
 {
     size_t length = strtoull(line->words[3], NULL, 0), done = 0;
-    char *buffer = calloc(1, length + 1);
+    char *buffer = length <= MOST_BYTES ? calloc(1, length + 1) : NULL;
+    if (!buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = fltsim_read(handle_of(state, line), buffer, length, offset_of(line->words[2]), &done);
 
     if (NT_SUCCESS(status) && line->count > 4 &&
@@ -289,7 +293,9 @@ static NTSTATUS run_write(struct scenario_state *state, const struct scenario_li
 static NTSTATUS run_fill(struct scenario_state *state, const struct scenario_line *line)
 {
     size_t length = strtoull(line->words[3], NULL, 0);
-    char *buffer = malloc(length + 1);
+    char *buffer = length <= MOST_BYTES ? malloc(length + 1) : NULL;
+    if (!buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
     memset(buffer, 'f', length);
     NTSTATUS status = fltsim_write(handle_of(state, line), buffer, length, offset_of(line->words[2]), NULL);
     free(buffer);

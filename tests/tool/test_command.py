@@ -169,6 +169,27 @@ def whatever_goes_wrong_json_is_json():
 
 
 @test
+def a_scenario_that_asks_for_too_much_is_told_so():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        for text, code, said in [('mount C: ntfs\nopen f C:\\a expect\n', 2, 'expect takes the name of a status'),
+                                 ('mount C: ntfs\nfill f 0 99999999999999999999\n', 2, 'is no number'),
+                                 ('load now\n', 2, 'load takes nothing more'),
+                                 ('mount C: ntfs\nopen f C:\\a create write\nfill f 0 99999999999\n', 1,
+                                  'fill answered STATUS_INSUFFICIENT_RESOURCES'),
+                                 ('\ufeffmount C: ntfs\nload\nunload\n', 0, 'clean')]:
+            write(folder, 'a.scenario', text)
+            result = fltsim('check', '--scenario', os.path.join(folder, 'a.scenario'), folder)
+            assert result.returncode == code and said in result.stdout + result.stderr, (text, result.stdout, result.stderr)
+
+
+@test
+def a_driver_that_ends_the_process_is_reported():
+    result = check({'wrong.c': driver(globals='void _exit(int);', pre=ONCE + '_exit(0);')})
+    assert result.returncode == 1 and 'violation 1 of 1: crash' in result.stdout and 'as exit() does' in result.stdout, result.stdout
+
+
+@test
 def behind_two_dashes_everything_is_a_path():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, '-v/main.c', driver())
