@@ -274,7 +274,7 @@ BOOLEAN RtlIsValidOemCharacter(PWCHAR Char)
     WCHAR upper = RtlpUpcase(*Char);
     UCHAR byte = RtlpWideToByte(RTLP_OEM, upper);
 
-    if (byte == '?' && upper != '?')
+    if (byte == '?') /* the page's stand-in, which is not told from the character itself */
         return FALSE;
     *Char = RtlpByteToWide(RTLP_OEM, byte);
     return TRUE;

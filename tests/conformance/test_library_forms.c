@@ -293,6 +293,23 @@ static void counted_oem_text_tells_what_it_needs_and_what_it_lost(void)
     answers(STATUS_BUFFER_OVERFLOW, RtlUnicodeToOemN(NULL, 0, NULL, NULL, 2));
 }
 
+static void a_question_mark_is_no_oem_character(void)
+{
+    static const WCHAR valid[] = L"\0 09AZaz~!#$%^&*()_+|`:;\"'-/\\", invalid[] = L"?\x372\x3cf\x3d5f";
+    for (int raised = false; raised <= true; raised++) {
+        for (size_t i = 0; i < ARRAYSIZE(valid) - 1; i++) {
+            WCHAR upper = RtlUpcaseUnicodeChar(valid[i]), c = raised ? upper : valid[i];
+            assert_true(RtlIsValidOemCharacter(&c));
+            assert_int_equal(c, upper);
+        }
+        for (size_t i = 0; i < ARRAYSIZE(invalid) - 1; i++) {
+            WCHAR upper = RtlUpcaseUnicodeChar(invalid[i]), c = raised ? upper : invalid[i];
+            assert_false(RtlIsValidOemCharacter(&c));
+            assert_int_equal(c, upper);
+        }
+    }
+}
+
 static void a_string_is_valid_or_not(void)
 {
     static const WCHAR some[] = L"some";
@@ -403,6 +420,7 @@ int main(void)
         fltsim_unit_test(the_fifth_of_a_kind_gets_a_sum_of_its_name),
         fltsim_unit_test(an_entry_leaves_zeros_behind_the_last),
         fltsim_unit_test(counted_oem_text_tells_what_it_needs_and_what_it_lost),
+        fltsim_unit_test(a_question_mark_is_no_oem_character),
         fltsim_unit_test(a_string_is_valid_or_not),
         fltsim_unit_test(a_key_goes_once_nothing_is_below_it),
         fltsim_unit_test(a_value_of_no_length_needs_no_data),

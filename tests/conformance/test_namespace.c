@@ -1,5 +1,5 @@
-/* Names of objects: where they begin, how long they may be, what they may be relative to. All of it was seen on Windows by a
- * published test suite. */
+/* Names of objects: where they begin, how long they may be, what they may be relative to. All of it was seen on Windows by
+ * a published test suite. */
 #include "stage.h"
 
 /* In no published header: drivers declare it themselves. */
