@@ -295,6 +295,20 @@ static void a_rollback_is_told(void)
     ObDereferenceObject(transaction);
 }
 
+static void a_rollback_waits_for_who_answers_later(void)
+{
+    load();
+    pend = true;
+    HANDLE handle = begin();
+    enlist(TRANSACTION_NOTIFY_ROLLBACK);
+    assert_int_equal(ZwRollbackTransaction(handle, TRUE), STATUS_SUCCESS);
+    assert_int_equal(heard_count, 1);
+    assert_int_equal(fltsim_thread_join(threads[0]), STATUS_SUCCESS); /* what FltRollbackComplete answered */
+    assert_int_equal(cleanups, 1);
+    ObDereferenceObject(transaction);
+    ZwClose(handle);
+}
+
 static void an_enlistment_rolls_back(void)
 {
     load();
@@ -379,6 +393,7 @@ int main(void)
         fltsim_unit_test(a_commit_is_told_phase_by_phase),
         fltsim_unit_test(an_operation_names_the_transaction_of_its_file),
         fltsim_unit_test(a_rollback_is_told),
+        fltsim_unit_test(a_rollback_waits_for_who_answers_later),
         fltsim_unit_test(an_enlistment_rolls_back),
         fltsim_unit_test(wrong_enlistments_are_refused),
         fltsim_unit_test(without_a_callback_nobody_enlists),
