@@ -72,6 +72,16 @@ def what_msvc_takes_and_no_other_compiler_is_put_right_in_a_copy():
 
 
 @test
+def a_callback_status_can_be_negative():
+    globals_ = 'static FLT_PREOP_CALLBACK_STATUS Decide(VOID) { return (FLT_PREOP_CALLBACK_STATUS)-1; }'
+    for name, source in [('main.c', driver(globals=globals_, pre='if (Decide() >= 0) return Decide();')),
+                         ('main.cpp', driver(globals=globals_, pre='if (Decide() >= 0) return Decide();')
+                          .replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry'))]:
+        code, rules, result = rules_of({name: source})
+        assert code == 0, result.stdout + result.stderr
+
+
+@test
 def an_operator_new_that_answers_null_constructs_nothing():
     globals_ = ('struct Thing { int a; Thing() : a(1) {} };\nvoid *operator new(size_t n) { return nullptr; }\n'
                 'void operator delete(void *p, size_t) {}\n')

@@ -22,8 +22,9 @@ typedef enum _FLT_PREOP_CALLBACK_STATUS {
     FLT_PREOP_COMPLETE,        // done here, IoStatus is set: nobody below sees it
     FLT_PREOP_SYNCHRONIZE, // go on, and call the post-callback in this thread at <= APC_LEVEL. IRPs
                            // only
-    FLT_PREOP_DISALLOW_FSFILTER_IO // IRP_MJ_QUERY_OPEN only: not this way, the issuer opens the
+    FLT_PREOP_DISALLOW_FSFILTER_IO, // IRP_MJ_QUERY_OPEN only: not this way, the issuer opens the
                                    // file
+    fltsim_preop_signed = -1       // enumerations are signed for MSVC: drivers tell their own -1 by < 0
 } FLT_PREOP_CALLBACK_STATUS,
     *PFLT_PREOP_CALLBACK_STATUS;
 
@@ -32,7 +33,8 @@ typedef enum _FLT_POSTOP_CALLBACK_STATUS {
     FLT_POSTOP_FINISHED_PROCESSING,      // go on with those above
     FLT_POSTOP_MORE_PROCESSING_REQUIRED, // the filter goes on later:
                                          // FltCompletePendedPostOperation. IRPs only
-    FLT_POSTOP_DISALLOW_FSFILTER_IO      // IRP_MJ_QUERY_OPEN only
+    FLT_POSTOP_DISALLOW_FSFILTER_IO,     // IRP_MJ_QUERY_OPEN only
+    fltsim_postop_signed = -1
 } FLT_POSTOP_CALLBACK_STATUS,
     *PFLT_POSTOP_CALLBACK_STATUS;
 
