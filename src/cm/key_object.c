@@ -198,6 +198,8 @@ NTSTATUS ZwOpenKeyEx(PHANDLE KeyHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRI
                      ULONG OpenOptions)
 {
     API_IRQL(ZwOpenKeyEx);
+    if (OpenOptions & ~(ULONG)(REG_OPTION_OPEN_LINK | REG_OPTION_BACKUP_RESTORE))
+        return STATUS_INVALID_PARAMETER_4;
     return open_key(KeyHandle, DesiredAccess, ObjectAttributes, NULL, VERIFY_CALLER);
 }
 

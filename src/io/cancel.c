@@ -83,7 +83,6 @@ VOID IoQueueThreadIrp(PIRP Irp)
 struct match {
     PFILE_OBJECT file;
     PIO_STATUS_BLOCK iosb;
-    bool others; /* other threads' requests too */
 };
 
 static bool Matches(PIRP irp, const struct match *m)
@@ -118,18 +117,18 @@ static bool CancelOne(PKTHREAD thread, const struct match *m)
     return true;
 }
 
-static NTSTATUS CancelIo(HANDLE handle, PIO_STATUS_BLOCK which, PIO_STATUS_BLOCK iosb, bool only)
+static NTSTATUS CancelIo(HANDLE handle, PIO_STATUS_BLOCK which, PIO_STATUS_BLOCK iosb, bool extended)
 {
     struct iop_service s;
     NTSTATUS status = IopBeginService(&s, handle, 0, iosb);
     if (!NT_SUCCESS(status))
         return status;
-    struct match m = {.file = s.file, .iosb = only ? which : NULL};
+    struct match m = {.file = s.file, .iosb = which};
     unsigned found = 0;
     while (CancelOne(KiCurrentThread(), &m))
         found++;
     ObpDereference(s.file);
-    status = only && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS;
+    status = extended && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS;
     iosb->Status = status;
     iosb->Information = 0;
     return status;
@@ -147,7 +146,7 @@ NTSTATUS ZwCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
 
 NTSTATUS NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock)
 {
-    return CancelIo(FileHandle, IoRequestToCancel, IoStatusBlock, IoRequestToCancel != NULL);
+    return CancelIo(FileHandle, IoRequestToCancel, IoStatusBlock, true);
 }
 
 NTSTATUS ZwCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock)

@@ -1,6 +1,8 @@
 /* Volume parameter blocks, mounting on the first open, verifying. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 VOID IoAcquireVpbSpinLock(PKIRQL Irql)
 {
     API_IRQL(IoAcquireVpbSpinLock);
@@ -147,6 +149,8 @@ void IopForbidMount(PDEVICE_OBJECT device)
 NTSTATUS IoVerifyVolume(PDEVICE_OBJECT DeviceObject, BOOLEAN AllowRawMount)
 {
     API_ENTER(IoVerifyVolume, DeviceObject, SCHED_WRITE);
+    if (fault_allocation())
+        return STATUS_INSUFFICIENT_RESOURCES;
     KeWaitForSingleObject(&DeviceObject->DeviceLock, Executive, KernelMode, FALSE, NULL);
     NTSTATUS status = STATUS_SUCCESS;
     PVPB vpb = DeviceObject->Vpb;
@@ -165,7 +169,9 @@ NTSTATUS IoVerifyVolume(PDEVICE_OBJECT DeviceObject, BOOLEAN AllowRawMount)
         stack->Parameters.VerifyVolume.DeviceObject = vpb->DeviceObject;
         status = IopCallAndWait(top, irp, &wait);
     }
-    if (!(vpb->Flags & VPB_MOUNTED) || status == STATUS_WRONG_VOLUME)
+    if (status == STATUS_WRONG_VOLUME)
+        MountLocked(DeviceObject); /* what is there now; the caller hears that it is another one */
+    else if (!(vpb->Flags & VPB_MOUNTED))
         status = MountLocked(DeviceObject);
     KeSetEvent(&DeviceObject->DeviceLock, IO_NO_INCREMENT, FALSE);
     return status;

@@ -264,11 +264,13 @@ static NTSTATUS Fail(struct iop_open *open, PFILE_OBJECT file, NTSTATUS status)
     return status;
 }
 
-static NTSTATUS Verify(struct iop_wait *wait, PDEVICE_OBJECT device)
+/* May the open be tried again: on the same volume, or on the one that was mounted instead? */
+static bool Verify(struct iop_wait *wait, PDEVICE_OBJECT device)
 {
     PDEVICE_OBJECT verify = IoGetDeviceToVerify((PETHREAD)wait->thread);
     IoSetDeviceToVerify((PETHREAD)wait->thread, NULL);
-    return IoVerifyVolume(verify ? verify : device, FALSE);
+    NTSTATUS status = IoVerifyVolume(verify ? verify : device, FALSE);
+    return NT_SUCCESS(status) || status == STATUS_WRONG_VOLUME;
 }
 
 static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVICE_OBJECT top, PFILE_OBJECT file,
@@ -303,7 +305,7 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
         *found = file;
         return status;
     }
-    if (status == STATUS_VERIFY_REQUIRED && NT_SUCCESS(Verify(&wait, file->DeviceObject)))
+    if (status == STATUS_VERIFY_REQUIRED && Verify(&wait, file->DeviceObject))
         status = ObpReparse(parse, &parse->complete);
     if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
         return Fail(open, file, status);

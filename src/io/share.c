@@ -61,8 +61,7 @@ static NTSTATUS Check(ACCESS_MASK access, ULONG desired, PFILE_OBJECT file, PSHA
 {
     struct wish w = Wish(access, desired);
     if (write_permission)
-        w.write = *write_permission;
-    w.any = w.read || w.write || w.remove;
+        w.share_read |= w.read && !*write_permission; /* who may not write keeps no reader out */
     Store(file, &w);
     if (!w.any || IopFile(file)->ignore_sharing)
         return STATUS_SUCCESS;

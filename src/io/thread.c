@@ -102,12 +102,17 @@ BOOLEAN IoWithinStackLimits(ULONG_PTR RegionStart, SIZE_T RegionSize)
 BOOLEAN IoSetThreadHardErrorMode(BOOLEAN EnableHardErrors)
 {
     API_IRQL(IoSetThreadHardErrorMode);
-    return TRUE;
+    PKTHREAD thread = KiCurrentThread();
+    BOOLEAN before = !thread->hard_errors_disabled;
+    thread->hard_errors_disabled = !EnableHardErrors;
+    return before;
 }
 
 BOOLEAN IoRaiseInformationalHardError(NTSTATUS ErrorStatus, PUNICODE_STRING String, PKTHREAD Thread)
 {
     API_IRQL(IoRaiseInformationalHardError);
+    if ((Thread ? Thread : KiCurrentThread())->hard_errors_disabled)
+        return FALSE;
     TRACE("io", "hard error %s", trace_status(ErrorStatus));
     return TRUE;
 }

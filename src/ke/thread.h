@@ -87,6 +87,7 @@ struct _KTHREAD {
     PVOID top_level_irp;     /* IoGetTopLevelIrp */
     PVOID origin;            /* KiCaptureOrigin, of what set going the work that it does; NULL: nothing to tell */
     KPRIORITY priority;
+    bool hard_errors_disabled; /* IoSetThreadHardErrorMode */
     UCHAR io_priority;       /* io: its IO_PRIORITY_HINT, one more than the value; 0: none was set */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
     LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */

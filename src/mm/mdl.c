@@ -185,6 +185,17 @@ VOID MmUnmapLockedPages(PVOID address, PMDL mdl)
 NTSTATUS MmProtectMdlSystemAddress(PMDL mdl, ULONG protect)
 {
     API_IRQL(MmProtectMdlSystemAddress);
+    switch (protect) {
+    case PAGE_NOACCESS:
+    case PAGE_READONLY:
+    case PAGE_READWRITE:
+    case PAGE_EXECUTE:
+    case PAGE_EXECUTE_READ:
+    case PAGE_EXECUTE_READWRITE:
+        break;
+    default:
+        return STATUS_INVALID_PAGE_PROTECTION;
+    }
     return mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA ? STATUS_SUCCESS : STATUS_NOT_MAPPED_VIEW;
 }
 

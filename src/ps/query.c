@@ -79,7 +79,10 @@ BOOLEAN PsIsThreadImpersonating(PETHREAD Thread) { return Thread->se != NULL; }
 
 PVOID PsGetThreadTeb(PETHREAD Thread) { return NULL; }
 
-VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled) {}
+VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled)
+{
+    ((PKTHREAD)Thread)->hard_errors_disabled = HardErrorsAreDisabled;
+}
 
 /* Windows 10, version 22H2: what the headers are of. */
 BOOLEAN PsGetVersion(PULONG MajorVersion, PULONG MinorVersion, PULONG BuildNumber, PUNICODE_STRING CSDVersion)

@@ -129,6 +129,21 @@ NTSTATUS ZwQueryInformationToken(HANDLE TokenHandle, TOKEN_INFORMATION_CLASS Tok
                       KernelMode);
 }
 
+/* The impersonation level of the copy. */
+static NTSTATUS LevelOfCopy(const struct sep_token *token, TOKEN_TYPE type, const SECURITY_QUALITY_OF_SERVICE *qos,
+                            SECURITY_IMPERSONATION_LEVEL *level)
+{
+    bool client = token->type == TokenImpersonation;
+    *level = qos ? qos->ImpersonationLevel : client ? token->level : SecurityImpersonation;
+    if ((type != TokenPrimary && type != TokenImpersonation) || (ULONG)*level > SecurityDelegation)
+        return STATUS_INVALID_PARAMETER;
+    if (client && (*level > token->level || (type == TokenPrimary && *level < SecurityImpersonation)))
+        return STATUS_BAD_IMPERSONATION_LEVEL;
+    if (type == TokenPrimary)
+        *level = SecurityAnonymous;
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, TOKEN_TYPE type,
                                PHANDLE handle, KPROCESSOR_MODE mode, const void *site)
 {
@@ -138,9 +153,14 @@ static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTR
         ObpReferenceHandle(existing, TOKEN_DUPLICATE, se()->token_type, mode, (PVOID *)&token, &granted);
     if (!NT_SUCCESS(status))
         return status;
+    SECURITY_IMPERSONATION_LEVEL level;
+    status = LevelOfCopy(token, type, attributes ? attributes->SecurityQualityOfService : NULL, &level);
+    if (!NT_SUCCESS(status)) {
+        ObpDereference(token);
+        return status;
+    }
     struct sep_token *copy = SepCreateToken(type, token);
-    const SECURITY_QUALITY_OF_SERVICE *qos = attributes ? attributes->SecurityQualityOfService : NULL;
-    copy->level = type == TokenPrimary ? SecurityAnonymous : qos ? qos->ImpersonationLevel : SecurityAnonymous;
+    copy->level = level;
     status = OpenToken(copy, access ? access : granted, attributes ? attributes->Attributes : 0, site, handle);
     ObpDereference(copy);
     ObpDereference(token);

@@ -56,6 +56,40 @@ static void create_says_whether_the_key_was_there(void)
     ZwClose(key);
 }
 
+static void keys_open_with_options(void)
+{
+    static const struct {
+        const WCHAR *path;
+        ULONG options;
+        NTSTATUS expected;
+    } cases[] = {
+        {SERVICES u"\\Foo", 0, STATUS_SUCCESS},
+        {SERVICES u"\\Foo", REG_OPTION_OPEN_LINK, STATUS_SUCCESS},
+        {SERVICES u"\\Foo", REG_OPTION_BACKUP_RESTORE, STATUS_SUCCESS},
+        {SERVICES u"\\Foo", REG_OPTION_VOLATILE, STATUS_INVALID_PARAMETER_4},
+        {SERVICES u"\\Foo", 0x100, STATUS_INVALID_PARAMETER_4},
+        {SERVICES u"\\Bar", 0, STATUS_OBJECT_NAME_NOT_FOUND},
+        {u"Foo", 0, STATUS_OBJECT_PATH_SYNTAX_BAD},
+    };
+    ZwClose(new_key());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        UNICODE_STRING name = text(cases[i].path);
+        OBJECT_ATTRIBUTES attributes;
+        HANDLE key = NULL;
+        PVOID object;
+        InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
+        assert_int_equal(ZwOpenKeyEx(&key, KEY_READ, &attributes, cases[i].options), cases[i].expected);
+        if (!key)
+            continue;
+        assert_int_equal(ObReferenceObjectByHandle(key, KEY_READ, *CmKeyObjectType, KernelMode, &object, NULL),
+                         STATUS_SUCCESS);
+        ObDereferenceObject(object);
+        assert_int_equal(ObReferenceObjectByHandle(key, 0, *IoFileObjectType, KernelMode, &object, NULL),
+                         STATUS_OBJECT_TYPE_MISMATCH);
+        ZwClose(key);
+    }
+}
+
 static void a_missing_parent_is_not_created_along(void)
 {
     HANDLE key;
@@ -219,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(a_created_key_is_found_in_any_letter_case),
         fltsim_unit_test(create_says_whether_the_key_was_there),
+        fltsim_unit_test(keys_open_with_options),
         fltsim_unit_test(a_missing_parent_is_not_created_along),
         fltsim_unit_test(keys_open_relative_to_a_handle),
         fltsim_unit_test(a_value_query_says_how_much_room_it_needs),

@@ -83,6 +83,8 @@ static void memory_for_devices(void **state)
     PVOID address = MmMapLockedPages(mdl, KernelMode);
     assert_int_equal(*(char *)address, 0);
     assert_int_equal(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), STATUS_SUCCESS);
+    assert_int_equal(MmProtectMdlSystemAddress(mdl, PAGE_WRITECOPY), STATUS_INVALID_PAGE_PROTECTION);
+    assert_int_equal(MmProtectMdlSystemAddress(mdl, PAGE_READONLY | PAGE_READWRITE), STATUS_INVALID_PAGE_PROTECTION);
     MmUnmapLockedPages(address, mdl);
     assert_int_equal(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), STATUS_NOT_MAPPED_VIEW);
     assert_ptr_equal(

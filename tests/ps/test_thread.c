@@ -158,6 +158,9 @@ static void a_thread_tells_about_itself(void **state)
     assert_int_equal(PsGetThreadCreateTime(self), PsGetProcessCreateTimeQuadPart(PsGetCurrentProcess()));
     assert_int_equal(KeGetPreviousMode(), KernelMode);
     PsSetThreadHardErrorsAreDisabled(self, TRUE);
+    assert_false(IoSetThreadHardErrorMode(TRUE));
+    PsSetThreadHardErrorsAreDisabled(self, FALSE);
+    assert_true(IoSetThreadHardErrorMode(TRUE));
     assert_null(PsGetCurrentThreadTeb());
 }
 

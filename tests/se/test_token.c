@@ -242,6 +242,88 @@ static void FilteredTokens(void **state)
     PsDereferencePrimaryToken(token);
 }
 
+static void RestrictingSidsHaveNoAttributes(void **state)
+{
+    struct {
+        TOKEN_GROUPS groups;
+    } restricting = {{1, {{SeExports->SeAliasAdminsSid, SE_GROUP_ENABLED}}}};
+    PACCESS_TOKEN token = PsReferencePrimaryToken(PsGetCurrentProcess()), less = NULL;
+    assert_int_equal(SeFilterToken(token, 0, NULL, NULL, &restricting.groups, &less), STATUS_INVALID_PARAMETER);
+    restricting.groups.Groups[0].Attributes = 0;
+    assert_int_equal(SeFilterToken(token, 0, NULL, NULL, &restricting.groups, &less), STATUS_SUCCESS);
+    assert_true(SeTokenIsRestricted(less));
+    assert_int_equal(ObReferenceObjectByPointer(less, 0, *SeTokenObjectType, KernelMode), STATUS_SUCCESS);
+    assert_int_equal(ObReferenceObjectByPointer(less, 0, *IoFileObjectType, KernelMode), STATUS_OBJECT_TYPE_MISMATCH);
+    ObDereferenceObject(less);
+    ObDereferenceObject(less);
+    PsDereferencePrimaryToken(token);
+}
+
+/* From a token of `level` (SecurityAnonymous: a primary one) a copy of `type` that asks for `wanted`; ASK_NOTHING: without. */
+enum { PRIMARY = -1, ASK_NOTHING = -1 };
+
+static void CopiesOfTokens(void **state)
+{
+    static const struct {
+        int level;
+        TOKEN_TYPE type;
+        int wanted;
+        NTSTATUS expected;
+        int got;
+    } cases[] = {
+        {PRIMARY, TokenPrimary, ASK_NOTHING, STATUS_SUCCESS, PRIMARY},
+        {PRIMARY, TokenImpersonation, ASK_NOTHING, STATUS_SUCCESS, SecurityImpersonation},
+        {PRIMARY, TokenImpersonation, SecurityDelegation, STATUS_SUCCESS, SecurityDelegation},
+        {PRIMARY, (TOKEN_TYPE)7, ASK_NOTHING, STATUS_INVALID_PARAMETER, 0},
+        {PRIMARY, TokenImpersonation, 9, STATUS_INVALID_PARAMETER, 0},
+        {SecurityIdentification, TokenImpersonation, ASK_NOTHING, STATUS_SUCCESS, SecurityIdentification},
+        {SecurityIdentification, TokenImpersonation, SecurityAnonymous, STATUS_SUCCESS, SecurityAnonymous},
+        {SecurityIdentification, TokenImpersonation, SecurityImpersonation, STATUS_BAD_IMPERSONATION_LEVEL, 0},
+        {SecurityIdentification, TokenPrimary, ASK_NOTHING, STATUS_BAD_IMPERSONATION_LEVEL, 0},
+        {SecurityImpersonation, TokenPrimary, ASK_NOTHING, STATUS_SUCCESS, PRIMARY},
+    };
+    HANDLE primary;
+    assert_int_equal(ZwOpenProcessTokenEx(NtCurrentProcess(), TOKEN_ALL_ACCESS, OBJ_KERNEL_HANDLE, &primary),
+                     STATUS_SUCCESS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SECURITY_QUALITY_OF_SERVICE qos = {sizeof qos, (SECURITY_IMPERSONATION_LEVEL)cases[i].level, 0, FALSE};
+        OBJECT_ATTRIBUTES attributes;
+        HANDLE source = primary, copy;
+        ULONG length;
+        InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+        attributes.SecurityQualityOfService = &qos;
+        if (cases[i].level != PRIMARY)
+            assert_int_equal(ZwDuplicateToken(primary, 0, &attributes, FALSE, TokenImpersonation, &source), STATUS_SUCCESS);
+        qos.ImpersonationLevel = (SECURITY_IMPERSONATION_LEVEL)cases[i].wanted;
+        attributes.SecurityQualityOfService = cases[i].wanted == ASK_NOTHING ? NULL : &qos;
+        assert_int_equal(ZwDuplicateToken(source, 0, &attributes, FALSE, cases[i].type, &copy), cases[i].expected);
+        if (NT_SUCCESS(cases[i].expected)) {
+            TOKEN_TYPE type;
+            SECURITY_IMPERSONATION_LEVEL level;
+            assert_int_equal(NtQueryInformationToken(copy, TokenType, &type, sizeof type, &length), STATUS_SUCCESS);
+            assert_int_equal(type, cases[i].type);
+            if (cases[i].got != PRIMARY) {
+                assert_int_equal(
+                    NtQueryInformationToken(copy, TokenImpersonationLevel, &level, sizeof level, &length),
+                    STATUS_SUCCESS);
+                assert_int_equal(level, cases[i].got);
+            }
+            ZwClose(copy);
+        }
+        if (source != primary)
+            ZwClose(source);
+    }
+    KiCurrentThread()->previous_mode = UserMode; /* a kernel handle */
+    TOKEN_TYPE type;
+    ULONG length;
+    assert_int_equal(NtQueryInformationToken(primary, TokenType, &type, sizeof type, &length), STATUS_INVALID_HANDLE);
+    assert_int_equal(NtOpenThreadTokenEx(NtCurrentThread(), TOKEN_QUERY, FALSE, 0, &primary), STATUS_NO_TOKEN);
+    KiCurrentThread()->previous_mode = KernelMode;
+    assert_int_equal(NtOpenThreadTokenEx(NtCurrentThread(), TOKEN_QUERY, FALSE, OBJ_KERNEL_HANDLE, &primary),
+                     STATUS_NO_TOKEN);
+    ZwClose(primary);
+}
+
 static void ImageNames(void **state)
 {
     PUNICODE_STRING name;
@@ -265,7 +347,7 @@ int main(void)
         CASE(UserOfAProcess), CASE(SystemProcess),  CASE(AProgramNeedsTheRightToOpenTokens), CASE(SubjectContexts),
         CASE(UserOfAProcess), CASE(SystemProcess),  CASE(InformationClasses), CASE(SubjectContexts),
         CASE(Impersonates),   CASE(Privileges),     CASE(AccessChecks),       CASE(Descriptors),
-        CASE(FilteredTokens), CASE(ImageNames),
+        CASE(FilteredTokens), CASE(RestrictingSidsHaveNoAttributes), CASE(CopiesOfTokens), CASE(ImageNames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,6 +240,8 @@ PTXN_PARAMETER_BLOCK IoGetTransactionParameterBlock(_In_ PFILE_OBJECT FileObject
 NTSTATUS IoCheckShareAccess(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
                             _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
                             _In_ BOOLEAN Update);
+// IoCheckShareAccess; WritePermission, if given: may the caller write the file? If not, a reader shares reading with
+// others whatever DesiredShareAccess says (nf-wdm-iocheckshareaccessex). STATUS_SHARING_VIOLATION.
 NTSTATUS IoCheckShareAccessEx(_In_ ACCESS_MASK DesiredAccess, _In_ ULONG DesiredShareAccess,
                               _Inout_ PFILE_OBJECT FileObject, _Inout_ PSHARE_ACCESS ShareAccess,
                               _In_ BOOLEAN Update, _In_ PBOOLEAN WritePermission);
