@@ -674,8 +674,12 @@ VOID RtlCaptureContext(PCONTEXT ContextRecord);
 VOID RtlRestoreContext(PCONTEXT ContextRecord, struct _EXCEPTION_RECORD *ExceptionRecord);
 DECLSPEC_NORETURN VOID RtlRaiseException(PEXCEPTION_RECORD ExceptionRecord);
 #ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
+// Of a Windows image in memory: its IMAGE_NT_HEADERS, or NULL (Ex: STATUS_INVALID_IMAGE_FORMAT) where there are none, as
+// in the host's own modules that drivers are here. Flags: 1, Size is not looked at. STATUS_INVALID_PARAMETER.
 PVOID RtlImageNtHeader(PVOID BaseOfImage);
 NTSTATUS RtlImageNtHeaderEx(ULONG Flags, PVOID BaseOfImage, ULONGLONG Size, PVOID *OutHeaders);
+// The data of one IMAGE_DIRECTORY_ENTRY_*, and its Size; NULL and 0: it is not there. MappedAsImage FALSE, or a base
+// whose lowest bit is set: the image lies in memory as it does in its file.
 PVOID RtlImageDirectoryEntryToData(PVOID BaseOfImage, BOOLEAN MappedAsImage, USHORT DirectoryEntry, PULONG Size);
 PVOID RtlFindExportedRoutineByName(PVOID ImageBase, PCSTR RoutineName);
 #endif
