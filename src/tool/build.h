@@ -13,7 +13,6 @@ struct build_options {
     const char *cc;          /* NULL: $CC, else cc */
     const char *output;      /* the module; NULL: in the work folder */
     bool verbose;            /* print the command lines */
-    bool sanitize;           /* compile the driver with AddressSanitizer */
     bool trap_missing;       /* routines that the library lacks: build all the same, end the run where one is called */
     bool trap_system;        /* likewise where all of them are the system's own, by their names */
 };

@@ -224,8 +224,6 @@ static void compile_command(struct tool_list *command, const struct build_option
     tool_list_add(command, "-g");
     tool_list_add(command, "-O0");
     tool_list_add(command, "-fPIC");
-    if (options->sanitize)
-        tool_list_add(command, "-fsanitize=address");
     tool_list_take(command, tool_format("-ffile-prefix-map=%s=%s", mirror, selection->tree.top));
     for (size_t i = 0; i < options->flags.count; i++)
         tool_list_add(command, options->flags.items[i]);
@@ -342,7 +340,7 @@ static void read_undefined(const char *output, struct build_result *result)
 
 /* Only DriverEntry is seen from outside; what nothing calls goes, with the routines that it would have needed. Inline
  * functions that stand in several sources are one. */
-static void add_link_flags(struct tool_list *command, const struct build_options *options, struct build_result *result)
+static void add_link_flags(struct tool_list *command, struct build_result *result)
 {
 #if defined(__APPLE__)
     tool_list_add(command, "-Wl,-dead_strip");
@@ -353,8 +351,7 @@ static void add_link_flags(struct tool_list *command, const struct build_options
     if (plat_file_write(path, script, sizeof script - 1))
         tool_list_take(command, tool_format("-Wl,--version-script=%s", path));
     free(path);
-    if (!options->sanitize)
-        tool_list_add(command, "-Wl,-z,defs");
+    tool_list_add(command, "-Wl,-z,defs");
     tool_list_add(command, "-Wl,--gc-sections");
     tool_list_add(command, "-Wl,-z,muldefs");
 #endif
@@ -367,8 +364,6 @@ static bool link_module(const struct build_options *options, const char *mirror,
 
     tool_list_add(&command, compiler(options, false)); /* C's: no C++ library, as in the kernel */
     tool_list_add(&command, "-shared");
-    if (options->sanitize)
-        tool_list_add(&command, "-fsanitize=address");
     tool_list_add(&command, "-o");
     tool_list_add(&command, result->module);
     for (size_t i = 0; i < objects->count; i++)
@@ -377,7 +372,7 @@ static bool link_module(const struct build_options *options, const char *mirror,
     tool_list_add(&command, "-lfltsim");
     tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
     tool_list_add(&command, "-lm");
-    add_link_flags(&command, options, result);
+    add_link_flags(&command, result);
     bool good = run(&command, mirror, options->verbose, true, &output);
     if (!good) {
         size_t known = result->missing_count;

@@ -34,7 +34,6 @@ static const struct option {
     {"-D", "NAME[=VALUE]", PASS, 0, "passed to the compiler"},
     {"-U", "NAME", PASS, 0, "passed to the compiler"},
     {"--trap-missing", NULL, FLAG, AT(build.trap_missing), "build although routines are missing, the driver's own too; calling one ends the run"},
-    {"--sanitize", NULL, FLAG, AT(build.sanitize), "compile the driver with AddressSanitizer"},
     {"-v", NULL, FLAG, AT(build.verbose), "print the command lines of the build"},
     {"--help", NULL, FLAG, AT(help), "this text"},
 };
