@@ -218,7 +218,8 @@ def main():
         ddk = run([mingw, '-print-sysroot']).strip()
         paths = [p for p in (ddk + '/include/ddk', '/usr/share/mingw-w64/include/ddk', '/usr/x86_64-w64-mingw32/include/ddk')
                  if os.path.isdir(p)]
-        theirs = Compiler(folder, 'theirs', THEIRS, [mingw] + ['-I' + p for p in paths], mingw.replace('gcc', 'objdump'))
+        theirs = Compiler(folder, 'theirs', THEIRS, [mingw] + ['-I' + p for p in paths],
+                          os.path.basename(mingw).replace('gcc', 'objdump')) # not beside a gcc that ccache stands for
         if not paths:
             print('no ddk headers')
             raise SystemExit(77)
