@@ -73,14 +73,14 @@ BOOLEAN FltCancelIo(PFLT_CALLBACK_DATA CallbackData)
         return FALSE;
     if (op->Flags & FLTP_OP_GENERATED)
         return CancelGenerated(op);
-    return op->Irp && !op->Irp->Cancel ? IoCancelIrp(op->Irp) : FALSE;
+    return op->Irp && !__atomic_load_n(&op->Irp->Cancel, __ATOMIC_SEQ_CST) ? IoCancelIrp(op->Irp) : FALSE;
 }
 
 BOOLEAN FltIsIoCanceled(PFLT_CALLBACK_DATA CallbackData)
 {
     API_IRQL(FltIsIoCanceled);
     PIRP_CTRL op = FltpOpFromData(CallbackData);
-    return IsIrpBased(op, "FltIsIoCanceled") && op->Irp && op->Irp->Cancel;
+    return IsIrpBased(op, "FltIsIoCanceled") && op->Irp && __atomic_load_n(&op->Irp->Cancel, __ATOMIC_SEQ_CST);
 }
 
 /* ---- a cancel routine for a pended operation ---- */
@@ -104,7 +104,7 @@ NTSTATUS FltSetCancelCompletion(PFLT_CALLBACK_DATA CallbackData, PFLT_COMPLETE_C
         return STATUS_INSUFFICIENT_RESOURCES;
     op->CancelRoutine = CanceledCallback;
     IoSetCancelRoutine(irp, CancelPended);
-    if (irp->Cancel && IoSetCancelRoutine(irp, NULL))
+    if (__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) && IoSetCancelRoutine(irp, NULL))
         return STATUS_CANCELLED;
     return STATUS_SUCCESS;
 }

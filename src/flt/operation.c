@@ -310,7 +310,7 @@ bool FltpCancelOperations(PFLT_INSTANCE Instance)
         for (PLIST_ENTRY link = shard->Owed.Flink, next; link != &shard->Owed; link = next) {
             PIRP_CTRL op = CONTAINING_RECORD(link, IRP_CTRL, OwedLink);
             next = link->Flink;
-            if (Concerns(op, Instance, &what) && op->Irp && !op->Irp->Cancel) {
+            if (Concerns(op, Instance, &what) && op->Irp && !__atomic_load_n(&op->Irp->Cancel, __ATOMIC_SEQ_CST)) {
                 any = true;
                 IoCancelIrp(op->Irp); /* may complete it here and now: begin again */
                 next = shard->Owed.Flink;

@@ -32,7 +32,7 @@ static bool ArmIrp(PFILE_LOCK lock, struct file_lock_entry *entry)
     IoMarkIrpPending(irp);
     irp->IoStatus.Information = (ULONG_PTR)lock;
     IoSetCancelRoutine(irp, CancelWaitingLock);
-    return !irp->Cancel || !IoSetCancelRoutine(irp, NULL);
+    return !__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) || !IoSetCancelRoutine(irp, NULL);
 }
 
 static bool DisarmIrp(struct file_lock_entry *entry)

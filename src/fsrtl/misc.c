@@ -152,7 +152,7 @@ static NTSTATUS WaitOrCancelled(ULONG count, PVOID *objects, WAIT_TYPE type, PLA
     irp->Tail.Overlay.DriverContext[3] = &wait;
     IoSetCancelRoutine(irp, BreakOff);
     NTSTATUS status = STATUS_CANCELLED;
-    if (!irp->Cancel)
+    if (!__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST))
         status = KiWaitUnlessBroken(&wait.cancelled, count, objects, type, timeout, blocks, site);
     if (!IoSetCancelRoutine(irp, NULL)) /* it runs, or has run */
         KeWaitForSingleObject(&wait.over, Executive, KernelMode, FALSE, NULL);
@@ -167,7 +167,7 @@ NTSTATUS FsRtlCancellableWaitForMultipleObjects(ULONG Count, PVOID ObjectArray[]
     NTSTATUS status;
     if (PsIsThreadTerminating(PsGetCurrentThread()))
         return STATUS_THREAD_IS_TERMINATING;
-    if (Irp && Irp->Cancel)
+    if (Irp && __atomic_load_n(&Irp->Cancel, __ATOMIC_SEQ_CST))
         return STATUS_CANCELLED;
     if (Irp)
         status = WaitOrCancelled(Count, ObjectArray, WaitType, Timeout, WaitBlockArray, Irp, VERIFY_CALLER);

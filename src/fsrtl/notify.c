@@ -82,7 +82,7 @@ static void QueueIrp(struct notify_sync *sync, struct watch *watch, PIRP irp)
     sched_lock(&sync->lock);
     InsertTailList(&watch->irps, &irp->Tail.Overlay.ListEntry);
     IoSetCancelRoutine(irp, CancelNotify);
-    bool cancelled = irp->Cancel && IoSetCancelRoutine(irp, NULL);
+    bool cancelled = __atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) && IoSetCancelRoutine(irp, NULL);
     if (cancelled)
         RemoveEntryList(&irp->Tail.Overlay.ListEntry);
     sched_unlock(&sync->lock);

@@ -17,7 +17,7 @@ static bool ArmIrp(POPLOCK oplock, PVOID operation, bool waiter)
     PIRP irp = operation;
     irp->IoStatus.Information = (ULONG_PTR)oplock;
     IoSetCancelRoutine(irp, CancelOplock);
-    return !irp->Cancel || !IoSetCancelRoutine(irp, NULL);
+    return !__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) || !IoSetCancelRoutine(irp, NULL);
 }
 
 static bool DisarmIrp(PVOID operation)

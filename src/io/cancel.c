@@ -88,7 +88,7 @@ struct match {
 static bool Matches(PIRP irp, const struct match *m)
 {
     return (!m->file || irp->Tail.Overlay.OriginalFileObject == m->file) && (!m->iosb || irp->UserIosb == m->iosb) &&
-           !irp->Cancel;
+           !__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST);
 }
 
 /* Cancels one matching IRP of the thread. It may complete at any moment; its memory stays while `cancelling` is set. */

@@ -96,7 +96,7 @@ NTSTATUS IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PV
     IoMarkIrpPending(Irp);
     IoSetCancelRoutine(Irp, CancelQueued);
     /* Cancelled before the routine was there, and nobody took the routine since: it is ours to complete. */
-    if (Irp->Cancel && IoSetCancelRoutine(Irp, NULL)) {
+    if (__atomic_load_n(&Irp->Cancel, __ATOMIC_SEQ_CST) && IoSetCancelRoutine(Irp, NULL)) {
         Csq->CsqRemoveIrp(Csq, Irp);
         Detach(Irp, Context);
         Csq->CsqReleaseLock(Csq, irql);

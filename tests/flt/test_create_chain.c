@@ -38,8 +38,9 @@ static void open_a_file(struct work *work)
     InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
     __atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
     unsigned now = __atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
-    if (now > deepest)
-        deepest = now;
+    unsigned seen = __atomic_load_n(&deepest, __ATOMIC_RELAXED);
+    while (now > seen && !__atomic_compare_exchange_n(&deepest, &seen, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
     if (NT_SUCCESS(FltCreateFile(work->probe->filter, work->below, &handle, GENERIC_READ, &attributes, &iosb, NULL, 0, 7,
                                  FILE_OPEN_IF, 0, NULL, 0, 0)))
         FltClose(handle);
