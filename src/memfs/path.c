@@ -6,7 +6,7 @@
 static UNICODE_STRING slice(const UNICODE_STRING *text, USHORT from, USHORT end)
 {
     USHORT bytes = (USHORT)((end - from) * sizeof(WCHAR));
-    return (UNICODE_STRING){bytes, bytes, text->Buffer + from};
+    return (UNICODE_STRING){bytes, bytes, text->Buffer ? text->Buffer + from : NULL};
 }
 
 static USHORT find(const UNICODE_STRING *text, USHORT from, WCHAR unit)

@@ -108,10 +108,11 @@ VOID MmBuildMdlForNonPagedPool(PMDL mdl)
  * __try. */
 static void probe(PMDL mdl, LOCK_OPERATION operation)
 {
-    volatile UCHAR *at = MmGetMdlVirtualAddress(mdl), *end = at + mdl->ByteCount;
-    if (end < at)
+    ULONG_PTR start = (ULONG_PTR)mdl->StartVa + mdl->ByteOffset, end = start + mdl->ByteCount;
+    if (end < start)
         ExRaiseStatus(STATUS_ACCESS_VIOLATION);
-    for (; at < end; at = (volatile UCHAR *)(((ULONG_PTR)at | (MI_PAGE - 1)) + 1)) {
+    for (ULONG_PTR page = start; page < end; page = (page | (MI_PAGE - 1)) + 1) {
+        volatile UCHAR *at = (volatile UCHAR *)page;
         UCHAR value = *at;
         if (operation != IoReadAccess)
             __atomic_compare_exchange_n(at, &value, value, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
