@@ -62,10 +62,24 @@ bool plat_symbol_find(const void *address, struct plat_symbol *symbol)
     return true;
 }
 
-const void *plat_module_base(const void *address)
+static const void *look_up_base(const void *address)
 {
     Dl_info info;
     return dladdr(address, &info) ? info.dli_fbase : NULL;
+}
+
+/* dladdr goes through all symbols of the module; this one's is asked for most, and it stays where it is. */
+const void *plat_module_base(const void *address)
+{
+    static uintptr_t base, end;
+    uintptr_t at = (uintptr_t)address;
+    if (!__atomic_load_n(&end, __ATOMIC_ACQUIRE)) {
+        const void *own = look_up_base((const void *)plat_module_base);
+        __atomic_store_n(&base, (uintptr_t)own, __ATOMIC_RELAXED);
+        __atomic_store_n(&end, (uintptr_t)plat_module_end(own), __ATOMIC_RELEASE);
+    }
+    uintptr_t own = __atomic_load_n(&base, __ATOMIC_RELAXED);
+    return at >= own && at < __atomic_load_n(&end, __ATOMIC_RELAXED) ? (const void *)own : look_up_base(address);
 }
 
 #ifdef __linux__
