@@ -12,7 +12,7 @@
 /* One value under the service's key. */
 struct sim_inf_value {
     char *key;  /* below the service key: "Instances\\My Instance"; "" is the service key itself */
-    char *name; /* "Altitude"; "" is the default value */
+    char *name; /* "Altitude"; "" is the default value; NULL: only the key (FLG_ADDREG_KEYONLY) */
     uint32_t type; /* REG_SZ, REG_DWORD ... */
     uint32_t number;       /* of a REG_DWORD */
     char *text;            /* of the string types, UTF-8; REG_MULTI_SZ: parts separated by '\n' */

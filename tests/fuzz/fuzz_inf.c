@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (error || !inf.service)
             abort();
         for (size_t i = 0; i < inf.count; i++)
-            if (!inf.values[i].key || !inf.values[i].name)
+            if (!inf.values[i].key || (!inf.values[i].name && (inf.values[i].text || inf.values[i].binary)))
                 abort();
     } else if (!error || strncmp(error, "fuzz.inf", 8)) {
         abort();
