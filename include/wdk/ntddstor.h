@@ -204,6 +204,23 @@ typedef struct _DEVICE_TRIM_DESCRIPTOR {
     BOOLEAN TrimEnabled;
 } DEVICE_TRIM_DESCRIPTOR, *PDEVICE_TRIM_DESCRIPTOR;
 
+// What stands for data that a copy moves without reading it. Numbers are big-endian.
+#define STORAGE_OFFLOAD_MAX_TOKEN_LENGTH 512
+#define STORAGE_OFFLOAD_TOKEN_ID_LENGTH 0x1F8
+#define STORAGE_OFFLOAD_TOKEN_TYPE_ZERO_DATA 0xFFFF0001
+
+typedef struct _STORAGE_OFFLOAD_TOKEN {
+    UCHAR TokenType[4];
+    UCHAR Reserved[2];
+    UCHAR TokenIdLength[2];
+    __extension__ union {
+        struct {
+            UCHAR Reserved2[STORAGE_OFFLOAD_TOKEN_ID_LENGTH];
+        } StorageOffloadZeroDataToken;
+        UCHAR Token[STORAGE_OFFLOAD_TOKEN_ID_LENGTH];
+    };
+} STORAGE_OFFLOAD_TOKEN, *PSTORAGE_OFFLOAD_TOKEN;
+
 FLTSIM_WDK_END
 
 #endif

@@ -41,6 +41,7 @@ static void grow(struct memfs_stream *stream, ULONGLONG page)
     }
 }
 
+/* NULL: the disk is full. */
 static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
 {
     grow(stream, page);
@@ -52,7 +53,7 @@ static UCHAR *page_for_write(struct memfs_stream *stream, ULONGLONG page)
         at = *slot;
     }
     PVOID *slot = &at->slots[index_at(page, 0)];
-    if (!*slot)
+    if (!*slot && MemfsChargePages(stream, 1))
         *slot = sim_alloc(MEMFS_PAGE);
     return *slot;
 }
@@ -101,12 +102,18 @@ static ULONGLONG next_page(const struct memfs_stream *stream, ULONGLONG page)
     return next_in(stream->pages, stream->height - 1u, 0, page);
 }
 
-LONGLONG MemfsDataBytes(struct memfs_stream *stream)
+LONGLONG MemfsCountBytes(const struct memfs_stream *stream)
 {
     LONGLONG bytes = 0;
-    ExAcquireFastMutex(&stream->lock);
     for (ULONGLONG page = next_page(stream, 0); page != MAXULONGLONG; page = next_page(stream, page + 1))
         bytes += MEMFS_PAGE;
+    return bytes;
+}
+
+LONGLONG MemfsDataBytes(struct memfs_stream *stream)
+{
+    ExAcquireFastMutex(&stream->lock);
+    LONGLONG bytes = MemfsCountBytes(stream);
     ExReleaseFastMutex(&stream->lock);
     return bytes;
 }
@@ -157,13 +164,26 @@ NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID
     ExAcquireFastMutex(&stream->lock);
     while (length) {
         ULONG count = part_of_page(offset, length);
-        memcpy(page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE) + offset % MEMFS_PAGE, from, count);
+        UCHAR *page = page_for_write(stream, (ULONGLONG)offset / MEMFS_PAGE);
+        if (!page)
+            break;
+        memcpy(page + offset % MEMFS_PAGE, from, count);
         from += count;
         offset += count;
         length -= count;
     }
     ExReleaseFastMutex(&stream->lock);
-    return STATUS_SUCCESS;
+    return length ? STATUS_DISK_FULL : STATUS_SUCCESS;
+}
+
+NTSTATUS MemfsFillHoles(struct memfs_stream *stream, LONGLONG offset, LONGLONG end)
+{
+    ULONGLONG page = (ULONGLONG)offset / MEMFS_PAGE, last = (ULONGLONG)(end + MEMFS_PAGE - 1) / MEMFS_PAGE;
+    ExAcquireFastMutex(&stream->lock);
+    while (page < last && page_for_write(stream, page))
+        page++;
+    ExReleaseFastMutex(&stream->lock);
+    return page < last ? STATUS_DISK_FULL : STATUS_SUCCESS;
 }
 
 /* Whole pages go. */
@@ -178,6 +198,7 @@ static void zero_page(struct memfs_stream *stream, ULONGLONG page, LONGLONG offs
     }
     sim_free(*slot);
     *slot = NULL;
+    MemfsChargePages(stream, -1);
 }
 
 void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end)

@@ -43,6 +43,7 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     store->options.label = NULL;
     ExInitializeFastMutex(&store->ids_lock);
     ExInitializeFastMutex(&store->quota_lock);
+    ExInitializePushLock(&store->clusters_lock);
     store->quota.DefaultQuotaThreshold.QuadPart = store->quota.DefaultQuotaLimit.QuadPart = -1;
     store->root = MemfsCreateNode(store, FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_HIDDEN |
                                              FILE_ATTRIBUTE_SYSTEM);

@@ -151,7 +151,7 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
         return FALSE;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&scb->main, TRUE);
-    if (can_write_here(scb, file, offset->QuadPart, length, key)) {
+    if (!scb->stream->sparse && can_write_here(scb, file, offset->QuadPart, length, key)) {
         PIRP top = IoGetTopLevelIrp();
         IoSetTopLevelIrp((PIRP)FSRTL_FAST_IO_TOP_LEVEL_IRP);
         done = CcCopyWrite(file, offset, length, FALSE, buffer);

@@ -36,6 +36,15 @@ NTSTATUS MemfsQueryRanges(struct memfs_fsctl *c);
 NTSTATUS MemfsGetCompression(struct memfs_fsctl *c);
 NTSTATUS MemfsSetCompression(struct memfs_fsctl *c);
 
+/* extents.c */
+NTSTATUS MemfsGetPointers(struct memfs_fsctl *c);
+NTSTATUS MemfsCountPointers(struct memfs_fsctl *c);
+NTSTATUS MemfsQueryPointers(struct memfs_fsctl *c);
+NTSTATUS MemfsGetBitmap(struct memfs_fsctl *c);
+NTSTATUS MemfsPointerBase(struct memfs_fsctl *c);
+NTSTATUS MemfsMoveFile(struct memfs_fsctl *c);
+NTSTATUS MemfsLookupCluster(struct memfs_fsctl *c);
+
 /* volctl.c */
 NTSTATUS MemfsLockVolume(struct memfs_fsctl *c);
 NTSTATUS MemfsUnlockVolume(struct memfs_fsctl *c);

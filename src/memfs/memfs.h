@@ -50,11 +50,13 @@ struct memfs_stream {
     struct memfs_scb *scb;           /* cached or open, or NULL; under node.lock. Of the last mount that
                                         looked: one that is over may have files open still */
     LONGLONG size, allocated, valid; /* as of the last time nobody had it open */
-    LONGLONG charged;                /* of memfs_store.used */
+    LONGLONG charged;                /* of memfs_store.used; sparse: the pages that are there, under lock */
     FAST_MUTEX lock;                 /* pages */
     PVOID pages;                     /* data.c: a tree of them; NULL: zeros only */
     UCHAR height;                    /* of that tree */
     ULONG scbs; /* control blocks of it, those of mounts that are over, too */
+    struct memfs_extent *extents; /* clusters.c, under memfs_store.clusters_lock: as of when somebody last asked */
+    ULONG extent_count;
     bool sparse, compressed, removed, delete_pending;
     USHORT name_length; /* bytes */
     WCHAR *name;
@@ -118,7 +120,8 @@ struct memfs_store {
     volatile LONG next_sequence;
     struct memfs_node *root;
     FAST_MUTEX ids_lock;
-    struct memfs_node *ids; /* NTFS: every node */
+    struct memfs_node *ids; /* every node */
+    EX_PUSH_LOCK clusters_lock; /* where streams lie; before node.lock */
     bool has_object_id, dirty;
     GUID object_id;
     struct memfs_completions
@@ -147,6 +150,7 @@ struct memfs_scb {
     volatile LONG references; /* file objects not closed yet, and holders */
     volatile LONG handles;    /* file objects not cleaned up yet */
     volatile LONG uncached;   /* of these: opened without buffering */
+    volatile LONG guarded;    /* of these: MARK_HANDLE_PROTECT_CLUSTERS */
     bool paging_file;
     LIST_ENTRY link; /* memfs_volume.scbs */
 };
@@ -162,6 +166,7 @@ enum memfs_ccb_flags {
     MEMFS_CCB_NO_TIMES = 128,
     MEMFS_CCB_IGNORE_CASE = 256,
     MEMFS_CCB_PREPARED_STREAM = 512,
+    MEMFS_CCB_GUARDS = 1024, /* counted in memfs_scb.guarded */
 };
 
 struct memfs_ccb {
@@ -339,7 +344,7 @@ void MemfsReferenceNode(struct memfs_node *node);
 void MemfsReleaseNode(struct memfs_node *node);
 struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id); /* referenced, or NULL */
 struct memfs_node *MemfsFindObjectId(struct memfs_store *store, const GUID *id);
-/* NTFS: every file, each referenced, in an array (sim_free). How many. */
+/* Every file, each referenced, in an array (sim_free). How many. */
 ULONG MemfsAllNodes(struct memfs_store *store, struct memfs_node ***nodes);
 void MemfsReferenceLink(struct memfs_link *link);
 void MemfsReleaseLink(struct memfs_link *link);
@@ -380,13 +385,17 @@ void MemfsTakeShort(struct memfs_node *directory, const struct memfs_link *link)
 /* -- data.c: the bytes of streams ---------------------------------------------------------------- */
 
 NTSTATUS MemfsReadData(struct memfs_stream *stream, LONGLONG offset, PVOID buffer, ULONG length);
+/* STATUS_DISK_FULL: there was no room for a hole. */
 NTSTATUS MemfsWriteData(struct memfs_stream *stream, LONGLONG offset, const VOID *buffer,
                         ULONG length);
 void MemfsZeroRange(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
 /* Bytes that hold data now (for sparse files). */
 LONGLONG MemfsDataBytes(struct memfs_stream *stream);
+LONGLONG MemfsCountBytes(const struct memfs_stream *stream); /* stream->lock held */
 /* Where data begins that is at or after `offset`, and where it ends; -1: there is none. Multiples of MEMFS_PAGE. */
 LONGLONG MemfsNextData(struct memfs_stream *stream, LONGLONG offset, LONGLONG *end);
+/* A sparse stream that is about to be written there: the pages that are missing are taken. STATUS_DISK_FULL. */
+NTSTATUS MemfsFillHoles(struct memfs_stream *stream, LONGLONG offset, LONGLONG end);
 /* All of it. */
 void MemfsFreeData(struct memfs_stream *stream);
 
@@ -400,6 +409,8 @@ void MemfsDiscardStream(struct memfs_stream *stream);
 void MemfsFreeStream(struct memfs_stream *stream);
 /* node->lock held. Nobody finds the stream by name any more; it goes with its last control block (MemfsDropDead). */
 void MemfsRemoveStream(struct memfs_stream *stream);
+/* stream->lock held. A sparse stream gets, or loses, pages; false: the disk is full. */
+bool MemfsChargePages(struct memfs_stream *stream, LONG pages);
 /* Main resource exclusive. STATUS_DISK_FULL: there is no room for what was a hole. */
 NTSTATUS MemfsMakeSparse(struct memfs_scb *scb, bool sparse);
 

@@ -27,11 +27,9 @@ struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
     ExInitializePushLock(&node->lock);
     LONGLONG index = InterlockedIncrement64(&store->next_id);
     node->id = store->ntfs ? index | (LONGLONG)1 << 48 : index << 5;
-    if (store->ntfs) {
-        ExAcquireFastMutex(&store->ids_lock);
-        HASH_ADD(by_id, store->ids, id, sizeof node->id, node);
-        ExReleaseFastMutex(&store->ids_lock);
-    }
+    ExAcquireFastMutex(&store->ids_lock);
+    HASH_ADD(by_id, store->ids, id, sizeof node->id, node);
+    ExReleaseFastMutex(&store->ids_lock);
     return node;
 }
 
@@ -57,11 +55,6 @@ static void free_node(struct memfs_node *node)
 void MemfsReleaseNode(struct memfs_node *node)
 {
     struct memfs_store *store = node->store;
-    if (!store->ntfs) {
-        if (InterlockedDecrement(&node->references) == 0)
-            free_node(node);
-        return;
-    }
     /* Whoever finds a node by its id does so under ids_lock: the last reference goes under it, too.
      */
     LONG now = MemfsCount(&node->references);

@@ -42,6 +42,7 @@ void MemfsFreeStream(struct memfs_stream *stream)
 {
     MemfsFreeData(stream);
     InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
+    sim_free(stream->extents);
     sim_free(stream->name);
     sim_free(stream);
 }
@@ -400,12 +401,19 @@ static NTSTATUS charge(struct memfs_stream *stream, LONGLONG delta)
     return STATUS_SUCCESS;
 }
 
+bool MemfsChargePages(struct memfs_stream *stream, LONG pages)
+{
+    return !stream->sparse || NT_SUCCESS(charge(stream, (LONGLONG)pages * MEMFS_PAGE));
+}
+
 NTSTATUS MemfsMakeSparse(struct memfs_scb *scb, bool sparse)
 {
     struct memfs_stream *stream = scb->stream;
-    NTSTATUS status = charge(stream, (sparse ? 0 : stream->allocated) - stream->charged);
+    ExAcquireFastMutex(&stream->lock);
+    NTSTATUS status = charge(stream, (sparse ? MemfsCountBytes(stream) : stream->allocated) - stream->charged);
     if (NT_SUCCESS(status))
         stream->sparse = sparse;
+    ExReleaseFastMutex(&stream->lock);
     return status;
 }
 

@@ -91,6 +91,22 @@ static NTSTATUS extend(struct write *write)
     return status;
 }
 
+/* A sparse file's clusters are taken when it is written, not when the cache gets to it. */
+static NTSTATUS take_holes(struct write *write)
+{
+    struct memfs_stream *stream = write->scb->stream;
+    return stream->sparse ? MemfsFillHoles(stream, write->offset, write->end) : STATUS_SUCCESS;
+}
+
+/* It could not be written: the file is as long as before. */
+static void take_back(struct write *write, LONGLONG before)
+{
+    if (write->end <= before || !write->exclusive)
+        return;
+    MemfsSetFileSize(write->scb, before);
+    MemfsTellCache(write->scb, write->file);
+}
+
 static void note_valid(struct write *write)
 {
     MemfsRaise(&write->scb->header.ValidDataLength, write->end);
@@ -122,14 +138,16 @@ static NTSTATUS write_paging(PIRP irp, struct write *write)
     PVOID buffer = MemfsBuffer(irp);
     if (!buffer)
         return STATUS_INVALID_USER_BUFFER;
+    NTSTATUS status = STATUS_SUCCESS;
     ExAcquireResourceSharedLite(&scb->paging, TRUE);
     LONGLONG size = MemfsLoad(&scb->header.FileSize), end = write->end < size ? write->end : size;
     if (write->offset < end) {
-        MemfsWriteData(scb->stream, write->offset, buffer, (ULONG)(end - write->offset));
-        MemfsRaise(&scb->header.ValidDataLength, end); /* it may have been written through a view */
+        status = MemfsWriteData(scb->stream, write->offset, buffer, (ULONG)(end - write->offset));
+        if (NT_SUCCESS(status))
+            MemfsRaise(&scb->header.ValidDataLength, end); /* it may have been written through a view */
     }
     ExReleaseResourceLite(&scb->paging);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 /* Cached pages of the range go: written first, then forgotten. */
@@ -161,13 +179,18 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
                           : check_lock(irp, write);
     if (NT_SUCCESS(status))
         status = flush_and_purge(write);
+    LONGLONG before = MemfsLoad(&scb->header.FileSize);
     if (NT_SUCCESS(status))
         status = extend(write);
     if (NT_SUCCESS(status)) {
         MemfsTellCache(scb, write->file);
-        MemfsWriteData(scb->stream, write->offset, buffer, write->length);
-        note_valid(write);
-        advance(write);
+        status = MemfsWriteData(scb->stream, write->offset, buffer, write->length);
+        if (NT_SUCCESS(status)) {
+            note_valid(write);
+            advance(write);
+        } else {
+            take_back(write, before);
+        }
     }
     ExReleaseResourceLite(&scb->main);
     return status;
@@ -229,13 +252,14 @@ static NTSTATUS write_cached(PIRP irp, struct write *write)
     if (NT_SUCCESS(status) && write->exclusive)
         status = extend(write);
     if (NT_SUCCESS(status)) {
-        status = copy_to_cache(irp, write);
+        status = take_holes(write);
+        if (NT_SUCCESS(status))
+            status = copy_to_cache(irp, write);
         if (NT_SUCCESS(status)) {
             note_valid(write);
             advance(write);
-        } else if (write->end > before && write->exclusive) {
-            MemfsSetFileSize(scb, before);
-            MemfsTellCache(scb, write->file);
+        } else {
+            take_back(write, before);
         }
     }
     ExReleaseResourceLite(&scb->main);

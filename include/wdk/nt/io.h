@@ -10,6 +10,7 @@
 #include "io/file_object.h"
 #include "io/fs_info.h"
 #include "io/fsctl.h"
+#include "io/fsctl_data.h"
 #include "io/irp.h"
 #include "io/pnp.h"
 #include "io/query.h"

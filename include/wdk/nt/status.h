@@ -1,9 +1,5 @@
-/* NTSTATUS values.
- *
- * The single list: one value a line and nothing else on the line, so that scripts (and the table
- * that prints statuses by name) can read it. Sorted by value; where two names share a value, the
- * first is the one that gets printed.
- */
+/* NTSTATUS values: the single list. One value a line and nothing else on the line, so that scripts (and the table that
+ * prints statuses by name) can read it. Sorted by value; where two names share one, the first is the one printed. */
 #ifndef FLTSIM_NT_STATUS_H
 #define FLTSIM_NT_STATUS_H
 
@@ -891,7 +887,9 @@ typedef NTSTATUS *PNTSTATUS;
 #define STATUS_SYSTEM_DEVICE_NOT_FOUND ((NTSTATUS)0xC0000452)
 #define STATUS_RESTART_BOOT_APPLICATION ((NTSTATUS)0xC0000453)
 #define STATUS_INSUFFICIENT_NVRAM_RESOURCES ((NTSTATUS)0xC0000454)
+#define STATUS_NO_RANGES_PROCESSED ((NTSTATUS)0xC0000460)
 #define STATUS_DEVICE_FEATURE_NOT_SUPPORTED ((NTSTATUS)0xC0000463)
+#define STATUS_INVALID_TOKEN ((NTSTATUS)0xC0000465)
 #define STATUS_FILE_NOT_AVAILABLE ((NTSTATUS)0xC0000467)
 #define STATUS_OBJECT_NOT_EXTERNALLY_BACKED ((NTSTATUS)0xC000046D)
 #define STATUS_EXTERNAL_BACKING_PROVIDER_UNKNOWN ((NTSTATUS)0xC000046E)
@@ -973,6 +971,10 @@ typedef NTSTATUS *PNTSTATUS;
 #define STATUS_AUTHIP_FAILURE ((NTSTATUS)0xC000A086)
 #define STATUS_HASH_NOT_SUPPORTED ((NTSTATUS)0xC000A100)
 #define STATUS_HASH_NOT_PRESENT ((NTSTATUS)0xC000A101)
+#define STATUS_OFFLOAD_READ_FLT_NOT_SUPPORTED ((NTSTATUS)0xC000A2A1)
+#define STATUS_OFFLOAD_WRITE_FLT_NOT_SUPPORTED ((NTSTATUS)0xC000A2A2)
+#define STATUS_OFFLOAD_READ_FILE_NOT_SUPPORTED ((NTSTATUS)0xC000A2A3)
+#define STATUS_OFFLOAD_WRITE_FILE_NOT_SUPPORTED ((NTSTATUS)0xC000A2A4)
 #define DBG_NO_STATE_CHANGE ((NTSTATUS)0xC0010001)
 #define DBG_APP_NOT_IDLE ((NTSTATUS)0xC0010002)
 #define RPC_NT_INVALID_STRING_BINDING ((NTSTATUS)0xC0020001)
@@ -1353,12 +1355,10 @@ typedef NTSTATUS *PNTSTATUS;
 #define STATUS_VIRTDISK_PROVIDER_NOT_FOUND ((NTSTATUS)0xC03A0014)
 #define STATUS_VIRTDISK_NOT_VIRTUAL_DISK ((NTSTATUS)0xC03A0015)
 /* clang-format on */
-
 #define STATUS_SEVERITY_SUCCESS 0x0
 #define STATUS_SEVERITY_INFORMATIONAL 0x1
 #define STATUS_SEVERITY_WARNING 0x2
 #define STATUS_SEVERITY_ERROR 0x3
-
 #define NT_SUCCESS(Status) (((NTSTATUS)(Status)) >= 0)
 #define NT_INFORMATION(Status) ((((unsigned int)(Status)) >> 30) == 1)
 #define NT_WARNING(Status) ((((unsigned int)(Status)) >> 30) == 2)

@@ -16,6 +16,15 @@ typedef struct _CREATE_USN_JOURNAL_DATA {
     ULONGLONG AllocationDelta;
 } CREATE_USN_JOURNAL_DATA, *PCREATE_USN_JOURNAL_DATA;
 
+#define USN_DELETE_FLAG_DELETE 0x00000001
+#define USN_DELETE_FLAG_NOTIFY 0x00000002
+#define USN_DELETE_VALID_FLAGS 0x00000003
+
+typedef struct _DELETE_USN_JOURNAL_DATA {
+    ULONGLONG UsnJournalID;
+    ULONG DeleteFlags;
+} DELETE_USN_JOURNAL_DATA, *PDELETE_USN_JOURNAL_DATA;
+
 typedef struct _READ_USN_JOURNAL_DATA_V0 {
     USN StartUsn;
     ULONG ReasonMask;
@@ -24,6 +33,17 @@ typedef struct _READ_USN_JOURNAL_DATA_V0 {
     ULONGLONG BytesToWaitFor;
     ULONGLONG UsnJournalID;
 } READ_USN_JOURNAL_DATA_V0, *PREAD_USN_JOURNAL_DATA_V0;
+
+typedef struct _READ_USN_JOURNAL_DATA_V1 {
+    USN StartUsn;
+    ULONG ReasonMask;
+    ULONG ReturnOnlyOnClose;
+    ULONGLONG Timeout;
+    ULONGLONG BytesToWaitFor;
+    ULONGLONG UsnJournalID;
+    USHORT MinMajorVersion;
+    USHORT MaxMajorVersion;
+} READ_USN_JOURNAL_DATA_V1, *PREAD_USN_JOURNAL_DATA_V1;
 typedef READ_USN_JOURNAL_DATA_V0 READ_USN_JOURNAL_DATA, *PREAD_USN_JOURNAL_DATA;
 
 typedef struct _READ_FILE_USN_DATA {
@@ -36,6 +56,14 @@ typedef struct _MFT_ENUM_DATA_V0 {
     USN LowUsn;
     USN HighUsn;
 } MFT_ENUM_DATA_V0, *PMFT_ENUM_DATA_V0;
+
+typedef struct _MFT_ENUM_DATA_V1 {
+    ULONGLONG StartFileReferenceNumber;
+    USN LowUsn;
+    USN HighUsn;
+    USHORT MinMajorVersion;
+    USHORT MaxMajorVersion;
+} MFT_ENUM_DATA_V1, *PMFT_ENUM_DATA_V1;
 typedef MFT_ENUM_DATA_V0 MFT_ENUM_DATA, *PMFT_ENUM_DATA;
 
 typedef struct _USN_JOURNAL_DATA_V0 {
@@ -47,6 +75,33 @@ typedef struct _USN_JOURNAL_DATA_V0 {
     ULONGLONG MaximumSize;
     ULONGLONG AllocationDelta;
 } USN_JOURNAL_DATA_V0, *PUSN_JOURNAL_DATA_V0;
+
+typedef struct _USN_JOURNAL_DATA_V1 {
+    ULONGLONG UsnJournalID;
+    USN FirstUsn;
+    USN NextUsn;
+    USN LowestValidUsn;
+    USN MaxUsn;
+    ULONGLONG MaximumSize;
+    ULONGLONG AllocationDelta;
+    USHORT MinSupportedMajorVersion;
+    USHORT MaxSupportedMajorVersion;
+} USN_JOURNAL_DATA_V1, *PUSN_JOURNAL_DATA_V1;
+
+typedef struct _USN_JOURNAL_DATA_V2 {
+    ULONGLONG UsnJournalID;
+    USN FirstUsn;
+    USN NextUsn;
+    USN LowestValidUsn;
+    USN MaxUsn;
+    ULONGLONG MaximumSize;
+    ULONGLONG AllocationDelta;
+    USHORT MinSupportedMajorVersion;
+    USHORT MaxSupportedMajorVersion;
+    ULONG Flags;
+    ULONGLONG RangeTrackChunkSize;
+    LONGLONG RangeTrackFileSizeThreshold;
+} USN_JOURNAL_DATA_V2, *PUSN_JOURNAL_DATA_V2;
 typedef USN_JOURNAL_DATA_V0 USN_JOURNAL_DATA, *PUSN_JOURNAL_DATA;
 
 typedef struct _USN_RECORD_COMMON_HEADER {
@@ -113,6 +168,11 @@ typedef struct _USN_RECORD_V3 {
 #define USN_REASON_TRANSACTED_CHANGE 0x00400000
 #define USN_REASON_INTEGRITY_CHANGE 0x00800000
 #define USN_REASON_CLOSE 0x80000000
+
+#define USN_SOURCE_DATA_MANAGEMENT 0x00000001
+#define USN_SOURCE_AUXILIARY_DATA 0x00000002
+#define USN_SOURCE_REPLICATION_MANAGEMENT 0x00000004
+#define USN_SOURCE_CLIENT_REPLICATION_MANAGEMENT 0x00000008
 
 FLTSIM_WDK_END
 

@@ -1,0 +1,157 @@
+// What the rarer file system control codes take and give: marks on handles, regions, offloaded copies, file records, trims,
+// statistics of NTFS.
+#ifndef FLTSIM_WDK_NT_IO_FSCTL_DATA_H
+#define FLTSIM_WDK_NT_IO_FSCTL_DATA_H
+
+#include "../begin.h"
+#include "../types.h"
+#include "types.h"
+
+FLTSIM_WDK_BEGIN
+
+// FSCTL_MARK_HANDLE. Of the flags, PROTECT_CLUSTERS is obeyed and a source is put into change records.
+#define MARK_HANDLE_PROTECT_CLUSTERS 0x00000001
+#define MARK_HANDLE_TXF_SYSTEM_LOG 0x00000004
+#define MARK_HANDLE_NOT_TXF_SYSTEM_LOG 0x00000008
+#define MARK_HANDLE_REALTIME 0x00000020
+#define MARK_HANDLE_NOT_REALTIME 0x00000040
+#define MARK_HANDLE_CLOUD_SYNC 0x00000800
+
+typedef struct _MARK_HANDLE_INFO {
+    __extension__ union {
+        ULONG UsnSourceInfo;
+        ULONG CopyNumber;
+    };
+    HANDLE VolumeHandle;
+    ULONG HandleInfo;
+} MARK_HANDLE_INFO, *PMARK_HANDLE_INFO;
+
+// FSCTL_QUERY_FILE_REGIONS.
+#define FILE_REGION_USAGE_VALID_CACHED_DATA 0x00000001
+#define FILE_REGION_USAGE_VALID_NONCACHED_DATA 0x00000002
+
+typedef struct _FILE_REGION_INPUT {
+    LONGLONG FileOffset;
+    LONGLONG Length;
+    ULONG DesiredUsage;
+} FILE_REGION_INPUT, *PFILE_REGION_INPUT;
+
+typedef struct _FILE_REGION_INFO {
+    LONGLONG FileOffset;
+    LONGLONG Length;
+    ULONG Usage;
+    ULONG Reserved;
+} FILE_REGION_INFO, *PFILE_REGION_INFO;
+
+typedef struct _FILE_REGION_OUTPUT {
+    ULONG Flags;
+    ULONG TotalRegionEntryCount;
+    ULONG RegionEntryCount;
+    ULONG Reserved;
+    FILE_REGION_INFO Region[1];
+} FILE_REGION_OUTPUT, *PFILE_REGION_OUTPUT;
+
+// FSCTL_OFFLOAD_READ, FSCTL_OFFLOAD_WRITE. A token is a STORAGE_OFFLOAD_TOKEN.
+#define OFFLOAD_READ_FLAG_ALL_ZERO_BEYOND_CURRENT_RANGE 0x00000001
+
+typedef struct _FSCTL_OFFLOAD_READ_INPUT {
+    ULONG Size;
+    ULONG Flags;
+    ULONG TokenTimeToLive;
+    ULONG Reserved;
+    ULONGLONG FileOffset;
+    ULONGLONG CopyLength;
+} FSCTL_OFFLOAD_READ_INPUT, *PFSCTL_OFFLOAD_READ_INPUT;
+
+typedef struct _FSCTL_OFFLOAD_READ_OUTPUT {
+    ULONG Size;
+    ULONG Flags;
+    ULONGLONG TransferLength;
+    UCHAR Token[512];
+} FSCTL_OFFLOAD_READ_OUTPUT, *PFSCTL_OFFLOAD_READ_OUTPUT;
+
+typedef struct _FSCTL_OFFLOAD_WRITE_INPUT {
+    ULONG Size;
+    ULONG Flags;
+    ULONGLONG FileOffset;
+    ULONGLONG CopyLength;
+    ULONGLONG TransferOffset;
+    UCHAR Token[512];
+} FSCTL_OFFLOAD_WRITE_INPUT, *PFSCTL_OFFLOAD_WRITE_INPUT;
+
+typedef struct _FSCTL_OFFLOAD_WRITE_OUTPUT {
+    ULONG Size;
+    ULONG Flags;
+    ULONGLONG LengthWritten;
+} FSCTL_OFFLOAD_WRITE_OUTPUT, *PFSCTL_OFFLOAD_WRITE_OUTPUT;
+
+// FSCTL_GET_NTFS_FILE_RECORD.
+typedef struct _NTFS_FILE_RECORD_INPUT_BUFFER {
+    LARGE_INTEGER FileReferenceNumber;
+} NTFS_FILE_RECORD_INPUT_BUFFER, *PNTFS_FILE_RECORD_INPUT_BUFFER;
+
+typedef struct _NTFS_FILE_RECORD_OUTPUT_BUFFER {
+    LARGE_INTEGER FileReferenceNumber;
+    ULONG FileRecordLength;
+    UCHAR FileRecordBuffer[1];
+} NTFS_FILE_RECORD_OUTPUT_BUFFER, *PNTFS_FILE_RECORD_OUTPUT_BUFFER;
+
+// FSCTL_FILE_LEVEL_TRIM.
+typedef struct _FILE_LEVEL_TRIM_RANGE {
+    ULONGLONG Offset;
+    ULONGLONG Length;
+} FILE_LEVEL_TRIM_RANGE, *PFILE_LEVEL_TRIM_RANGE;
+
+typedef struct _FILE_LEVEL_TRIM {
+    ULONG Key;
+    ULONG NumRanges;
+    FILE_LEVEL_TRIM_RANGE Ranges[1];
+} FILE_LEVEL_TRIM, *PFILE_LEVEL_TRIM;
+
+typedef struct _FILE_LEVEL_TRIM_OUTPUT {
+    ULONG NumRangesProcessed;
+} FILE_LEVEL_TRIM_OUTPUT, *PFILE_LEVEL_TRIM_OUTPUT;
+
+// FSCTL_DUPLICATE_EXTENTS_TO_FILE, which ReFS knows.
+typedef struct _DUPLICATE_EXTENTS_DATA {
+    HANDLE FileHandle;
+    LARGE_INTEGER SourceFileOffset;
+    LARGE_INTEGER TargetFileOffset;
+    LARGE_INTEGER ByteCount;
+} DUPLICATE_EXTENTS_DATA, *PDUPLICATE_EXTENTS_DATA;
+
+// FSCTL_FILESYSTEM_GET_STATISTICS: behind each processor's FILESYSTEM_STATISTICS of NTFS.
+typedef struct _NTFS_STATISTICS {
+    ULONG LogFileFullExceptions, OtherExceptions;
+    ULONG MftReads, MftReadBytes, MftWrites, MftWriteBytes;
+    struct {
+        USHORT Write, Create, SetInfo, Flush;
+    } MftWritesUserLevel;
+    USHORT MftWritesFlushForLogFileFull, MftWritesLazyWriter, MftWritesUserRequest;
+    ULONG Mft2Writes, Mft2WriteBytes;
+    struct {
+        USHORT Write, Create, SetInfo, Flush;
+    } Mft2WritesUserLevel;
+    USHORT Mft2WritesFlushForLogFileFull, Mft2WritesLazyWriter, Mft2WritesUserRequest;
+    ULONG RootIndexReads, RootIndexReadBytes, RootIndexWrites, RootIndexWriteBytes;
+    ULONG BitmapReads, BitmapReadBytes, BitmapWrites, BitmapWriteBytes;
+    USHORT BitmapWritesFlushForLogFileFull, BitmapWritesLazyWriter, BitmapWritesUserRequest;
+    struct {
+        USHORT Write, Create, SetInfo;
+    } BitmapWritesUserLevel;
+    ULONG MftBitmapReads, MftBitmapReadBytes, MftBitmapWrites, MftBitmapWriteBytes;
+    USHORT MftBitmapWritesFlushForLogFileFull, MftBitmapWritesLazyWriter, MftBitmapWritesUserRequest;
+    struct {
+        USHORT Write, Create, SetInfo, Flush;
+    } MftBitmapWritesUserLevel;
+    ULONG UserIndexReads, UserIndexReadBytes, UserIndexWrites, UserIndexWriteBytes;
+    ULONG LogFileReads, LogFileReadBytes, LogFileWrites, LogFileWriteBytes;
+    struct {
+        ULONG Calls, Clusters, Hints, RunsReturned, HintsHonored, HintsClusters;
+        ULONG Cache, CacheClusters, CacheMiss, CacheMissClusters;
+    } Allocate;
+} NTFS_STATISTICS, *PNTFS_STATISTICS;
+
+FLTSIM_WDK_END
+
+#endif
