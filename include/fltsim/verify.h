@@ -10,7 +10,8 @@ enum fltsim_policy {
     FLTSIM_FAIL, /* the default: printed and counted */
     FLTSIM_WARN, /* printed only */
     FLTSIM_OFF,  /* not looked at, where looking costs */
-    FLTSIM_GO_ON, /* counted; the run goes on where the wrong call can be made right or left out (frees of pool) */
+    FLTSIM_GO_ON, /* counted; the run goes on where the wrong call can be made right or left out (frees of pool,
+                   * failed assertions) */
 };
 
 /* For the machine that runs; each machine starts with FLTSIM_FAIL everywhere. What ends a run (a bug check, a

@@ -4,16 +4,6 @@
 
 #include <stdio.h>
 
-/* A bug check ends the run; with the rule's policy set to warn, the run goes on. */
-static void stop_or_go_on(struct verify_violation *v, enum verify_rule rule, uint32_t code, uint64_t p1, uint64_t p2,
-                          uint64_t p3, uint64_t p4)
-{
-    if (verify_get_policy(rule) == VERIFY_FAIL)
-        verify_end_bugcheck(v, code, p1, p2, p3, p4);
-    verify_parameters(v, code, p1, p2, p3, p4);
-    verify_end(v);
-}
-
 static void describe(struct verify_violation *v, const struct pool_block *block)
 {
     char line[64], tag[8];
@@ -55,7 +45,7 @@ void ExpReportOverrun(struct pool_block *block, const char *routine, const void 
     }
     if (v)
         verify_history(v, "fltsim_options.special_pool stops at the very instruction that writes");
-    stop_or_go_on(v, VERIFY_POOL_CORRUPTION, 0x19, 0x20, (uintptr_t)block, (uintptr_t)block + block->size, 0);
+    verify_end_or_go_on(v, 0x19, 0x20, (uintptr_t)block, (uintptr_t)block + block->size, 0);
 }
 
 void ExpReportWrittenAfterFree(struct pool_block *block, size_t offset)
@@ -79,7 +69,7 @@ void ExpReportBadFree(void *body, ULONG tag, const char *routine, const void *si
                             routine, body)
              : verify_begin(VERIFY_POOL_BAD_FREE, "%s was given a null pointer.", routine);
     verify_site(v, "called by", site);
-    stop_or_go_on(v, VERIFY_POOL_BAD_FREE, 0xC2, 0x46, (uintptr_t)body, tag, 0);
+    verify_end_or_go_on(v, 0xC2, 0x46, (uintptr_t)body, tag, 0);
 }
 
 void ExpReportWrongTag(struct pool_block *block, void *body, ULONG tag, const char *routine, const void *site)
@@ -90,7 +80,7 @@ void ExpReportWrongTag(struct pool_block *block, void *body, ULONG tag, const ch
                      verify_tag(tag, given), body, verify_tag(block->tag, is));
     describe(v, block);
     verify_site(v, "and now freed by", site);
-    stop_or_go_on(v, VERIFY_POOL_WRONG_TAG, 0xC2, 0xA, (uintptr_t)body, block->tag, tag);
+    verify_end_or_go_on(v, 0xC2, 0xA, (uintptr_t)body, block->tag, tag);
 }
 
 void ExpReportDoubleFree(struct pool_block *block, const char *routine, const void *site)
@@ -99,5 +89,5 @@ void ExpReportDoubleFree(struct pool_block *block, const char *routine, const vo
         verify_begin(VERIFY_DOUBLE_FREE, "%s was given the block %p, which is free already.", routine, pool_body(block));
     describe(v, block);
     verify_site(v, "and again by", site);
-    stop_or_go_on(v, VERIFY_DOUBLE_FREE, 0xC2, 0x7, 0, block->tag, (uintptr_t)pool_body(block));
+    verify_end_or_go_on(v, 0xC2, 0x7, 0, block->tag, (uintptr_t)pool_body(block));
 }

@@ -137,7 +137,7 @@ VOID RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber, 
         return;
     verify_history(v, "Source File: %s, line %u", (const char *)VoidFileName, LineNumber);
     verify_site(v, "in", VERIFY_CALLER);
-    verify_end_bugcheck(v, 0x1E, (ULONG)STATUS_ASSERTION_FAILURE, (ULONG_PTR)VERIFY_CALLER, 0, 0);
+    verify_end_or_go_on(v, 0x1E, (ULONG)STATUS_ASSERTION_FAILURE, (ULONG_PTR)VERIFY_CALLER, 0, 0);
 }
 
 VOID fltsim_paged_code(const char *function, const char *file, int line)

@@ -10,7 +10,7 @@
 int check_driver(const struct tool_options *options);
 int check_print_rules(const struct tool_options *options);
 
-enum { CHECK_VIOLATIONS = 200, CHECK_NOTES = 40, CHECK_OPERATIONS = 64, CHECK_LINES = 80 };
+enum { CHECK_VIOLATIONS = 200, CHECK_OF_ONE_RULE = 50, CHECK_NOTES = 40, CHECK_OPERATIONS = 64, CHECK_LINES = 80 };
 
 /* What one run found. It stands in memory that the run's process shares with the command's, texts included, so that
  * whatever ends the run, what it found stays. */

@@ -95,9 +95,14 @@ static void read_text(struct known *known, const char *text, bool wide)
     const char *dot = strrchr(text, '.');
     if (!wide && *text != '\\' && !(dot && dot != text && !tool_compare(dot, ".exe")))
         return; /* names of sections and sources */
+    char folder[KNOWN_TEXT];
+    if (length > 2 && text[strlen(text) - 1] == '\\') { /* "\\folder\\" */
+        snprintf(folder, sizeof folder, "%.*s", (int)strlen(text) - 1, text);
+        text = folder;
+    }
     if (*text == '.' && is_word(text + 1) && text[1]) {
         add(known->extensions, &known->extension_count, KNOWN_EXTENSIONS, text + 1);
-    } else if (*text == '\\' && text[1] && text[1] != '\\') {
+    } else if (*text == '\\' && text[1] && text[1] != '\\' && text[2]) { /* two letters are chance in most modules */
         add_path(known, text);
     } else if (strchr(text, '\\') || strchr(text, ' ')) {
         return;

@@ -10,14 +10,34 @@
 struct finding {
     const struct fltsim_violation *violation;
     unsigned runs; /* bit i: check->runs[i] */
-    unsigned times;
+    unsigned times; /* at most CHECK_OF_ONE_RULE in a run */
 };
+
+/* "12 bytes allocated by f (a.c:3)": the place; a line without one: all of it. */
+static const char *place_of(const char *line, size_t *length)
+{
+    const char *end = line + strcspn(line, "\n"), *place = line;
+    for (const char *at = line; (at = strstr(at, " by ")) && at < end; at++)
+        place = at;
+    *length = (size_t)(end - place);
+    return place;
+}
+
+static bool same_place(const char *a, const char *b)
+{
+    size_t one, other;
+    a = place_of(a, &one);
+    b = place_of(b, &other);
+    return one == other && !strncmp(a, b, one);
+}
 
 static bool same(const struct fltsim_violation *a, const struct fltsim_violation *b)
 {
-    /* Addresses differ from run to run; what a sentence says before the first one is what it is about. */
+    /* Addresses and counts differ from run to run; what a sentence says before the first one is what it is about, and the
+     * history begins with where it came from. */
     size_t length = strcspn(a->what, "0123456789");
-    return !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strncmp(a->what, b->what, length);
+    return !strcmp(a->rule, b->rule) && !strcmp(a->driver, b->driver) && !strncmp(a->what, b->what, length) &&
+           same_place(a->history, b->history);
 }
 
 static size_t kept(const struct check_run *run)
@@ -168,7 +188,8 @@ static void print_finding(const struct check *check, const struct finding *findi
     printf("  why: %s\n", v->why);
     if (*v->windows)
         printf("  on Windows: %s\n", v->windows);
-    printf("  seen %u time%s, in", finding->times, finding->times == 1 ? "" : "s");
+    printf("  seen %u time%s%s, in", finding->times, finding->times == 1 ? "" : "s",
+           finding->times < CHECK_OF_ONE_RULE ? "" : " or more");
     for (size_t r = 0; r < check->run_count; r++)
         if (finding->runs & 1u << r)
             printf(" run %zu (%s)", r + 1, check->runs[r]->label);

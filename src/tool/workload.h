@@ -68,6 +68,9 @@ void workload_sharing(struct workload *w);       /* two processes, several threa
 void workload_processes(struct workload *w);
 void workload_threads(struct workload *w);
 void workload_controls(struct workload *w);      /* beside the contents; workload_control.c */
+/* Control codes for a file's records in the journal and the lists of owners and clusters. Nobody is told the answers. */
+void workload_ask_records(struct workload *w, HANDLE file);
+void workload_control_file(struct workload *w, HANDLE file); /* those, and copies that others make */
 void workload_oplocks(struct workload *w);
 void workload_changes(struct workload *w);
 void workload_eas(struct workload *w);
@@ -81,6 +84,8 @@ void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);
 void workload_known(struct workload *w);         /* names that the driver knows; workload_known.c */
+/* \name, of which the driver knows, and the folder above it; workload_folder.c */
+void workload_folder(struct workload *w, const char *name);
 void workload_control_devices(struct workload *w); /* the driver's own programs; workload_port.c */
 void workload_each_allocation(struct workload *w); /* fails once, in a few small things; workload_short.c */
 

@@ -62,6 +62,64 @@ static void reparse_points(struct workload *w, HANDLE file)
             STATUS_SUCCESS, 0);
 }
 
+/* Everyone: S-1-1-0 */
+#define EVERYONE {.Revision = 1, .SubAuthorityCount = 1, .IdentifierAuthority = {{0, 0, 0, 0, 0, 1}}}
+
+void workload_ask_records(struct workload *w, HANDLE file)
+{
+    static const MFT_ENUM_DATA all = {.HighUsn = MAXLONGLONG};
+    static const READ_USN_JOURNAL_DATA changes = {.ReasonMask = MAXULONG};
+    static const READ_FILE_USN_DATA versions = {2, 3};
+    static const FIND_BY_SID_DATA owner = {.Restart = TRUE, .Sid = EVERYONE};
+    static const LOOKUP_STREAM_FROM_CLUSTER_INPUT cluster = {.NumberOfClusters = 1};
+    static const struct {
+        ULONG code;
+        const void *in;
+        ULONG length;
+    } questions[] = {
+        {FSCTL_QUERY_USN_JOURNAL, NULL, 0},
+        {FSCTL_READ_FILE_USN_DATA, NULL, 0},
+        {FSCTL_READ_FILE_USN_DATA, &versions, sizeof versions},
+        {FSCTL_ENUM_USN_DATA, &all, sizeof all},
+        {FSCTL_READ_USN_JOURNAL, &changes, sizeof changes},
+        {FSCTL_FIND_FILES_BY_SID, &owner, sizeof owner},
+        {FSCTL_LOOKUP_STREAM_FROM_CLUSTER, &cluster, sizeof cluster},
+        {FSCTL_GET_NTFS_FILE_RECORD, &all, sizeof(LONGLONG)},
+        {FSCTL_TXFS_LIST_TRANSACTIONS, NULL, 0},
+    };
+    _Alignas(8) char out[512];
+
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        fltsim_fsctl(file, questions[i].code, questions[i].in, questions[i].length, out, sizeof out, NULL);
+    w->operations += sizeof questions / sizeof *questions;
+}
+
+/* As a copy does that leaves the copying to the disk, or to the file system. */
+static void offload(struct workload *w, HANDLE file)
+{
+    static const ULONG codes[] = {FSCTL_OFFLOAD_READ, FSCTL_OFFLOAD_WRITE, FSCTL_DUPLICATE_EXTENTS_TO_FILE,
+                                  FSCTL_FILE_LEVEL_TRIM};
+    _Alignas(8) char in[1024] = {0}, out[1024];
+
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        fltsim_fsctl(file, codes[i], in, sizeof in, out, sizeof out, NULL);
+    w->operations += sizeof codes / sizeof *codes;
+}
+
+void workload_control_file(struct workload *w, HANDLE file)
+{
+    workload_ask_records(w, file);
+    offload(w, file);
+}
+
+/* As the volume shadow service does: writes are held for a moment. */
+static void snapshot(struct workload *w, HANDLE volume)
+{
+    w->operations += 2;
+    fltsim_ioctl(volume, IOCTL_VOLSNAP_FLUSH_AND_HOLD_WRITES, NULL, 0, NULL, 0, NULL);
+    fltsim_ioctl(volume, IOCTL_VOLSNAP_FLUSH_AND_HOLD_WRITES, NULL, 0, NULL, 0, NULL);
+}
+
 void workload_controls(struct workload *w)
 {
     FILE_ZERO_DATA_INFORMATION zero = {.BeyondFinalZero.QuadPart = 100};
@@ -87,9 +145,12 @@ void workload_controls(struct workload *w)
     workload_expect(w, "a control code of disks on a file",
                     fltsim_ioctl(file, CTL_CODE(FILE_DEVICE_DISK, 0, METHOD_BUFFERED, 0), NULL, 0, NULL, 0, NULL),
                     STATUS_INVALID_PARAMETER);
+    workload_control_file(w, file);
     workload_close(w, file);
     file = workload_open(w, "", &read_write, STATUS_SUCCESS);
     if (file) {
+        workload_ask_records(w, file);
+        snapshot(w, file);
         char geometry[64];
         fltsim_ioctl(file, CTL_CODE(FILE_DEVICE_DISK, 0, METHOD_BUFFERED, 0), NULL, 0, geometry, sizeof geometry, NULL);
         fltsim_read(file, geometry, 0, 0, NULL);

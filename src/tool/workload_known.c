@@ -32,6 +32,7 @@ static void use_file(struct workload *w, const char *path)
         fltsim_query(file, FileBasicInformation, &basic, sizeof basic);
         fltsim_get_size(file, &size);
         fltsim_flush(file);
+        workload_control_file(w, file);
         fltsim_close(file);
     }
     open.access = GENERIC_READ;
@@ -88,6 +89,12 @@ static void use_extensions(struct workload *w, const char *folder)
     }
 }
 
+/* A name alone was put into \work. */
+static bool is_full(const char *path)
+{
+    return strncmp(path, "\\work\\", 6) != 0;
+}
+
 static void use_all(struct workload *w)
 {
     size_t folders = 0;
@@ -103,6 +110,17 @@ static void use_all(struct workload *w)
                 use_extensions(w, path);
         }
     }
+}
+
+static void use_full_folders(struct workload *w)
+{
+    size_t folders = 0;
+
+    for (size_t i = 0; i < w->known->path_count && folders < 4; i++)
+        if (is_full(w->known->paths[i]) && !looks_like_a_file(w->known->paths[i])) {
+            workload_folder(w, w->known->paths[i]);
+            folders++;
+        }
 }
 
 void workload_make_known_folders(struct workload *w, bool themselves)
@@ -142,6 +160,7 @@ void workload_known(struct workload *w)
     if (!w->known)
         return;
     use_all(w);
+    use_full_folders(w);
     for (size_t i = 0; i < w->known->image_count; i++) {
         snprintf(image, sizeof image, "%s\\Windows\\System32\\%s", w->root, w->known->images[i]);
         struct fltsim_process *process = fltsim_process_create(image);

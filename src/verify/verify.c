@@ -369,6 +369,14 @@ _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, ui
     sched_fatal();
 }
 
+void verify_end_or_go_on(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4)
+{
+    if (!v || verify_get_policy(v->rule) == VERIFY_FAIL)
+        verify_end_bugcheck(v, code, p1, p2, p3, p4);
+    verify_parameters(v, code, p1, p2, p3, p4);
+    verify_end(v);
+}
+
 _Noreturn void verify_bugcheck(enum verify_rule rule, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4,
                                const char *format, ...)
 {

@@ -60,6 +60,8 @@ _Noreturn void verify_bugcheck(enum verify_rule rule, uint32_t code, uint64_t p1
 /* The same for a violation built in steps, so that it can carry a history. NULL (policy off) only ends the run. */
 _Noreturn void verify_end_bugcheck(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                                    uint64_t p4);
+/* The same unless the rule's policy lets the run go on; then the caller makes the wrong call right or leaves it out. */
+void verify_end_or_go_on(struct verify_violation *v, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3, uint64_t p4);
 /* As verify_begin, for a violation that verify_end_bugcheck will end: never NULL. */
 struct verify_violation *verify_begin_fatal(enum verify_rule rule, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

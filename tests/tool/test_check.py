@@ -92,6 +92,20 @@ HIDDEN = [
         pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY) ' + CRASH)),
     ('a query by name', 'crash', dict(major='IRP_MJ_NETWORK_QUERY_OPEN', pre=CRASH)),
     ('a device that is asked to go', 'crash', dict(major='IRP_MJ_PNP', pre=CRASH)),
+    ('a snapshot of the volume', 'crash', dict(
+        major='IRP_MJ_DEVICE_CONTROL',
+        pre='if (Data->Iopb->Parameters.DeviceIoControl.Common.IoControlCode == IOCTL_VOLSNAP_FLUSH_AND_HOLD_WRITES) ' + CRASH)),
+    ('a copy that is left to the disk', 'crash', dict(
+        major='IRP_MJ_FILE_SYSTEM_CONTROL',
+        pre='if (Data->Iopb->Parameters.FileSystemControl.Common.FsControlCode == FSCTL_OFFLOAD_WRITE) ' + CRASH)),
+    ('a watch of the folder above one that the driver looks for', 'crash', dict(
+        globals='static const UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\\\vault\\\\secrets"),'
+                'Above = RTL_CONSTANT_STRING(L"\\\\vault");',
+        major='IRP_MJ_DIRECTORY_CONTROL',
+        pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && Name.Length &&'
+            'RtlEqualUnicodeString(&FltObjects->FileObject->FileName, &Above, TRUE)) ' + CRASH)),
+    ('an assertion that does not hold', 'pool-leak', dict(
+        pre=ONCE + "{ NT_ASSERT(Filter == NULL); ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); }")),
     ('a message from a program', 'crash', port(CRASH)),
     ('a request to a control device', 'crash', device(CRASH)),
 ]
