@@ -1,6 +1,6 @@
 /* IRP_MJ_CLEANUP: the last handle of a file object goes. Its deletion happens here, its end later
  * (close.c). */
-#include "memfs/memfs.h"
+#include "memfs/journal.h"
 
 /* Delete-on-close becomes a delete disposition, if the file may still go. */
 static void apply_delete_on_close(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb)
@@ -25,10 +25,11 @@ static void drop_stream(struct memfs_volume *volume, struct memfs_scb *scb, stru
     MemfsUnlockNode(node);
     MemfsNotify(volume, ccb->link, scb->stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
                 FILE_ACTION_REMOVED_STREAM);
+    MemfsChanged(volume, ccb->link, USN_REASON_STREAM_CHANGE, ccb);
 }
 
 /* Takes the name away; false when the folder filled meanwhile. */
-static bool drop_link(struct memfs_volume *volume, struct memfs_link *link)
+static bool drop_link(struct memfs_volume *volume, struct memfs_link *link, const struct memfs_ccb *ccb)
 {
     struct memfs_node *node = link->node, *parent = link->parent;
     bool directory = MemfsIsDirectory(node), gone = false;
@@ -42,6 +43,8 @@ static bool drop_link(struct memfs_volume *volume, struct memfs_link *link)
     MemfsLockNode(first);
     MemfsLockNode(second);
     if (!MemfsIs(&link->removed) && !(directory && node->child_count)) {
+        bool last = MemfsCount(&node->link_count) == 1;
+        MemfsChanged(volume, link, last ? USN_REASON_FILE_DELETE | USN_REASON_CLOSE : USN_REASON_HARD_LINK_CHANGE, ccb);
         MemfsRemoveLink(link);
         gone = true;
     } else {
@@ -65,7 +68,7 @@ static void finish_delete(struct memfs_volume *volume, PFILE_OBJECT file, struct
         return;
     ExAcquireResourceExclusiveLite(&volume->tree, TRUE);
     MemfsReferenceLink(link);
-    drop_link(volume, link);
+    drop_link(volume, link, ccb);
     MemfsReleaseLink(link);
     ExReleaseResourceLite(&volume->tree);
     if (MemfsCount(&scb->node->link_count) == 0)
@@ -120,6 +123,7 @@ static void clean_up_name(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs
     bool last_of_link = InterlockedDecrement(&ccb->link->handles) == 0;
     if (MemfsIs(&ccb->link->delete_pending) || (scb->stream && MemfsIs(&scb->stream->delete_pending)))
         finish_delete(scb->volume, file, scb, ccb, last_of_link);
+    MemfsWriteUsnAtClose(scb->volume, ccb->link, ccb);
 }
 
 void MemfsCleanUpFile(PFILE_OBJECT file)
@@ -134,6 +138,8 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
         FsRtlNotifyCleanup(volume->notify, &volume->watchers, ccb);
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
+    if (ccb->flags & MEMFS_CCB_GUARDS)
+        InterlockedDecrement(&scb->guarded);
     if (!MemfsIs(&volume->dismounted))
         clean_up_name(file, scb, ccb);
     if (scb->stream)
@@ -148,6 +154,7 @@ static void clean_up_volume(PFILE_OBJECT file, struct memfs_scb *scb)
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
     MemfsUnlock(volume, file);
+    MemfsEndReaders(volume->store, file, NULL, STATUS_CANCELLED);
     ExReleaseResourceLite(&scb->main);
 }
 

@@ -1,5 +1,5 @@
 /* The disks: what holds the data of a volume, and how its transfers complete. */
-#include "memfs/memfs.h"
+#include "memfs/journal.h"
 
 #include "sched/sched.h"
 
@@ -42,6 +42,7 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     set_label(store, options->label);
     store->options.label = NULL;
     ExInitializeFastMutex(&store->ids_lock);
+    ExInitializeFastMutex(&store->journal_lock);
     ExInitializeFastMutex(&store->quota_lock);
     ExInitializePushLock(&store->clusters_lock);
     store->quota.DefaultQuotaThreshold.QuadPart = store->quota.DefaultQuotaLimit.QuadPart = -1;
@@ -94,6 +95,7 @@ void MemfsReleaseStore(struct memfs_store *store)
     if (InterlockedDecrement(&store->references) > 0)
         return;
     delete_tree(store->root);
+    MemfsFreeJournal(store);
     sim_free(store->quotas);
     sim_free(store);
 }

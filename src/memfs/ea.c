@@ -332,9 +332,10 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
     NTSTATUS status = MemfsStoreEas(scb->node, list, stack->Parameters.SetEa.Length,
                                     stack->MinorFunction == IRP_MN_KERNEL_CALL, &bad);
     ExReleaseResourceLite(&scb->main);
-    if (NT_SUCCESS(status))
-        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA,
-                    FILE_ACTION_MODIFIED);
+    if (NT_SUCCESS(status)) {
+        MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA, FILE_ACTION_MODIFIED);
+        MemfsChanged(scb->volume, MemfsCcbOf(file)->link, USN_REASON_EA_CHANGE, MemfsCcbOf(file));
+    }
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_SUCCESS(status) ? 0 : bad);
 }

@@ -163,7 +163,7 @@ static BOOLEAN fast_write(PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length
         MemfsMark(file, FO_FILE_MODIFIED);
         if (file->Flags & FO_SYNCHRONOUS_IO)
             file->CurrentByteOffset.QuadPart = offset->QuadPart + length;
-        MemfsWritten(file);
+        MemfsWritten(file, USN_REASON_DATA_OVERWRITE);
     }
     ExReleaseResourceLite(&scb->main);
     FsRtlExitFileSystem();

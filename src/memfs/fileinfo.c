@@ -7,7 +7,7 @@
 
 ULONG MemfsAttributes(const struct memfs_node *node, const struct memfs_stream *stream)
 {
-    ULONG attributes = MemfsBits(node) | (node->reparse ? FILE_ATTRIBUTE_REPARSE_POINT : 0);
+    ULONG attributes = MemfsBits(node) | (__atomic_load_n(&node->reparse, __ATOMIC_RELAXED) ? FILE_ATTRIBUTE_REPARSE_POINT : 0);
     if (stream && stream->sparse)
         attributes |= FILE_ATTRIBUTE_SPARSE_FILE;
     if (stream && stream->compressed)

@@ -62,6 +62,16 @@ NTSTATUS MemfsIsOnCsv(struct memfs_fsctl *c);
 
 /* usn.c */
 NTSTATUS MemfsReadFileUsn(struct memfs_fsctl *c);
-NTSTATUS MemfsNoJournal(struct memfs_fsctl *c);
+
+/* journal.c, journal_read.c */
+NTSTATUS MemfsCreateJournal(struct memfs_fsctl *c);
+NTSTATUS MemfsQueryJournal(struct memfs_fsctl *c);
+NTSTATUS MemfsDeleteJournal(struct memfs_fsctl *c);
+NTSTATUS MemfsWriteUsnClose(struct memfs_fsctl *c);
+NTSTATUS MemfsReadJournal(struct memfs_fsctl *c);
+NTSTATUS MemfsEnumUsn(struct memfs_fsctl *c);
+
+/* mark.c */
+NTSTATUS MemfsMarkHandle(struct memfs_fsctl *c);
 
 #endif

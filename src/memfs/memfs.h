@@ -38,6 +38,8 @@ enum {
 enum { MEMFS_TAG = 'sfmM' };
 
 struct memfs_store;
+struct memfs_journal;
+struct memfs_readers;
 struct memfs_volume;
 struct memfs_scb;
 struct memfs_node;
@@ -85,6 +87,8 @@ struct memfs_node {
     ULONG attributes;
     LONGLONG created, accessed, written, changed;
     volatile LONG64 revision; /* counts writes and changes of size */
+    USN usn;                  /* of its last change record; journal_lock */
+    ULONG usn_reasons;        /* noted since it was last closed */
     struct memfs_link *links;
     volatile LONG link_count;
     struct memfs_stream *streams;
@@ -127,6 +131,10 @@ struct memfs_store {
     struct memfs_completions
         *completions; /* disk.c: the thread that completes transfers, or NULL */
     PDEVICE_OBJECT disk;
+    FAST_MUTEX journal_lock; /* what follows; the last of all but ids_lock */
+    struct memfs_journal *journal; /* NULL: no changes are recorded */
+    ULONGLONG last_journal;        /* its number */
+    struct memfs_readers *readers; /* journal_wait.c */
     FAST_MUTEX quota_lock; /* what follows */
     FILE_FS_CONTROL_INFORMATION quota; /* defaults, and flags that are kept */
     struct memfs_quota *quotas;
@@ -181,6 +189,7 @@ struct memfs_ccb {
     WCHAR *last_exact;
     ULONG last_sequence;
     ULONG ea_index, quota_index;
+    ULONG usn_source; /* FSCTL_MARK_HANDLE */
 };
 
 struct memfs_volume { /* extension of the volume's device */
@@ -465,6 +474,32 @@ NTSTATUS MemfsOplockControl(PIRP irp); /* completes it */
 void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
                  const struct memfs_stream *stream, ULONG filter, ULONG action);
 
+/* -- journal.c: no lock below volume.tree is held ---------------------------------------------------- */
+
+/* The file changed: a record if that is news (or the reason is a close), by that name or another that it has still. ccb
+ * NULL: by no handle. -1: none was written. */
+USN MemfsWriteUsn(struct memfs_volume *volume, struct memfs_link *link, ULONG reasons, const struct memfs_ccb *ccb);
+/* A handle is gone: the record of the close, if it was the last one of a file that changed. */
+void MemfsWriteUsnAtClose(struct memfs_volume *volume, struct memfs_link *link, const struct memfs_ccb *ccb);
+static inline bool MemfsHasJournal(const struct memfs_volume *volume)
+{
+    return __atomic_load_n(&volume->store->journal, __ATOMIC_ACQUIRE) != NULL;
+}
+static inline void MemfsChanged(struct memfs_volume *volume, struct memfs_link *link, ULONG reasons, const struct memfs_ccb *ccb)
+{
+    if (reasons && link && MemfsHasJournal(volume))
+        MemfsWriteUsn(volume, link, reasons, ccb);
+}
+/* Reasons of data, as of the stream. */
+static inline ULONG MemfsDataReasons(const struct memfs_stream *stream, ULONG reasons)
+{
+    return stream && stream->name_length ? reasons << 4 : reasons;
+}
+static inline ULONG MemfsSizeReason(LONGLONG before, LONGLONG size)
+{
+    return size > before ? USN_REASON_DATA_EXTEND : size < before ? USN_REASON_DATA_TRUNCATION : 0;
+}
+
 /* -- disk.c ------------------------------------------------------------------------------------ */
 
 /* NULL: not a disk of ours. */
@@ -512,8 +547,9 @@ ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room);
 NTSTATUS MemfsClusterInfo(const struct memfs_store *store, PVOID buffer, ULONG room, ULONG_PTR *done);
 /* driver.c: the driver of CSVFS-like volumes, unless it is there. */
 bool MemfsLoadCsvFs(void);
-/* Its data changed: the time, unless the handle has set that, and the revision. */
-void MemfsWritten(PFILE_OBJECT file);
+/* Its data changed, in a way that the change journal knows (as of an unnamed stream): the time, unless the handle has set
+ * that, and the revision. */
+void MemfsWritten(PFILE_OBJECT file, ULONG reasons);
 /* ea.c. `kernel`: those that begin with $Kernel. are set, too; else they are silently left out. */
 NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, bool kernel, ULONG *bad);
 /* The data of the stream changes: if it is the unnamed one, EAs that begin with $Kernel.Purge. go. */

@@ -10,6 +10,13 @@ static NTSTATUS check(const struct memfs_fsctl *c)
     return MemfsIsReadOnly(c->volume) ? STATUS_MEDIA_WRITE_PROTECTED : STATUS_SUCCESS;
 }
 
+static NTSTATUS changed(struct memfs_fsctl *c, NTSTATUS status)
+{
+    if (NT_SUCCESS(status))
+        MemfsChanged(c->volume, c->ccb->link, USN_REASON_OBJECT_ID_CHANGE, c->ccb);
+    return status;
+}
+
 /* ids_lock held. */
 static bool is_taken(const struct memfs_store *store, const UCHAR *id)
 {
@@ -37,7 +44,7 @@ NTSTATUS MemfsSetObjectId(struct memfs_fsctl *c)
         node->has_object_id = true;
     }
     ExReleaseFastMutex(&node->store->ids_lock);
-    return status;
+    return changed(c, status);
 }
 
 NTSTATUS MemfsSetObjectIdExtended(struct memfs_fsctl *c)
@@ -54,7 +61,7 @@ NTSTATUS MemfsSetObjectIdExtended(struct memfs_fsctl *c)
     else
         status = STATUS_OBJECTID_NOT_FOUND;
     ExReleaseFastMutex(&node->store->ids_lock);
-    return status;
+    return changed(c, status);
 }
 
 /* The same in each run: from the volume's number and the file's. */
@@ -73,7 +80,8 @@ static NTSTATUS get(struct memfs_fsctl *c, bool create)
     if (!node || c->out_length < sizeof(FILE_OBJECTID_BUFFER))
         return STATUS_INVALID_PARAMETER;
     ExAcquireFastMutex(&node->store->ids_lock);
-    if (!node->has_object_id && create)
+    bool fresh = !node->has_object_id && create;
+    if (fresh)
         make(node);
     bool has = node->has_object_id;
     if (has)
@@ -82,7 +90,7 @@ static NTSTATUS get(struct memfs_fsctl *c, bool create)
     if (!has)
         return STATUS_OBJECTID_NOT_FOUND;
     c->done = sizeof(FILE_OBJECTID_BUFFER);
-    return STATUS_SUCCESS;
+    return fresh ? changed(c, STATUS_SUCCESS) : STATUS_SUCCESS;
 }
 
 NTSTATUS MemfsGetObjectId(struct memfs_fsctl *c)
@@ -102,7 +110,8 @@ NTSTATUS MemfsDeleteObjectId(struct memfs_fsctl *c)
         return status;
     struct memfs_node *node = c->scb->node;
     ExAcquireFastMutex(&node->store->ids_lock);
+    bool had = node->has_object_id;
     node->has_object_id = false;
     ExReleaseFastMutex(&node->store->ids_lock);
-    return STATUS_SUCCESS;
+    return had ? changed(c, STATUS_SUCCESS) : STATUS_SUCCESS;
 }

@@ -165,11 +165,14 @@ static void remove_named_streams(struct memfs_node *node)
 static NTSTATUS empty_stream(struct memfs_open *open)
 {
     struct memfs_scb *scb = open->scb;
+    LONGLONG before = MemfsLoad(&scb->header.FileSize);
     open->file->SectionObjectPointer = &scb->sections;
     open->file->FsContext = scb;
     NTSTATUS status = MemfsSetFileSize(scb, 0);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
         MemfsTellCache(scb, open->file);
+        MemfsChanged(open->volume, open->link, MemfsDataReasons(scb->stream, MemfsSizeReason(before, 0)), NULL);
+    }
     open->file->FsContext = NULL;
     open->file->SectionObjectPointer = NULL;
     LONGLONG allocation = open->irp->Overlay.AllocationSize.QuadPart;
@@ -330,9 +333,10 @@ NTSTATUS MemfsOpenExisting(struct memfs_open *open)
         MemfsUnlockNode(node);
     }
     ExReleaseResourceLite(&scb->main);
-    if (NT_SUCCESS(status) && fresh)
-        MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME,
-                    FILE_ACTION_ADDED_STREAM);
+    if (NT_SUCCESS(status) && fresh) {
+        MemfsNotify(open->volume, open->link, stream, FILE_NOTIFY_CHANGE_STREAM_NAME, FILE_ACTION_ADDED_STREAM);
+        MemfsChanged(open->volume, open->link, USN_REASON_STREAM_CHANGE, NULL);
+    }
     return status == STATUS_SUCCESS ? broken : status;
 }
 
@@ -402,6 +406,10 @@ static void announce(struct memfs_open *open, struct memfs_node *node)
     MemfsNotify(open->volume, open->link, NULL,
                 directory ? FILE_NOTIFY_CHANGE_DIR_NAME : FILE_NOTIFY_CHANGE_FILE_NAME,
                 FILE_ACTION_ADDED);
+    MemfsChanged(open->volume, open->link,
+                 USN_REASON_FILE_CREATE | (__atomic_load_n(&node->ea_length, __ATOMIC_RELAXED) ? USN_REASON_EA_CHANGE : 0) |
+                     (open->last.stream.Length ? USN_REASON_STREAM_CHANGE : 0),
+                 NULL);
 }
 
 NTSTATUS MemfsOpenNew(struct memfs_open *open)

@@ -11,7 +11,10 @@ NTSTATUS MemfsSetSparse(struct memfs_fsctl *c)
     if (MemfsIsReadOnly(c->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
+    bool before = c->scb->stream->sparse;
     NTSTATUS status = MemfsMakeSparse(c->scb, c->in_length >= sizeof *set ? set->SetSparse : true);
+    if (NT_SUCCESS(status) && c->scb->stream->sparse != before)
+        MemfsChanged(c->volume, c->ccb->link, USN_REASON_BASIC_INFO_CHANGE, c->ccb);
     ExReleaseResourceLite(&c->scb->main);
     return status;
 }
@@ -61,6 +64,10 @@ NTSTATUS MemfsSetZeroData(struct memfs_fsctl *c)
                                                    : zero_range(c, from, end);
     if (NT_SUCCESS(status))
         MemfsMark(c->file, FO_FILE_MODIFIED);
+    if (NT_SUCCESS(status) && from < end) {
+        MemfsPurgeEas(c->scb);
+        MemfsChanged(c->volume, c->ccb->link, MemfsDataReasons(c->scb->stream, USN_REASON_DATA_OVERWRITE), c->ccb);
+    }
     ExReleaseResourceLite(&c->scb->main);
     return status;
 }
@@ -133,8 +140,11 @@ NTSTATUS MemfsSetCompression(struct memfs_fsctl *c)
     if (MemfsIsReadOnly(c->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
-    if (c->scb->stream)
-        c->scb->stream->compressed = format != COMPRESSION_FORMAT_NONE;
+    bool compressed = format != COMPRESSION_FORMAT_NONE;
+    if (c->scb->stream && c->scb->stream->compressed != compressed) {
+        c->scb->stream->compressed = compressed;
+        MemfsChanged(c->volume, c->ccb->link, USN_REASON_COMPRESSION_CHANGE, c->ccb);
+    }
     ExReleaseResourceLite(&c->scb->main);
     return STATUS_SUCCESS;
 }

@@ -196,6 +196,9 @@ static void remove_victim(struct rename *rename, struct memfs_link *victim)
     struct memfs_node *second = rename->target < node ? node : rename->target;
     MemfsLockNode(first);
     MemfsLockNode(second);
+    bool last = MemfsCount(&node->link_count) == 1;
+    MemfsChanged(rename->volume, victim, last ? USN_REASON_FILE_DELETE | USN_REASON_CLOSE : USN_REASON_HARD_LINK_CHANGE,
+                 MemfsCcbOf(rename->file));
     MemfsRemoveLink(victim);
     MemfsUnlockNode(second);
     MemfsUnlockNode(first);
@@ -220,6 +223,7 @@ static NTSTATUS add_link(struct rename *rename)
         return status;
     MemfsSetTime(&node->changed, MemfsNow());
     MemfsNotify(rename->volume, link, NULL, name_filter(node), FILE_ACTION_ADDED);
+    MemfsChanged(rename->volume, link, USN_REASON_HARD_LINK_CHANGE, MemfsCcbOf(rename->file));
     MemfsReleaseLink(link);
     return STATUS_SUCCESS;
 }
@@ -231,8 +235,10 @@ static NTSTATUS move(struct rename *rename)
     ULONG filter = name_filter(link->node);
     MemfsNotify(rename->volume, link, NULL, filter,
                 same_folder ? FILE_ACTION_RENAMED_OLD_NAME : FILE_ACTION_REMOVED);
+    MemfsChanged(rename->volume, link, USN_REASON_RENAME_OLD_NAME, MemfsCcbOf(rename->file));
     NTSTATUS status = MemfsMoveLink(link, rename->target, &rename->name);
     if (NT_SUCCESS(status)) {
+        MemfsChanged(rename->volume, link, USN_REASON_RENAME_NEW_NAME, MemfsCcbOf(rename->file));
         MemfsCcbOf(rename->file)->flags &= ~(ULONG)MEMFS_CCB_SHORT_NAME;
         MemfsNotify(rename->volume, link, NULL, filter,
                     same_folder ? FILE_ACTION_RENAMED_NEW_NAME : FILE_ACTION_ADDED);
@@ -295,6 +301,8 @@ static NTSTATUS rename_stream(struct rename *rename)
         sim_free(old);
     }
     MemfsUnlockNode(node);
+    if (NT_SUCCESS(status))
+        MemfsChanged(rename->volume, rename->link, USN_REASON_STREAM_CHANGE, MemfsCcbOf(rename->file));
     MemfsDropDead(rename->volume, node, rename->scb);
     return status;
 }

@@ -31,12 +31,11 @@ static NTSTATUS same_tag(const REPARSE_DATA_BUFFER *there, ULONG tag, const GUID
 
 static void keep(struct memfs_node *node, const REPARSE_DATA_BUFFER *data, ULONG length)
 {
-    sim_free(node->reparse);
-    node->reparse = NULL;
-    if (length) {
-        node->reparse = sim_alloc(length);
-        memcpy(node->reparse, data, length);
-    }
+    PREPARSE_DATA_BUFFER old = node->reparse, fresh = length ? sim_alloc(length) : NULL;
+    if (length)
+        memcpy(fresh, data, length);
+    __atomic_store_n(&node->reparse, fresh, __ATOMIC_RELEASE); /* whoever asks for attributes looks at it */
+    sim_free(old);
     node->reparse_length = length;
     MemfsSetTime(&node->changed, MemfsNow());
 }
@@ -44,6 +43,7 @@ static void keep(struct memfs_node *node, const REPARSE_DATA_BUFFER *data, ULONG
 static void announce(struct memfs_fsctl *c)
 {
     MemfsNotify(c->volume, c->ccb->link, NULL, FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_ACTION_MODIFIED);
+    MemfsChanged(c->volume, c->ccb->link, USN_REASON_REPARSE_POINT_CHANGE, c->ccb);
 }
 
 /* `existing`: the tag that is there, or NULL: none, or the new one's. */

@@ -130,9 +130,11 @@ NTSTATUS MemfsSetSecurity(PDEVICE_OBJECT device, PIRP irp)
         MemfsUnlockNode(node);
     }
     ExReleaseResourceLite(&scb->main);
-    if (NT_SUCCESS(status))
-        MemfsNotify(scb->volume, MemfsCcbOf(stack->FileObject)->link, NULL,
-                    FILE_NOTIFY_CHANGE_SECURITY, FILE_ACTION_MODIFIED);
+    struct memfs_ccb *ccb = MemfsCcbOf(stack->FileObject);
+    if (NT_SUCCESS(status)) {
+        MemfsNotify(scb->volume, ccb->link, NULL, FILE_NOTIFY_CHANGE_SECURITY, FILE_ACTION_MODIFIED);
+        MemfsChanged(scb->volume, ccb->link, USN_REASON_SECURITY_CHANGE, ccb);
+    }
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, 0);
 }

@@ -25,7 +25,7 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file,
                            FILE_ATTRIBUTE_OFFLINE | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
     struct memfs_node *node = scb->node;
     struct memfs_ccb *ccb = MemfsCcbOf(file);
-    ULONG filter = 0;
+    ULONG filter = 0, before = MemfsBits(node);
     bool directory = MemfsIsDirectory(node);
     if (info->FileAttributes & FILE_ATTRIBUTE_DIRECTORY && !directory)
         return STATUS_INVALID_PARAMETER;
@@ -55,6 +55,9 @@ static NTSTATUS set_basic(struct memfs_scb *scb, PFILE_OBJECT file,
         MemfsMark(file, FO_TEMPORARY_FILE);
     if (filter)
         MemfsNotify(scb->volume, ccb->link, NULL, filter, FILE_ACTION_MODIFIED);
+    bool indexing = ((before ^ MemfsBits(node)) & FILE_ATTRIBUTE_NOT_CONTENT_INDEXED) != 0;
+    MemfsChanged(scb->volume, ccb->link,
+                 (filter ? USN_REASON_BASIC_INFO_CHANGE : 0) | (indexing ? USN_REASON_INDEXABLE_CHANGE : 0), ccb);
     return STATUS_SUCCESS;
 }
 
@@ -133,8 +136,11 @@ static NTSTATUS set_end_of_file(struct memfs_scb *scb, PFILE_OBJECT file, LONGLO
         return STATUS_MEDIA_WRITE_PROTECTED;
     if (size < MemfsLoad(&scb->header.FileSize) && !MmCanFileBeTruncated(&scb->sections, &end))
         return STATUS_USER_MAPPED_FILE;
+    LONGLONG before = MemfsLoad(&scb->header.FileSize);
     NTSTATUS status = MemfsSetFileSize(scb, size);
     if (NT_SUCCESS(status)) {
+        MemfsChanged(scb->volume, MemfsCcbOf(file)->link, MemfsDataReasons(scb->stream, MemfsSizeReason(before, size)),
+                     MemfsCcbOf(file));
         MemfsMark(file, FO_FILE_MODIFIED | FO_FILE_SIZE_CHANGED);
         MemfsTellCache(scb, file);
         MemfsNotify(scb->volume, MemfsCcbOf(file)->link, scb->stream, FILE_NOTIFY_CHANGE_SIZE,

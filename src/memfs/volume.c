@@ -1,5 +1,5 @@
 /* Mounting, dismounting, and the passes over a whole volume. */
-#include "memfs/memfs.h"
+#include "memfs/journal.h"
 
 #include <string.h>
 
@@ -212,6 +212,7 @@ void MemfsDismountVolume(struct memfs_volume *volume, bool write_back)
         RemoveEntryList(&volume->link);
         ExReleaseFastMutex(&memfs->lock);
         FsRtlNotifyCleanupAll(volume->notify, &volume->watchers);
+        MemfsEndReaders(volume->store, NULL, volume, STATUS_VOLUME_DISMOUNTED);
         MemfsDropAll(volume, write_back);
         KeSetEvent(&volume->gone, IO_NO_INCREMENT, FALSE);
     }

@@ -6,7 +6,7 @@
 struct write {
     PFILE_OBJECT file;
     struct memfs_scb *scb;
-    LONGLONG offset, end;
+    LONGLONG offset, end, size; /* size: of the file before */
     ULONG length;
     bool paging, no_cache, mdl, append, exclusive;
 };
@@ -83,7 +83,7 @@ static NTSTATUS check_lock(PIRP irp, struct write *write)
 static NTSTATUS extend(struct write *write)
 {
     struct memfs_scb *scb = write->scb;
-    if (write->end <= MemfsLoad(&scb->header.FileSize))
+    if (write->end <= write->size)
         return STATUS_SUCCESS;
     NTSTATUS status = MemfsSetFileSize(scb, write->end);
     if (NT_SUCCESS(status))
@@ -99,11 +99,11 @@ static NTSTATUS take_holes(struct write *write)
 }
 
 /* It could not be written: the file is as long as before. */
-static void take_back(struct write *write, LONGLONG before)
+static void take_back(struct write *write)
 {
-    if (write->end <= before || !write->exclusive)
+    if (write->end <= write->size || !write->exclusive)
         return;
-    MemfsSetFileSize(write->scb, before);
+    MemfsSetFileSize(write->scb, write->size);
     MemfsTellCache(write->scb, write->file);
 }
 
@@ -112,13 +112,16 @@ static void note_valid(struct write *write)
     MemfsRaise(&write->scb->header.ValidDataLength, write->end);
 }
 
-void MemfsWritten(PFILE_OBJECT file)
+void MemfsWritten(PFILE_OBJECT file, ULONG reasons)
 {
-    struct memfs_node *node = MemfsScbOf(file)->node;
-    if (!(MemfsCcbOf(file)->flags & MEMFS_CCB_USER_TIMES))
+    struct memfs_scb *scb = MemfsScbOf(file);
+    struct memfs_ccb *ccb = MemfsCcbOf(file);
+    struct memfs_node *node = scb->node;
+    if (!(ccb->flags & MEMFS_CCB_USER_TIMES))
         MemfsSetTime(&node->written, MemfsNow());
     InterlockedIncrement64(&node->revision);
-    MemfsPurgeEas(MemfsScbOf(file));
+    MemfsPurgeEas(scb);
+    MemfsChanged(scb->volume, ccb->link, MemfsDataReasons(scb->stream, reasons), ccb);
 }
 
 static void advance(struct write *write)
@@ -126,7 +129,8 @@ static void advance(struct write *write)
     MemfsMark(write->file, FO_FILE_MODIFIED);
     if (write->file->Flags & FO_SYNCHRONOUS_IO)
         write->file->CurrentByteOffset.QuadPart = write->end;
-    MemfsWritten(write->file);
+    MemfsWritten(write->file, (write->offset < write->size ? USN_REASON_DATA_OVERWRITE : 0) |
+                                  (write->end > write->size ? USN_REASON_DATA_EXTEND : 0));
 }
 
 /* -- to the disk ------------------------------------------------------------------------------- */
@@ -179,7 +183,7 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
                           : check_lock(irp, write);
     if (NT_SUCCESS(status))
         status = flush_and_purge(write);
-    LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    write->size = MemfsLoad(&scb->header.FileSize);
     if (NT_SUCCESS(status))
         status = extend(write);
     if (NT_SUCCESS(status)) {
@@ -189,7 +193,7 @@ static NTSTATUS write_uncached(PIRP irp, struct write *write)
             note_valid(write);
             advance(write);
         } else {
-            take_back(write, before);
+            take_back(write);
         }
     }
     ExReleaseResourceLite(&scb->main);
@@ -247,7 +251,7 @@ static NTSTATUS write_cached(PIRP irp, struct write *write)
 {
     struct memfs_scb *scb = write->scb;
     lock_for(write);
-    LONGLONG before = MemfsLoad(&scb->header.FileSize);
+    write->size = MemfsLoad(&scb->header.FileSize);
     NTSTATUS status = check_lock(irp, write);
     if (NT_SUCCESS(status) && write->exclusive)
         status = extend(write);
@@ -259,7 +263,7 @@ static NTSTATUS write_cached(PIRP irp, struct write *write)
             note_valid(write);
             advance(write);
         } else {
-            take_back(write, before);
+            take_back(write);
         }
     }
     ExReleaseResourceLite(&scb->main);
