@@ -228,8 +228,25 @@ NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volum
 struct fltsim_process;
 struct fltsim_thread;
 
-/* image: "C:\\Windows\\notepad.exe"; only a name, the file need not exist. NULL: a driver's notify routine refused it; its
- * exit is nothing then. */
+/* A program to start. Its image is opened as NtCreateUserProcess opens one, in the calling thread: a create in kernel mode
+ * with the access check forced (FILE_EXECUTE | FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE, sharing read and delete,
+ * FILE_SYNCHRONOUS_IO_NONALERT | FILE_NON_DIRECTORY_FILE), an image section over it, and, once process notify routines have
+ * run, the handle's cleanup. The process keeps the file object and a view of the image until it exits.
+ *
+ * The file need not exist: on a volume that is mounted it is made beneath all filters, with its folders, as a program that
+ * does nothing; no filter sees that, only the one open. A file that does exist must begin with "MZ". A program on no mounted
+ * volume starts without a file: notify routines get a FileObject of NULL and no IMAGE_INFO_EX, which on Windows only
+ * processes of other subsystems do. Neither have test.exe and programs that were started before their volume was mounted a
+ * file of their own, until PsReferenceProcessFilePointer or ZwQueryInformationProcess asks for one at PASSIVE_LEVEL: then it
+ * is opened beneath the filters, as if it had been open before they came. */
+struct fltsim_program {
+    const char *image;        /* "C:\\Windows\\notepad.exe", or "\\Device\\HarddiskVolume1\\..." */
+    const char *command_line; /* NULL: the image in quotation marks */
+};
+/* The status: of the open, as filters and the file system answered it; of the section (STATUS_INVALID_IMAGE_NOT_MZ); or what a
+ * notify routine refused the process with. *process is NULL then. */
+NTSTATUS fltsim_process_start(const struct fltsim_program *program, struct fltsim_process **process);
+/* The same for an image alone; NULL: it could not be started, and its exit is nothing. */
 struct fltsim_process *fltsim_process_create(const char *image);
 void fltsim_process_exit(struct fltsim_process *process);
 /* How many bytes of pool may be charged to the process (NULL: test.exe) from here on; 0: as many as there are. What it

@@ -15,19 +15,10 @@ struct block {
     WCHAR text[];
 };
 
-/* "C:\dir\a.exe": the path as the program's own side knows it. */
-static USHORT Win32Path(PEPROCESS process, WCHAR *to)
+static USHORT Copy(UNICODE_STRING from, WCHAR *to)
 {
-    const UNICODE_STRING *path = &process->image_path;
-    USHORT length = 0;
-
-    if (process->drive) {
-        to[length++] = process->drive;
-        to[length++] = ':';
-    }
-    for (USHORT i = process->drive_length; i < path->Length / sizeof(WCHAR); i++)
-        to[length++] = path->Buffer[i];
-    return length;
+    memcpy(to, from.Buffer, from.Length);
+    return from.Length / sizeof(WCHAR);
 }
 
 static UNICODE_STRING Text(WCHAR *text, USHORT characters)
@@ -41,12 +32,12 @@ static void Link(PLIST_ENTRY list, PLIST_ENTRY entry)
     InsertTailList(list, entry);
 }
 
-static void FillLoader(struct block *block, PVOID base)
+static void FillLoader(struct block *block, PVOID base, SIZE_T size)
 {
     block->ldr.Length = sizeof block->ldr;
     block->ldr.Initialized = TRUE;
     block->image.DllBase = base;
-    block->image.SizeOfImage = 0x10000;
+    block->image.SizeOfImage = (ULONG)size;
     Link(&block->ldr.InLoadOrderModuleList, &block->image.InLoadOrderLinks);
     Link(&block->ldr.InMemoryOrderModuleList, &block->image.InMemoryOrderLinks);
     InitializeListHead(&block->ldr.InInitializationOrderModuleList);
@@ -56,22 +47,20 @@ static void FillLoader(struct block *block, PVOID base)
 static void Fill(struct block *block, PEPROCESS process)
 {
     PVOID base = PsGetProcessSectionBaseAddress(process);
-    USHORT length = Win32Path(process, block->text), last = length;
+    USHORT length = Copy(PspWin32Name(process), block->text), last = length;
     WCHAR *command = block->text + length + 1;
+    USHORT command_length = Copy(process->command_line, command);
 
     while (last && block->text[last - 1] != '\\')
         last--;
-    command[0] = '"';
-    memcpy(command + 1, block->text, length * sizeof(WCHAR));
-    command[length + 1] = '"';
-    FillLoader(block, base);
+    FillLoader(block, base, process->image_size ? process->image_size : PSP_IMAGE_SIZE);
     block->image.FullDllName = Text(block->text, length);
     block->image.BaseDllName = Text(block->text + last, (USHORT)(length - last));
     block->parameters.MaximumLength = block->parameters.Length = sizeof block->parameters;
     block->parameters.Flags = 1; /* its pointers are pointers */
     block->parameters.CurrentDirectory = Text(block->text, last);
     block->parameters.ImagePathName = Text(block->text, length);
-    block->parameters.CommandLine = Text(command, (USHORT)(length + 2));
+    block->parameters.CommandLine = Text(command, command_length);
     block->peb.ImageBaseAddress = base;
     block->peb.Ldr = &block->ldr;
     block->peb.ProcessParameters = &block->parameters;
@@ -82,7 +71,7 @@ static void Fill(struct block *block, PEPROCESS process)
 
 static struct block *Make(PEPROCESS process)
 {
-    SIZE_T size = sizeof(struct block) + 2 * (process->image_path.Length + 4 * sizeof(WCHAR));
+    SIZE_T size = sizeof(struct block) + process->open_name.Length + process->command_line.Length + 4 * sizeof(WCHAR);
     PVOID base = NULL;
     KAPC_STATE state;
 

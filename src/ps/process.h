@@ -12,15 +12,19 @@ struct _KPROCESS {
     HANDLE id;
     HANDLE parent_id;
     bool system;             /* the System process */
+    bool announced;          /* notify routines were told of it */
     bool exiting, exited;
     bool completing;         /* somebody runs its exit */
     bool terminated;         /* ZwTerminateProcess: it exits with its last thread */
     unsigned ending;         /* threads at their end that are listed yet; guarded by ps_state.lock */
-    WCHAR drive;             /* the image's, in its Win32 name, for the first drive_length characters of */
-    USHORT drive_length;     /* image_path; 0: the image was not given by drive */
     NTSTATUS exit_status;
     LONGLONG create_time, exit_time;
     UNICODE_STRING image_path; /* "\Device\HarddiskVolume1\Windows\notepad.exe", or as the test gave it */
+    UNICODE_STRING open_name;  /* "\??\C:\Windows\notepad.exe": what the image was, or would be, opened by */
+    UNICODE_STRING command_line;
+    struct _FILE_OBJECT *image_file; /* referenced; guarded by ps_state.lock; NULL: none yet (image.c) */
+    PVOID image_base;          /* its view, or a copy that was asked for; 0 bytes long: not the file's */
+    SIZE_T image_size;
     char image_name[16];     /* PsGetProcessImageFileName: last component, at most 15 characters */
     LIST_ENTRY threads;      /* KTHREAD.process_link; guarded by ps_state.lock */
     LIST_ENTRY link;         /* ps_state.processes */
@@ -41,6 +45,8 @@ extern void (*PspThreadEnds)(struct _KTHREAD *thread);
  * the context of a system thread. */
 PEPROCESS PspEnterSystem(void);
 void PspLeaveSystem(PEPROCESS before);
+/* image.c: the machine stops; no process keeps its file any more. */
+void PspReleaseImages(void);
 
 /* The process whose address space and handles are current: the attached one, if any. */
 static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }

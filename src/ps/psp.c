@@ -59,12 +59,13 @@ bool PspStart(void)
     InitializeListHead(&psp->threads);
     atomic_init(&psp->next_id, 4);
     KiInitializeHeader(&psp->notify_left.Header, EventSynchronizationObject, 0);
+    KiInitializeHeader(&psp->image_gate.Header, EventSynchronizationObject, 1);
     MakeTypes();
-    if (!NT_SUCCESS(PspCreateProcess("System", NULL, true, &psp->system)))
+    if (!NT_SUCCESS(PspCreateProcess(&(struct psp_new_process){.image = "System", .system = true}, &psp->system)))
         return false;
     PsInitialSystemProcess = psp->system;
     atomic_store(&psp->next_id, 100);
-    if (!NT_SUCCESS(PspCreateProcess("C:\\test.exe", psp->system, false, &psp->test)))
+    if (!NT_SUCCESS(PspCreateProcess(&(struct psp_new_process){.image = "C:\\test.exe", .parent = psp->system}, &psp->test)))
         return false;
     AdoptFirstThread();
     return true;

@@ -30,16 +30,46 @@ struct ps_state {
     unsigned ticket;         /* of anonymous threads' names */
     struct psp_notify notify[PSP_NOTIFY_LIMIT];
     KEVENT notify_left;      /* synchronization: a notify routine came back */
+    KEVENT image_gate;       /* synchronization: who has it makes image files that are missing */
 };
 #define psp (machine->ps)
 
 extern POBJECT_TYPE PspProcessType, PspThreadType;
 HANDLE PspNextId(void);
 
-/* process.c. `image`: a path as a program gives it, UTF-8. STATUS of a notify routine that refused. */
-NTSTATUS PspCreateProcess(const char *image, PEPROCESS parent, bool system, PEPROCESS *process);
+/* process.c. STATUS of the file system, a filter or a notify routine that refused. */
+struct psp_new_process {
+    const char *image;        /* a path as a program gives it, UTF-8 */
+    const char *command_line; /* NULL: the image in quotation marks */
+    PEPROCESS parent;
+    bool system;
+};
+NTSTATUS PspCreateProcess(const struct psp_new_process *options, PEPROCESS *process);
 void PspExitProcess(PEPROCESS process, NTSTATUS status);
 void PspDeleteProcess(PVOID object);
+
+/* image.c: a program's image, open and mapped. All zero: it is on no volume. */
+struct psp_image {
+    HANDLE handle;
+    PFILE_OBJECT file;
+    struct mi_section *section;
+};
+void PspNameImage(PEPROCESS process, const struct psp_new_process *options);
+NTSTATUS PspOpenImage(PCUNICODE_STRING open_name, struct psp_image *image);
+/* The process holds the file and a view of it from now on. */
+NTSTATUS PspTakeImage(PEPROCESS process, struct psp_image *image);
+/* What PspOpenImage gave and nobody took. */
+void PspCloseImage(struct psp_image *image);
+void PspNotifyMainImage(PEPROCESS process);
+/* The file, referenced; NULL: there is none. */
+PFILE_OBJECT PspReferenceImage(PEPROCESS process);
+/* "C:\\dir\\a.exe": the image as the program's own side knows it. */
+UNICODE_STRING PspWin32Name(PEPROCESS process);
+void PspReleaseImage(PEPROCESS process);
+
+/* image_file.c: a program that does nothing: as a file, and as it lies in memory. */
+enum { PSP_IMAGE_SIZE = 0x2000 };
+void PspFillImage(UCHAR bytes[PSP_IMAGE_SIZE]);
 
 /* terminate.c. The current thread is at its end: it may have been the last of a process that was terminated. */
 void PspThreadLeavesProcess(PKTHREAD thread);

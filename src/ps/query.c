@@ -44,8 +44,6 @@ UCHAR *PsGetProcessImageFileName(PEPROCESS Process) { return (UCHAR *)Process->i
 
 PVOID PsGetProcessWow64Process(PEPROCESS Process) { return NULL; }
 
-PVOID PsGetProcessSectionBaseAddress(PEPROCESS Process) { return (PVOID)(ULONG_PTR)0x140000000; }
-
 HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process) { return Process->parent_id; }
 
 ULONG PsGetProcessSessionId(PEPROCESS Process) { return Process->session_id; }

@@ -43,32 +43,45 @@ static NTSTATUS GiveTimes(PEPROCESS process, struct answer *answer)
     return Give(answer, &times, sizeof times);
 }
 
-/* The path without its first `skip` characters, behind "C:" where there is a drive. The System process has no image. */
-static NTSTATUS GiveName(PEPROCESS process, WCHAR drive, USHORT skip, struct answer *answer)
+static NTSTATUS GiveName(const UNICODE_STRING *path, struct answer *answer)
 {
-    const UNICODE_STRING *path = &process->image_path;
-    USHORT rest = process->system ? 0 : (USHORT)(path->Length - skip * sizeof(WCHAR));
-    USHORT before = drive ? 2 * sizeof(WCHAR) : 0;
     UNICODE_STRING *name = answer->buffer;
+    USHORT most = path->Length ? (USHORT)(path->Length + sizeof(WCHAR)) : 0;
 
-    USHORT most = rest ? (USHORT)(before + rest + sizeof(WCHAR)) : 0;
     answer->returned = (ULONG)sizeof *name + most;
     if (answer->length < answer->returned)
         return STATUS_INFO_LENGTH_MISMATCH;
     if (!name)
         return STATUS_ACCESS_VIOLATION;
-    *name = (UNICODE_STRING){.MaximumLength = most};
-    if (!rest)
+    *name = (UNICODE_STRING){path->Length, most, most ? (PWCH)(name + 1) : NULL};
+    if (!most)
         return STATUS_SUCCESS;
-    name->Length = (USHORT)(most - sizeof(WCHAR));
-    name->Buffer = (PWCH)(name + 1);
-    if (drive) {
-        name->Buffer[0] = drive;
-        name->Buffer[1] = ':';
-    }
-    memcpy((char *)name->Buffer + before, path->Buffer + skip, rest);
+    memcpy(name->Buffer, path->Buffer, path->Length);
     name->Buffer[name->Length / sizeof(WCHAR)] = 0;
     return STATUS_SUCCESS;
+}
+
+/* Of the file that is open, wherever the open was led; of none, what it was to be. */
+static NTSTATUS GiveWin32Name(PEPROCESS process, struct answer *answer)
+{
+    UNICODE_STRING given = PspWin32Name(process);
+    PFILE_OBJECT file = PspReferenceImage(process);
+    POBJECT_NAME_INFORMATION info = NULL;
+
+    NTSTATUS found = file ? IoQueryFileDosDeviceName(file, &info) : STATUS_NOT_FOUND;
+    NTSTATUS status = GiveName(NT_SUCCESS(found) ? &info->Name : &given, answer);
+    if (NT_SUCCESS(found))
+        ExFreePool(info);
+    if (file)
+        ObpDereference(file);
+    return status;
+}
+
+static NTSTATUS GiveImage(PEPROCESS process, PROCESSINFOCLASS what, struct answer *answer)
+{
+    if (process->system) /* it has none */
+        return GiveName(&(UNICODE_STRING){0}, answer);
+    return what == ProcessImageFileName ? GiveName(&process->image_path, answer) : GiveWin32Name(process, answer);
 }
 
 static NTSTATUS GiveQuotaLimits(PEPROCESS process, struct answer *answer)
@@ -120,9 +133,8 @@ static NTSTATUS Answer(PEPROCESS process, PROCESSINFOCLASS what, struct answer *
     case ProcessWow64Information:
         return Give(answer, &wow64, sizeof wow64);
     case ProcessImageFileName:
-        return GiveName(process, 0, 0, answer);
     case ProcessImageFileNameWin32:
-        return GiveName(process, process->drive, process->drive_length, answer);
+        return GiveImage(process, what, answer);
     default:
         return STATUS_INVALID_INFO_CLASS;
     }

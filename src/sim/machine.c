@@ -3,6 +3,7 @@
 
 #include "mm/mmp.h"
 #include "ob/object.h"
+#include "ps/process.h"
 #include "fault/fault.h"
 #include "ke/thread.h"
 #include "sched/sched.h"
@@ -111,6 +112,7 @@ static void shut_down(void *off)
         return;
     ObpReportDriver(NULL);
     MiUnmapProcess(NULL);
+    PspReleaseImages();
     sim_dismount_volumes();
     sim_remove_legacy();
 }

@@ -8,12 +8,21 @@
 
 static PEPROCESS ProcessOf(struct fltsim_process *process) { return process ? (PEPROCESS)(void *)process : psp->test; }
 
+NTSTATUS fltsim_process_start(const struct fltsim_program *program, struct fltsim_process **process)
+{
+    const struct psp_new_process options = {
+        .image = program->image, .command_line = program->command_line, .parent = KiCurrentThread()->process};
+    PEPROCESS object = NULL;
+    NTSTATUS status = PspCreateProcess(&options, &object);
+    *process = (struct fltsim_process *)(void *)object;
+    return status;
+}
+
 struct fltsim_process *fltsim_process_create(const char *image)
 {
-    PEPROCESS process;
-    if (!NT_SUCCESS(PspCreateProcess(image, KiCurrentThread()->process, false, &process)))
-        return NULL;
-    return (struct fltsim_process *)(void *)process;
+    struct fltsim_process *process;
+    fltsim_process_start(&(struct fltsim_program){.image = image}, &process);
+    return process;
 }
 
 void fltsim_process_exit(struct fltsim_process *process)

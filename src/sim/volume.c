@@ -141,6 +141,42 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
     return status;
 }
 
+static USHORT follow(PCUNICODE_STRING name, USHORT at, const char *text)
+{
+    for (; *text; text++, at++)
+        if (at >= name->Length / sizeof(WCHAR) || (name->Buffer[at] | 32) != (*text | 32))
+            return 0;
+    return at;
+}
+
+/* How many characters of the name are the volume's; 0: it leads elsewhere. */
+static USHORT volume_part(const struct fltsim_volume *volume, PCUNICODE_STRING name)
+{
+    USHORT prefix = follow(name, 0, "\\??\\"), at = 0;
+    if (prefix && !(at = follow(name, prefix, volume->dos_name)))
+        at = follow(name, prefix, volume->guid_name);
+    if (!prefix)
+        at = follow(name, 0, volume->device_name);
+    return at && at < name->Length / sizeof(WCHAR) && name->Buffer[at] == '\\' ? at : 0;
+}
+
+PDEVICE_OBJECT sim_find_disk(PCUNICODE_STRING name, PUNICODE_STRING rest)
+{
+    PDEVICE_OBJECT disk = NULL;
+    sched_lock(&volumes_lock);
+    for (struct fltsim_volume *at = volumes; at && !disk; at = at->next) {
+        USHORT length = volume_part(at, name);
+        if (!length)
+            continue;
+        disk = at->disk;
+        ObpReference(disk);
+        rest->Buffer = name->Buffer + length;
+        rest->Length = rest->MaximumLength = (USHORT)(name->Length - length * sizeof(WCHAR));
+    }
+    sched_unlock(&volumes_lock);
+    return disk;
+}
+
 void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk)
 {
     const struct fltsim_legacy *below = NULL;
