@@ -202,7 +202,7 @@ static void OpenLate(PEPROCESS process)
     if (none)
         ObpDereference(none);
     sched_lock(&psp->lock);
-    if (!process->image_file && !process->completing) {
+    if (!process->image_file && !__atomic_load_n(&process->completing, __ATOMIC_ACQUIRE)) {
         process->image_file = file;
         file = NULL;
     }
@@ -217,7 +217,8 @@ PFILE_OBJECT PspReferenceImage(PEPROCESS process)
 {
     PKTHREAD thread = KiCurrentThread();
     PFILE_OBJECT file = Reference(process);
-    if (file || process->system || process->completing || thread->irql > PASSIVE_LEVEL || thread->special_apc_disable)
+    bool may_open = thread->irql == PASSIVE_LEVEL && !thread->special_apc_disable;
+    if (file || process->system || !may_open || __atomic_load_n(&process->completing, __ATOMIC_ACQUIRE))
         return file;
     OpenLate(process);
     return Reference(process);

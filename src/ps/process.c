@@ -38,6 +38,7 @@ static NTSTATUS MakeProcess(const struct psp_new_process *options, PEPROCESS *cr
         return status;
     KiInitializeHeader(&process->Header, ProcessObject, 0);
     InitializeListHead(&process->threads);
+    InitializeListHead(&process->link);
     process->id = PspNextId();
     process->parent_id = options->parent ? options->parent->id : NULL;
     process->system = options->system;
@@ -47,11 +48,16 @@ static NTSTATUS MakeProcess(const struct psp_new_process *options, PEPROCESS *cr
     process->quota = PspMakeQuota();
     PspNameImage(process, options);
     process->ObjectTable = ObpCreateHandleTable(process);
+    *created = process;
+    return STATUS_SUCCESS;
+}
+
+/* Others find it from now on: its names change no more. */
+static void List(PEPROCESS process)
+{
     sched_lock(&psp->lock);
     InsertTailList(&psp->processes, &process->link);
     sched_unlock(&psp->lock);
-    *created = process;
-    return STATUS_SUCCESS;
 }
 
 /* The file's handle is open until the notify routines have run. */
@@ -62,8 +68,10 @@ static NTSTATUS Begin(PEPROCESS process, PEPROCESS parent)
 
     if (NT_SUCCESS(status))
         status = PspTakeImage(process, &image);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
+        List(process);
         status = AskNotifyRoutines(process, parent);
+    }
     if (NT_SUCCESS(status))
         PspNotifyMainImage(process);
     PspCloseImage(&image);
@@ -75,8 +83,12 @@ NTSTATUS PspCreateProcess(const struct psp_new_process *options, PEPROCESS *crea
     bool boots = options->system || !psp->test;
     NTSTATUS status = MakeProcess(options, created);
 
-    if (!NT_SUCCESS(status) || boots)
+    if (!NT_SUCCESS(status))
         return status;
+    if (boots) {
+        List(*created);
+        return status;
+    }
     status = Begin(*created, options->parent);
     if (NT_SUCCESS(status))
         return STATUS_SUCCESS;

@@ -173,8 +173,7 @@ static NTSTATUS run_process(struct scenario_state *state, const struct scenario_
         if (state->stage->processes[i].name)
             continue;
         state->stage->processes[i].name = line->words[1];
-        state->stage->processes[i].process = fltsim_process_create(line->words[2]);
-        return STATUS_SUCCESS;
+        return fltsim_process_start(&(struct fltsim_program){.image = line->words[2]}, &state->stage->processes[i].process);
     }
     return STATUS_INSUFFICIENT_RESOURCES;
 }

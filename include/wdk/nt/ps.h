@@ -248,6 +248,9 @@ typedef enum _SUBSYSTEM_INFORMATION_TYPE {
 
 /* -- notifications ---------------------------------------------------------------------------------- */
 
+/* ns-ntddk-_ps_create_notify_info. FileObject is the program's image, open: the process holds it as long as it runs, a
+ * routine that keeps it longer takes a reference of its own. ImageFileName is the name that it was opened by. CreationStatus
+ * is what the creator is answered: a failure is the end of the process. */
 typedef struct _PS_CREATE_NOTIFY_INFO {
     SIZE_T Size;
     union {
@@ -267,6 +270,8 @@ typedef struct _PS_CREATE_NOTIFY_INFO {
 } PS_CREATE_NOTIFY_INFO, *PPS_CREATE_NOTIFY_INFO;
 
 #define IMAGE_ADDRESSING_MODE_32BIT 3
+/* ns-ntddk-_image_info, nc-ntddk-pload_image_notify_routine: of a program's own image in the context of its process, at
+ * PASSIVE_LEVEL. ExtendedInfoPresent: it stands in an IMAGE_INFO_EX, whose FileObject is not the routine's to keep. */
 typedef struct _IMAGE_INFO {
     union {
         ULONG Properties;
@@ -361,6 +366,8 @@ BOOLEAN PsIsProtectedProcess(PEPROCESS Process);
 BOOLEAN PsIsProtectedProcessLight(PEPROCESS Process);
 BOOLEAN PsIsSystemProcess(PEPROCESS Process);
 #ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
+/* The FILE_OBJECT of the image, referenced: the caller dereferences it. STATUS_UNSUCCESSFUL: the process has none (System), or
+ * none any more. */
 NTSTATUS PsReferenceProcessFilePointer(PEPROCESS Process, PVOID *FileObject);
 NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process);
 VOID PsReleaseProcessExitSynchronization(PEPROCESS Process);
