@@ -21,10 +21,10 @@ struct stage {
     const struct scenario *scenario;
     struct fltsim_driver *driver;
     struct fltsim_volume *volumes[LETTERS];
-    struct {
+    struct program {
         const char *name;
-        struct fltsim_process *process;
-    } processes[NAMES];
+        struct fltsim_process *process; /* NULL: a free place */
+    } programs[NAMES];
 };
 
 /* One thread's: its open files, and those it found when it started. */
@@ -167,29 +167,49 @@ static NTSTATUS run_sleep(struct scenario_state *state, const struct scenario_li
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS run_process(struct scenario_state *state, const struct scenario_line *line)
+/* NULL: none of that name; of none, a free place. */
+static struct program *find_program(struct stage *stage, const char *name)
 {
     for (int i = 0; i < NAMES; i++) {
-        if (state->stage->processes[i].name)
-            continue;
-        state->stage->processes[i].name = line->words[1];
-        return fltsim_process_start(&(struct fltsim_program){.image = line->words[2]}, &state->stage->processes[i].process);
+        struct program *program = &stage->programs[i];
+        if (name ? program->process && !strcmp(program->name, name) : !program->process)
+            return program;
     }
-    return STATUS_INSUFFICIENT_RESOURCES;
+    return NULL;
+}
+
+static NTSTATUS run_process(struct scenario_state *state, const struct scenario_line *line)
+{
+    struct program *program = find_program(state->stage, NULL);
+    if (!program)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    program->name = line->words[1];
+    return fltsim_process_start(&(struct fltsim_program){.image = line->words[2]}, &program->process);
 }
 
 static NTSTATUS run_as(struct scenario_state *state, const struct scenario_line *line)
 {
-    if (!strcmp(line->words[1], "test")) {
-        fltsim_impersonate(NULL);
-        return STATUS_SUCCESS;
-    }
-    for (int i = 0; i < NAMES; i++)
-        if (state->stage->processes[i].name && !strcmp(state->stage->processes[i].name, line->words[1])) {
-            fltsim_impersonate(state->stage->processes[i].process);
-            return STATUS_SUCCESS;
-        }
-    return STATUS_INVALID_CID;
+    struct program *program = find_program(state->stage, line->words[1]);
+    bool test = !strcmp(line->words[1], "test");
+    if (!program && !test)
+        return STATUS_INVALID_CID;
+    fltsim_impersonate(test ? NULL : program->process);
+    return STATUS_SUCCESS;
+}
+
+static void end_program(struct program *program)
+{
+    fltsim_process_exit(program->process);
+    program->process = NULL;
+}
+
+static NTSTATUS run_exit(struct scenario_state *state, const struct scenario_line *line)
+{
+    struct program *program = find_program(state->stage, line->words[1]);
+    if (!program)
+        return STATUS_INVALID_CID;
+    end_program(program);
+    return STATUS_SUCCESS;
 }
 
 /* ---- files ---- */
@@ -447,6 +467,7 @@ static const struct scenario_command commands[] = {
     {"detach", "LETTER [INSTANCE]", false, run_detach},
     {"process", "NAME IMAGE", false, run_process},
     {"as", "NAME", false, run_as},
+    {"exit", "NAME", false, run_exit},
     {"sleep", "NUMBER", false, run_sleep},
     {"mkdir", "PATH", false, run_mkdir},
     {"open", "NAME PATH " OPEN_WORDS "...", false, run_open},
@@ -501,6 +522,8 @@ static void run_stage(void *argument)
     struct scenario_state *state = argument;
     run_lines(state, state->stage->scenario->lines);
     close_files(state);
+    for (int i = 0; i < NAMES; i++)
+        end_program(&state->stage->programs[i]);
     if (state->stage->driver)
         check_describe(state->stage->run, state->stage->driver);
     check_dump(state->stage->check, state->stage->run);

@@ -388,6 +388,15 @@ def an_expectation_that_does_not_hold_is_a_violation_with_its_line():
 
 
 @test
+def a_program_of_a_scenario_holds_its_image_until_it_ends():
+    result = scenario('mount C: ntfs\nload\nprocess p C:\\dir\\a.exe\nas p\nopen f C:\\a.txt write create\n'
+                      'write f 0 "no program"\nclose f\nas test\nprocess q C:\\a.txt expect STATUS_INVALID_IMAGE_NOT_MZ\n'
+                      'as q expect STATUS_INVALID_CID\ndelete C:\\dir\\a.exe expect STATUS_CANNOT_DELETE\nexit p\n'
+                      'delete C:\\dir\\a.exe\nprocess p C:\\dir\\a.exe\ndismount C:\nunload\n')
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
 def a_bad_line_of_a_scenario_is_shown_and_nothing_runs():
     for line, text in [('fly C:', 'no command "fly"'), ('mount 7 ntfs', 'no drive letter'), ('mount C: zfs', 'none of'),
                        ('read f zero 1', 'no number'), ('open f', 'open takes'), ('close f now', 'no more than'),
