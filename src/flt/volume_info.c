@@ -91,6 +91,7 @@ BOOLEAN FltIsFltMgrVolumeDeviceObject(PDEVICE_OBJECT DeviceObject)
 
 static PUCHAR PutString(PUNICODE_STRING Target, PCUNICODE_STRING Source, PUCHAR At)
 {
+    RtlZeroMemory(Target, sizeof *Target); /* with the gap behind the lengths: some drivers print it by value */
     Target->Length = Target->MaximumLength = Source->Length;
     Target->Buffer = (PWSTR)At;
     if (Source->Length)

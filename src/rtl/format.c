@@ -16,6 +16,7 @@ struct directive {
 /* A va_list that can be passed by address on every host. */
 struct arguments {
     va_list list;
+    bool structures; /* some came by value */
 };
 
 struct reader {
@@ -300,17 +301,38 @@ static void PutCharacter(struct rtlp_output *out, const struct directive *d, str
         PutText(out, &whole, &narrow, NULL, 1);
 }
 
+/* A structure may stand behind one register that it does not fit into. */
+static bool IsNext(struct arguments *arguments, uintptr_t word)
+{
+    va_list ahead;
+    va_copy(ahead, arguments->list);
+    bool is = va_arg(ahead, uintptr_t) == word;
+    va_end(ahead);
+    return is;
+}
+
 /* Where MSVC hands over a structure by value, it passes a pointer to a copy, and drivers that forget the `&` work. Here
  * both words of the structure stand among the arguments; the first one, two lengths, is no address. */
 static const void *NextString(struct arguments *arguments, UNICODE_STRING *copy)
 {
-    uintptr_t word = va_arg(arguments->list, uintptr_t);
-    USHORT length = (USHORT)word, room = (USHORT)(word >> 16);
+    struct words {
+        uintptr_t lengths, buffer;
+    } words;
+    va_list ahead;
 
-    if (word == 0 || word > UINT32_MAX || sizeof word == 4 || length > room)
-        return (const void *)word;
-    *copy = (UNICODE_STRING){.Length = length, .MaximumLength = room, .Buffer = va_arg(arguments->list, PWCH)};
-    return copy;
+    va_copy(ahead, arguments->list);
+    words = va_arg(ahead, struct words);
+    USHORT length = (USHORT)words.lengths, room = (USHORT)(words.lengths >> 16);
+    bool by_value = words.lengths <= UINT32_MAX && sizeof words.lengths > 4 && length <= room &&
+                    (arguments->structures || (words.lengths && IsNext(arguments, words.lengths)));
+    if (by_value) {
+        va_end(arguments->list);
+        va_copy(arguments->list, ahead);
+        arguments->structures = true;
+        *copy = (UNICODE_STRING){.Length = length, .MaximumLength = room, .Buffer = (PWCH)words.buffer};
+    }
+    va_end(ahead);
+    return by_value ? copy : va_arg(arguments->list, const void *);
 }
 
 /* %Z is an ANSI_STRING, %wZ a UNICODE_STRING. */
@@ -422,7 +444,7 @@ static void Format(struct rtlp_output *out, struct reader *format, struct argume
 void RtlpFormatA(struct rtlp_output *out, PCSTR format, va_list arguments)
 {
     struct reader reader = {.narrow = format};
-    struct arguments copy;
+    struct arguments copy = {.structures = false};
 
     va_copy(copy.list, arguments);
     Format(out, &reader, &copy);
@@ -432,7 +454,7 @@ void RtlpFormatA(struct rtlp_output *out, PCSTR format, va_list arguments)
 void RtlpFormatW(struct rtlp_output *out, PCWSTR format, va_list arguments)
 {
     struct reader reader = {.wide = format};
-    struct arguments copy;
+    struct arguments copy = {.structures = false};
 
     va_copy(copy.list, arguments);
     Format(out, &reader, &copy);

@@ -254,6 +254,7 @@ static void run_steps(struct body *body, struct workload *w)
     for (const struct workload_step *step = workload_steps; step->name; step++) {
         check_step(body->check, body->run, "%s on %s", step->name, w->root);
         step->run(w);
+        workload_poll(w);
     }
 }
 
@@ -329,9 +330,18 @@ static struct workload_clients *connect_clients(struct body *body)
     check_step(body->check, body->run, "connecting to its ports");
     struct workload_clients *clients = workload_connect(&body->w[0]);
     if (workload_has_clients(clients))
-        for (int i = 0; i < body->count; i++)
+        for (int i = 0; i < body->count; i++) {
             body->w[i].note = NULL;
+            body->w[i].clients = clients;
+        }
     return clients;
+}
+
+static void disconnect_clients(struct body *body, struct workload_clients *clients)
+{
+    for (int i = 0; i < body->count; i++)
+        body->w[i].clients = NULL;
+    workload_disconnect(clients);
 }
 
 static void use_ports(struct body *body)
@@ -347,7 +357,7 @@ static void use_ports(struct body *body)
         workload_deletes(&body->w[i]);
     }
     check_step(body->check, body->run, "disconnecting from its ports");
-    workload_disconnect(clients);
+    disconnect_clients(body, clients);
 }
 
 /* False: it refuses a mandatory unload, too. */
@@ -392,7 +402,7 @@ static void run_normally(struct body *body)
     check_describe(body->run, body->driver);
     unload(body);
     if (clients)
-        workload_disconnect(clients);
+        disconnect_clients(body, clients);
 }
 
 /* ---- failing allocations ---- */
@@ -435,10 +445,12 @@ static void run_short_of_memory(struct body *body)
         body->w[i].note = NULL;
         body->w[i].scarce = true;
     }
+    struct workload_clients *clients = connect_clients(body);
     for (int i = 0; i < 2; i++) {
         check_step(body->check, body->run, "each allocation fails once on %s", body->w[i].root);
         workload_each_allocation(&body->w[i]);
     }
+    disconnect_clients(body, clients);
     for (unsigned pass = 1; pass <= PASSES; pass++) {
         fltsim_fail_some_allocations(ONE_IN, pass);
         run_all_steps(body);

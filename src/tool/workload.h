@@ -17,6 +17,7 @@ struct workload {
     struct fltsim_driver *driver;
     const struct known *known;
     struct fltsim_process *other; /* a second program */
+    struct workload_clients *clients; /* that are connected to the driver's ports, or NULL */
     bool scarce;                  /* allocations fail: do nothing that raises then */
     unsigned long operations;     /* calls made */
     unsigned long unexpected;     /* that answered otherwise than a volume without the driver does */
@@ -98,6 +99,7 @@ void workload_make_known_folders(struct workload *w, bool themselves);
 struct workload_clients *workload_connect(struct workload *w);
 bool workload_has_clients(const struct workload_clients *clients);
 void workload_commands(struct workload *w, struct workload_clients *clients);
+void workload_poll(struct workload *w);
 void workload_disconnect(struct workload_clients *clients);
 
 #endif

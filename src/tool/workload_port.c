@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENTS = 8, MESSAGE = 65536, TRIES = 40 };
+enum { CLIENTS = 8, MESSAGE = 65536, TRIES = 40, ECHO = 64, ECHOES = 48 };
 
 struct client {
     struct workload_clients *clients;
@@ -63,13 +63,46 @@ static void answer(HANDLE port, const FILTER_MESSAGE_HEADER *message, unsigned n
     free(reply);
 }
 
+static bool is_a_port(const struct workload_clients *clients, HANDLE handle)
+{
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (clients->client[i].port == handle)
+            return true;
+    return false;
+}
+
+/* What a message says - a number, an address - is what the commands that follow it are about: it comes back with a
+ * command in place of its first word. What the driver gives for it as a handle is closed. */
+static void answer_by_commands(struct client *client, const char *body, size_t length, unsigned number)
+{
+    _Alignas(16) char in[ECHO], out[ECHO];
+
+    for (ULONG command = 0; command < 4; command++) {
+        size_t done = 0;
+        memset(in, 0, sizeof in);
+        memcpy(in, body, length < ECHO ? length : ECHO);
+        memcpy(in, &command, sizeof command);
+        for (size_t i = (length + 7) / 8 * 8; i < sizeof in; i += 8)
+            in[i] = (char)(number % 3);
+        if (!NT_SUCCESS(fltsim_send(client->port, in, sizeof in, out, sizeof out, &done)) || done != sizeof(HANDLE))
+            continue;
+        HANDLE handle = *(HANDLE *)out;
+        if (handle && !is_a_port(client->clients, handle))
+            fltsim_close(handle);
+    }
+}
+
 static int serve(void *argument)
 {
     struct client *client = argument;
     char *message = calloc(1, MESSAGE);
+    size_t length = 0;
 
     for (unsigned number = 0; !client->clients->stop;) {
-        NTSTATUS status = fltsim_get_message(client->port, message, MESSAGE, 60000, NULL);
+        NTSTATUS status = fltsim_get_message(client->port, message, MESSAGE, 60000, &length);
+        if (status == STATUS_SUCCESS && length > sizeof(FILTER_MESSAGE_HEADER) && number < ECHOES)
+            answer_by_commands(client, message + sizeof(FILTER_MESSAGE_HEADER), length - sizeof(FILTER_MESSAGE_HEADER),
+                               number);
         if (status == STATUS_SUCCESS && ((FILTER_MESSAGE_HEADER *)message)->ReplyLength)
             answer(client->port, (FILTER_MESSAGE_HEADER *)message, number++);
         else if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT)
@@ -140,16 +173,54 @@ static void send_to(struct workload *w, HANDLE port)
     fltsim_send(port, in + 1, 1024, out + 1, 1024, NULL);
 }
 
+/* Commands that are about an open file. */
+static void send_handles(struct workload *w, HANDLE port)
+{
+    struct fltsim_open open = {.access = GENERIC_READ | GENERIC_WRITE, .disposition = FILE_OPEN_IF};
+    _Alignas(16) char out[64];
+    HANDLE in[8], file;
+
+    if (!NT_SUCCESS(fltsim_open(workload_path(w, "a program's own"), &open, &file)))
+        return;
+    fltsim_write(file, "some contents", 13, 0, NULL);
+    for (ULONG command = 0; command < 12; command++) {
+        for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+            in[i] = file;
+        in[0] = NULL;
+        memcpy(in, &command, sizeof command);
+        fltsim_send(port, in, sizeof in, out, sizeof out, NULL);
+        w->operations++;
+    }
+    fltsim_close(file);
+}
+
 void workload_commands(struct workload *w, struct workload_clients *clients)
 {
     struct fltsim_process *before = fltsim_impersonate(w->other);
     for (unsigned i = 0; i < clients->count; i++) {
         HANDLE second = NULL;
         send_to(w, clients->client[i].port);
+        send_handles(w, clients->client[i].port);
         if (NT_SUCCESS(fltsim_connect(clients->client[i].name, NULL, 0, &second)))
             fltsim_close(second);
     }
     fltsim_impersonate(before);
+}
+
+/* What a program does all the time, for a log say: it asks for what there is. */
+void workload_poll(struct workload *w)
+{
+    ULONG in[6] = {0};
+
+    if (!w->clients)
+        return;
+    char *out = malloc(MESSAGE);
+    struct fltsim_process *before = fltsim_impersonate(w->other);
+    for (unsigned i = 0; i < w->clients->count; i++)
+        for (in[0] = 0; in[0] < 4; in[0]++)
+            fltsim_send(w->clients->client[i].port, in, sizeof in, out, MESSAGE, NULL);
+    fltsim_impersonate(before);
+    free(out);
 }
 
 /* ---- control devices ---- */

@@ -76,6 +76,7 @@ static void prepare(struct workload *w)
         fltsim_write(file, "short", 5, 0, NULL);
     workload_close(w, file);
     fltsim_trim(w->volume);
+    workload_poll(w);
 }
 
 void workload_each_allocation(struct workload *w)

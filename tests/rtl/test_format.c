@@ -67,6 +67,15 @@ static void a_counted_string_by_value_is_printed_too(void **state)
     assert_string_equal(print("%wZ|%d", wide, 7), "abc|7");
 }
 
+static void counted_strings_by_value_that_no_register_is_left_for_are_printed_too(void **state)
+{
+    UNICODE_STRING one = {6, 8, (PWCH)u"one"}, two = {6, 8, (PWCH)u"two"}, three = {10, 12, (PWCH)u"three"};
+    assert_string_equal(print("%wZ %wZ %wZ %d", one, two, three, 4), "one two three 4");
+    assert_string_equal(print("%wZ %wZ %wZ %wZ", one, two, three, two), "one two three two");
+    two.Length = two.MaximumLength = 0;
+    assert_string_equal(print("%wZ %wZ %wZ", one, two, three), "one  three");
+}
+
 static void null_pointers_are_printed_as_null(void **state)
 {
     UNICODE_STRING empty = {0, 0, NULL};
@@ -226,6 +235,7 @@ int main(void)
         TEST(narrow_text_in_wide_formats),
         TEST(counted_strings_are_printed_by_their_length),
         TEST(a_counted_string_by_value_is_printed_too),
+        TEST(counted_strings_by_value_that_no_register_is_left_for_are_printed_too),
         TEST(null_pointers_are_printed_as_null),
         TEST(floating_point_is_printed),
         TEST(what_does_not_fit_is_cut_and_terminated),

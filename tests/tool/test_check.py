@@ -107,6 +107,13 @@ HIDDEN = [
     ('an assertion that does not hold', 'pool-leak', dict(
         pre=ONCE + "{ NT_ASSERT(Filter == NULL); ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); }")),
     ('a message from a program', 'crash', port(CRASH)),
+    ('a message that brings back what the driver said', 'crash', port(
+        'if (InLength >= 12 && ((PULONG)In)[0] == 2 && ((PULONG)In)[2] == 0x5EC12E7) ' + CRASH,
+        pre='if (Client) { ' + ONCE + '{ ULONG said[4] = {0, 0, 0x5EC12E7}, reply, length = sizeof reply;'
+            'FltSendMessage(Filter, &Client, said, sizeof said, &reply, &length, NULL); } }')),
+    ('a message with an open file', 'crash', port(
+        '{ PFILE_OBJECT f; if (InLength >= 16 && ((PULONG)In)[0] == 3 && NT_SUCCESS(ObReferenceObjectByHandle('
+        '((PHANDLE)In)[1], 0, *IoFileObjectType, UserMode, (PVOID *)&f, NULL))) ' + CRASH + ' }')),
     ('a request to a control device', 'crash', device(CRASH)),
 ]
 
