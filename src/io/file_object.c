@@ -1,6 +1,8 @@
 /* File objects: making, closing (IRP_MJ_CLEANUP), deleting (IRP_MJ_CLOSE), names, streams. */
 #include "iop.h"
 
+#include "fault/fault.h"
+
 #include <string.h>
 
 NTSTATUS IopCreateFileObject(PDEVICE_OBJECT device, PFILE_OBJECT *result)
@@ -142,8 +144,9 @@ static PFILE_OBJECT CreateStream(PFILE_OBJECT related, PDEVICE_OBJECT device)
     PFILE_OBJECT file;
     if (related)
         device = related->DeviceObject;
-    if (!NT_SUCCESS(IopCreateFileObject(device, &file)))
-        return NULL;
+    NTSTATUS status = fault_allocation() ? STATUS_INSUFFICIENT_RESOURCES : IopCreateFileObject(device, &file);
+    if (!NT_SUCCESS(status))
+        ExRaiseStatus(status);
     file->Flags = FO_STREAM_FILE;
     if (related)
         file->Vpb = related->Vpb;
@@ -157,13 +160,11 @@ PFILE_OBJECT IoCreateStreamFileObjectEx(PFILE_OBJECT FileObject, PDEVICE_OBJECT 
     sched_point("IoCreateStreamFileObjectEx", DeviceObject, SCHED_WRITE);
     HANDLE handle;
     PFILE_OBJECT file = CreateStream(FileObject, DeviceObject);
-    if (!file)
-        return NULL;
     NTSTATUS status = ObpCreateHandle(file, FILE_READ_DATA, OBJ_KERNEL_HANDLE, VERIFY_CALLER, &handle);
     if (!NT_SUCCESS(status)) {
         IopAbandonFile(file);
         ObpDereference(file);
-        return NULL;
+        ExRaiseStatus(status);
     }
     file->Flags |= FO_HANDLE_CREATED;
     if (FileObjectHandle)
@@ -182,8 +183,7 @@ PFILE_OBJECT IoCreateStreamFileObjectLite(PFILE_OBJECT FileObject, PDEVICE_OBJEC
 {
     API_ENTER(IoCreateStreamFileObjectLite, DeviceObject, SCHED_WRITE);
     PFILE_OBJECT file = CreateStream(FileObject, DeviceObject);
-    if (file)
-        file->Flags |= FO_HANDLE_CREATED; /* there is no handle and no IRP_MJ_CLEANUP */
+    file->Flags |= FO_HANDLE_CREATED; /* there is no handle and no IRP_MJ_CLEANUP */
     return file;
 }
 

@@ -183,6 +183,8 @@ struct iop_block {
     bool cancelling;        /* IoCancelIrp is looking at it: it must not be freed */
     bool free_later;        /* ... and was to be freed meanwhile */
     bool holds_thread;      /* its thread ended without it: one pointer on the thread is the IRP's */
+    unsigned short charge;  /* bytes of `charged` */
+    struct ps_quota *charged; /* the process that pays for it, or NULL */
     IRP irp;                /* followed by `capacity` stack locations */
 };
 

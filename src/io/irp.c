@@ -7,6 +7,7 @@
 
 #include "fault/fault.h"
 #include "fsrtl/fsrtlp.h"
+#include "ps/quota.h"
 
 #include <string.h>
 
@@ -139,6 +140,7 @@ PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
     block->owner = (unsigned char)owner;
     block->caller = caller;
     block->queued = block->cancelling = block->free_later = block->holds_thread = false;
+    block->charged = NULL;
     InitializeBlock(block, stack_size);
     return &block->irp;
 }
@@ -150,23 +152,35 @@ void IopFreeIrp(PIRP irp)
         return;
     block->state = IOP_BLOCK_FREE;
     irp->Type = 0;
+    if (block->charged)
+        PspReturnQuota(block->charged, PS_NONPAGED, block->charge);
     GiveBlock(block);
+}
+
+/* A driver's. `charge`: the current process pays until the free, as far as its quota goes. */
+static PIRP AllocateIrp(CCHAR stack, BOOLEAN charge, const void *caller)
+{
+    struct ps_quota *quota = NULL;
+    if (stack <= 0 || fault_allocation())
+        return NULL;
+    if (charge && !NT_SUCCESS(PspChargeQuota(PS_NONPAGED, IoSizeOfIrp(stack), &quota)))
+        return NULL;
+    PIRP irp = IopAllocateIrp(stack, IOP_OWNER_DRIVER, caller);
+    IopBlock(irp)->charged = quota;
+    IopBlock(irp)->charge = IoSizeOfIrp(stack);
+    return irp;
 }
 
 PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     API_IRQL(IoAllocateIrp);
-    if (StackSize <= 0 || fault_allocation())
-        return NULL;
-    return IopAllocateIrp(StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
+    return AllocateIrp(StackSize, ChargeQuota, VERIFY_CALLER);
 }
 
 PIRP IoAllocateIrpEx(PDEVICE_OBJECT DeviceObject, CCHAR StackSize, BOOLEAN ChargeQuota)
 {
     API_IRQL(IoAllocateIrp);
-    if (StackSize <= 0 || fault_allocation())
-        return NULL;
-    return IopAllocateIrp(StackSize, IOP_OWNER_DRIVER, VERIFY_CALLER);
+    return AllocateIrp(StackSize, ChargeQuota, VERIFY_CALLER);
 }
 
 VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
@@ -267,6 +281,8 @@ void IopStopIrps(bool dead)
             cache->all = block->all;
             if (block->state == IOP_BLOCK_OUT && !dead)
                 ReportIrp(block);
+            if (block->state == IOP_BLOCK_OUT && block->charged)
+                PspDropQuota(block->charged);
             sim_free(block);
         }
         sim_free(cache);

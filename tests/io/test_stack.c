@@ -603,6 +603,50 @@ static void AStreamFileHasAHandleIfAskedFor(void **state)
     }
 }
 
+static NTSTATUS StatusOfStreamFile(int way)
+{
+    volatile NTSTATUS status = STATUS_SUCCESS;
+    __try {
+        if (way == 0)
+            IoCreateStreamFileObject(NULL, stub.disk);
+        else if (way == 1)
+            IoCreateStreamFileObjectEx(NULL, stub.disk, NULL);
+        else
+            IoCreateStreamFileObjectLite(NULL, stub.disk);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        status = GetExceptionCode();
+    }
+    return status;
+}
+
+static void WithoutMemoryAStreamFileRaises(void **state)
+{
+    for (int way = 0; way < 3; way++) {
+        fltsim_fail_allocation(1);
+        assert_int_equal(StatusOfStreamFile(way), STATUS_INSUFFICIENT_RESOURCES);
+        fltsim_fail_allocation(0);
+    }
+}
+
+static void AnIrpIsChargedToItsProcessIfAskedFor(void **state)
+{
+    VM_COUNTERS before, after;
+    SIZE_T size = IoSizeOfIrp(2);
+    assert_int_equal(NtQueryInformationProcess(NtCurrentProcess(), ProcessVmCounters, &before, sizeof before, NULL), 0);
+    PIRP charged = IoAllocateIrp(2, TRUE), free = IoAllocateIrp(2, FALSE);
+    assert_int_equal(NtQueryInformationProcess(NtCurrentProcess(), ProcessVmCounters, &after, sizeof after, NULL), 0);
+    assert_int_equal(after.QuotaNonPagedPoolUsage - before.QuotaNonPagedPoolUsage, size);
+    fltsim_limit_quota(NULL, 0, after.QuotaNonPagedPoolUsage + size - 1);
+    assert_null(IoAllocateIrp(2, TRUE));
+    assert_null(IoAllocateIrpEx(stub.disk, 2, TRUE));
+    IoFreeIrp(charged);
+    IoFreeIrp(free);
+    IoFreeIrp(IoAllocateIrpEx(stub.disk, 2, TRUE));
+    fltsim_limit_quota(NULL, 0, 0);
+    assert_int_equal(NtQueryInformationProcess(NtCurrentProcess(), ProcessVmCounters, &after, sizeof after, NULL), 0);
+    assert_int_equal(after.QuotaNonPagedPoolUsage, before.QuotaNonPagedPoolUsage);
+}
+
 static void ThreadsKeepTheirHardErrorMode(void **state)
 {
     static const BOOLEAN modes[] = {FALSE, FALSE, TRUE, TRUE, FALSE, TRUE};
@@ -619,6 +663,7 @@ static void ThreadsKeepTheirHardErrorMode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        stubbed(WithoutMemoryAStreamFileRaises), stubbed(AnIrpIsChargedToItsProcessIfAskedFor),
         stubbed(AttachesByName), stubbed(LinksWithoutProtectionAreLinks), stubbed(ObjectsSayTheirTypes),
         stubbed(BuildsWhatNobodyWaitsFor), stubbed(ABuiltRequestIsItsBuildersToFree), stubbed(TheFastNamesDoTheSame),
         stubbed(AllocatesForADevice), stubbed(ForwardsAndWaits), stubbed(AThreadsRequestsEndWithIt),
