@@ -314,7 +314,8 @@ static bool ChangesData(const struct oplock_check *check)
         return check->information == FileEndOfFileInformation || check->information == FileAllocationInformation ||
                check->information == FileValidDataLengthInformation;
     case IRP_MJ_FILE_SYSTEM_CONTROL:
-        return check->control == FSCTL_SET_ZERO_DATA;
+        return check->control == FSCTL_SET_ZERO_DATA || check->control == FSCTL_OFFLOAD_WRITE ||
+               check->control == FSCTL_FILE_LEVEL_TRIM;
     default:
         return false;
     }

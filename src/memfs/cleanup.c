@@ -138,6 +138,7 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
         FsRtlNotifyCleanup(volume->notify, &volume->watchers, ccb);
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
+    RemoveEntryList(&ccb->open);
     if (ccb->flags & MEMFS_CCB_GUARDS)
         InterlockedDecrement(&scb->guarded);
     if (!MemfsIs(&volume->dismounted))
@@ -153,6 +154,7 @@ static void clean_up_volume(PFILE_OBJECT file, struct memfs_scb *scb)
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
+    RemoveEntryList(&MemfsCcbOf(file)->open);
     MemfsUnlock(volume, file);
     MemfsEndReaders(volume->store, file, NULL, STATUS_CANCELLED);
     ExReleaseResourceLite(&scb->main);

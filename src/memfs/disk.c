@@ -1,5 +1,6 @@
 /* The disks: what holds the data of a volume, and how its transfers complete. */
 #include "memfs/journal.h"
+#include "memfs/offload.h"
 
 #include "sched/sched.h"
 
@@ -43,6 +44,8 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     store->options.label = NULL;
     ExInitializeFastMutex(&store->ids_lock);
     ExInitializeFastMutex(&store->journal_lock);
+    ExInitializeFastMutex(&store->tokens_lock);
+    InitializeListHead(&store->tokens);
     ExInitializeFastMutex(&store->quota_lock);
     ExInitializePushLock(&store->clusters_lock);
     store->quota.DefaultQuotaThreshold.QuadPart = store->quota.DefaultQuotaLimit.QuadPart = -1;
@@ -96,6 +99,7 @@ void MemfsReleaseStore(struct memfs_store *store)
         return;
     delete_tree(store->root);
     MemfsFreeJournal(store);
+    MemfsFreeTokens(store);
     sim_free(store->quotas);
     sim_free(store);
 }

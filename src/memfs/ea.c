@@ -310,6 +310,17 @@ NTSTATUS MemfsQueryEa(PDEVICE_OBJECT device, PIRP irp)
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);
 }
 
+/* Not only those of the kernel's, which are no change that the journal knows. The list is a valid one. */
+static bool has_users(const VOID *list)
+{
+    for (const FILE_FULL_EA_INFORMATION *ea = list;; ea = (const VOID *)((const UCHAR *)ea + ea->NextEntryOffset)) {
+        if (!has_prefix(ea, "$KERNEL."))
+            return true;
+        if (!ea->NextEntryOffset)
+            return false;
+    }
+}
+
 NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
@@ -334,7 +345,8 @@ NTSTATUS MemfsSetEa(PDEVICE_OBJECT device, PIRP irp)
     ExReleaseResourceLite(&scb->main);
     if (NT_SUCCESS(status)) {
         MemfsNotify(scb->volume, MemfsCcbOf(file)->link, NULL, FILE_NOTIFY_CHANGE_EA, FILE_ACTION_MODIFIED);
-        MemfsChanged(scb->volume, MemfsCcbOf(file)->link, USN_REASON_EA_CHANGE, MemfsCcbOf(file));
+        if (has_users(list))
+            MemfsChanged(scb->volume, MemfsCcbOf(file)->link, USN_REASON_EA_CHANGE, MemfsCcbOf(file));
     }
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_SUCCESS(status) ? 0 : bad);

@@ -46,6 +46,12 @@ static const struct code {
     {FSCTL_READ_USN_JOURNAL, NTFS, MemfsReadJournal},
     {FSCTL_ENUM_USN_DATA, NTFS, MemfsEnumUsn},
     {FSCTL_MARK_HANDLE, NTFS, MemfsMarkHandle},
+    {FSCTL_OFFLOAD_READ, NTFS, MemfsOffloadRead},
+    {FSCTL_OFFLOAD_WRITE, NTFS, MemfsOffloadWrite},
+    {FSCTL_FIND_FILES_BY_SID, NTFS, MemfsFindBySid},
+    {FSCTL_QUERY_FILE_REGIONS, NTFS, MemfsQueryRegions},
+    {FSCTL_FILE_LEVEL_TRIM, NTFS, MemfsFileLevelTrim},
+    {FSCTL_FILESYSTEM_GET_STATISTICS, ANY, MemfsStatistics},
     {FSCTL_CSV_CONTROL, CSV, MemfsCsvControl},
     {FSCTL_IS_CSV_FILE, CSV, MemfsIsOnCsv},
     {FSCTL_IS_FILE_ON_CSV_VOLUME, CSV, MemfsIsOnCsv},
@@ -121,6 +127,12 @@ static NTSTATUS run_neither(struct memfs_fsctl *c, ULONG code)
 
 /* -- the request ------------------------------------------------------------------------------- */
 
+/* Such a request changes data: whoever holds an oplock is asked first. */
+static bool changes_data(ULONG code)
+{
+    return code == FSCTL_SET_ZERO_DATA || code == FSCTL_OFFLOAD_WRITE || code == FSCTL_FILE_LEVEL_TRIM;
+}
+
 static NTSTATUS user_request(PIRP irp, ULONG_PTR *done)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
@@ -138,7 +150,7 @@ static NTSTATUS user_request(PIRP irp, ULONG_PTR *done)
     c.volume = c.scb->volume;
     if (MemfsIs(&c.volume->dismounted))
         return STATUS_VOLUME_DISMOUNTED;
-    NTSTATUS status = code == FSCTL_SET_ZERO_DATA && c.scb->node ? MemfsCheckOplock(c.scb, irp) : STATUS_SUCCESS;
+    NTSTATUS status = changes_data(code) && c.scb->node ? MemfsCheckOplock(c.scb, irp) : STATUS_SUCCESS;
     if (status != STATUS_SUCCESS)
         return status;
     bool neither = METHOD_FROM_CTL_CODE(code) == METHOD_NEITHER;

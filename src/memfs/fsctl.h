@@ -71,6 +71,16 @@ NTSTATUS MemfsWriteUsnClose(struct memfs_fsctl *c);
 NTSTATUS MemfsReadJournal(struct memfs_fsctl *c);
 NTSTATUS MemfsEnumUsn(struct memfs_fsctl *c);
 
+/* offload.c */
+NTSTATUS MemfsOffloadRead(struct memfs_fsctl *c);
+NTSTATUS MemfsOffloadWrite(struct memfs_fsctl *c);
+
+/* find_by_sid.c, regions.c, statistics.c */
+NTSTATUS MemfsFindBySid(struct memfs_fsctl *c);
+NTSTATUS MemfsQueryRegions(struct memfs_fsctl *c);
+NTSTATUS MemfsFileLevelTrim(struct memfs_fsctl *c);
+NTSTATUS MemfsStatistics(struct memfs_fsctl *c);
+
 /* mark.c */
 NTSTATUS MemfsMarkHandle(struct memfs_fsctl *c);
 

@@ -135,6 +135,10 @@ struct memfs_store {
     struct memfs_journal *journal; /* NULL: no changes are recorded */
     ULONGLONG last_journal;        /* its number */
     struct memfs_readers *readers; /* journal_wait.c */
+    FAST_MUTEX tokens_lock; /* what follows */
+    LIST_ENTRY tokens;      /* offload.c */
+    ULONGLONG last_token;
+    volatile LONG disk_reads[2], disk_writes[2]; /* how many, bytes */
     FAST_MUTEX quota_lock; /* what follows */
     FILE_FS_CONTROL_INFORMATION quota; /* defaults, and flags that are kept */
     struct memfs_quota *quotas;
@@ -155,6 +159,7 @@ struct memfs_scb {
     struct memfs_stream *stream; /* NULL: a directory, the volume */
     SHARE_ACCESS share;
     PFILE_LOCK locks;         /* made at the first lock */
+    LIST_ENTRY opens;         /* memfs_ccb.open of each handle; main resource exclusive */
     volatile LONG references; /* file objects not closed yet, and holders */
     volatile LONG handles;    /* file objects not cleaned up yet */
     volatile LONG uncached;   /* of these: opened without buffering */
@@ -189,7 +194,10 @@ struct memfs_ccb {
     WCHAR *last_exact;
     ULONG last_sequence;
     ULONG ea_index, quota_index;
-    ULONG usn_source; /* FSCTL_MARK_HANDLE */
+    ULONG usn_source;   /* FSCTL_MARK_HANDLE */
+    LONGLONG sid_index; /* FSCTL_FIND_FILES_BY_SID: the file that was looked at last */
+    PFILE_OBJECT file;
+    LIST_ENTRY open; /* memfs_scb.opens */
 };
 
 struct memfs_volume { /* extension of the volume's device */
@@ -543,6 +551,24 @@ NTSTATUS MemfsSetInformationSizes(struct memfs_volume *volume, PFILE_OBJECT file
                                   FILE_INFORMATION_CLASS kind, PVOID buffer, BOOLEAN advance_only);
 /* security.c: the owner's SID; its length, 0: it does not fit. */
 ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room);
+/* Who owns what somebody with that token makes: its user; the administrators' group for one of them. */
+ULONG MemfsOwnerOf(PACCESS_TOKEN token, PVOID sid, ULONG room);
+/* Of a new file: whoever makes it. */
+void MemfsSetOwner(struct memfs_node *node, PACCESS_TOKEN token);
+/* quota.c: does the owner of the file have that many more bytes? */
+bool MemfsQuotaAllows(struct memfs_node *node, LONGLONG more);
+/* What is left to the caller of so many bytes. */
+LONGLONG MemfsQuotaLeft(struct memfs_store *store, LONGLONG free);
+static inline ULONG MemfsQuotaFlags(const struct memfs_store *store)
+{
+    return __atomic_load_n(&store->quota.FileSystemControlFlags, __ATOMIC_RELAXED);
+}
+static inline bool MemfsTracksQuotas(const struct memfs_store *store)
+{
+    return (MemfsQuotaFlags(store) & FILE_VC_QUOTA_MASK) != 0;
+}
+/* statistics.c */
+void MemfsCountTransfer(struct memfs_store *store, bool write, ULONG bytes);
 /* csv.c: of the disk of a cluster. */
 NTSTATUS MemfsClusterInfo(const struct memfs_store *store, PVOID buffer, ULONG room, ULONG_PTR *done);
 /* driver.c: the driver of CSVFS-like volumes, unless it is there. */

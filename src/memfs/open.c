@@ -25,6 +25,8 @@ void MemfsFinishOpen(struct memfs_open *open, struct memfs_link *link)
         ccb->flags |= MEMFS_CCB_DELETE_ON_CLOSE;
     if (!open->case_sensitive)
         ccb->flags |= MEMFS_CCB_IGNORE_CASE;
+    ccb->file = file;
+    InsertTailList(&scb->opens, &ccb->open);
     ccb->link = link;
     if (link) {
         MemfsReferenceLink(link);
@@ -421,6 +423,8 @@ NTSTATUS MemfsOpenNew(struct memfs_open *open)
     ULONG attributes =
         new_attributes(open) | (directory ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE);
     struct memfs_node *node = MemfsCreateNode(open->volume->store, attributes);
+    if (MemfsTracksQuotas(open->volume->store) && open->security && open->security->AccessState)
+        MemfsSetOwner(node, SeQuerySubjectContextToken(&open->security->AccessState->SubjectSecurityContext));
     struct memfs_stream *stream = directory ? NULL : MemfsCreateStream(node, NULL);
     if (open->last.stream.Length)
         stream = MemfsCreateStream(node, &open->last.stream);

@@ -119,6 +119,15 @@ static ULONG obstacles(struct memfs_scb *scb, PIRP irp)
     return scb->locks && FsRtlAreThereCurrentFileLocks(scb->locks) ? 1 : 0;
 }
 
+/* Every handle of the stream has the key of the one that asks: they are one owner. */
+static bool is_one_owner(struct memfs_scb *scb, PFILE_OBJECT file)
+{
+    for (PLIST_ENTRY link = scb->opens.Flink; link != &scb->opens; link = link->Flink)
+        if (!FsRtlOplockKeysEqual(CONTAINING_RECORD(link, struct memfs_ccb, open)->file, file))
+            return false;
+    return true;
+}
+
 NTSTATUS MemfsOplockControl(PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
@@ -129,7 +138,9 @@ NTSTATUS MemfsOplockControl(PIRP irp)
     if (!NT_SUCCESS(status))
         return MemfsComplete(irp, status, 0);
     ExAcquireResourceExclusiveLite(&scb->main, TRUE); /* nobody opens meanwhile */
-    status = FsRtlOplockFsctrl(&scb->header.Oplock, irp, obstacles(scb, irp)); /* completes it, now or later */
+    ULONG count = obstacles(scb, irp),
+          flags = count > 1 && is_one_owner(scb, stack->FileObject) ? OPLOCK_FSCTRL_FLAG_ALL_KEYS_MATCH : 0;
+    status = FsRtlOplockFsctrlEx(&scb->header.Oplock, irp, count, flags); /* completes it, now or later */
     if (scb->header.IsFastIoPossible == FastIoIsPossible)
         scb->header.IsFastIoPossible = FastIoIsQuestionable;
     ExReleaseResourceLite(&scb->main);

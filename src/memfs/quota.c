@@ -1,5 +1,5 @@
 /* IRP_MJ_QUERY_QUOTA and IRP_MJ_SET_QUOTA of an NTFS-like volume: what each owner's files take, and the limits that were
- * set. They are told, not enforced. */
+ * set, which hold once the volume says that quotas are enforced. Holes of sparse files count. */
 #include "memfs/memfs.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ static LONGLONG bytes_of(struct memfs_node *node)
     LONGLONG bytes = 0;
     MemfsShareNode(node);
     for (const struct memfs_stream *stream = node->streams; stream; stream = stream->next)
-        bytes += MemfsTime(&stream->charged);
+        bytes += MemfsTime(&stream->allocated);
     MemfsUnshareNode(node);
     return bytes;
 }
@@ -86,6 +86,56 @@ static struct table collect(struct memfs_store *store)
     }
     sim_free(nodes);
     return table;
+}
+
+/* -- limits ------------------------------------------------------------------------------------ */
+
+/* What the owner may have, -1: as much as there is. */
+static LONGLONG limit_of(struct memfs_store *store, const VOID *sid, ULONG length)
+{
+    ExAcquireFastMutex(&store->quota_lock);
+    struct table table = {store->quotas, store->quota_count};
+    const struct memfs_quota *entry = find(&table, sid, length);
+    LONGLONG limit = entry ? entry->limit : store->quota.DefaultQuotaLimit.QuadPart;
+    ExReleaseFastMutex(&store->quota_lock);
+    return limit;
+}
+
+static LONGLONG used_by(struct memfs_store *store, const VOID *sid, ULONG length)
+{
+    struct memfs_node **nodes;
+    UCHAR owner[SID_ROOM];
+    LONGLONG used = 0;
+    ULONG count = MemfsAllNodes(store, &nodes);
+    for (ULONG i = 0; i < count; i++) {
+        if (MemfsCopyOwner(nodes[i], owner, sizeof owner) == length && memcmp(owner, sid, length) == 0)
+            used += bytes_of(nodes[i]);
+        MemfsReleaseNode(nodes[i]);
+    }
+    sim_free(nodes);
+    return used;
+}
+
+bool MemfsQuotaAllows(struct memfs_node *node, LONGLONG more)
+{
+    UCHAR sid[SID_ROOM];
+    struct memfs_store *store = node->store;
+    ULONG length = MemfsQuotaFlags(store) & FILE_VC_QUOTA_ENFORCE ? MemfsCopyOwner(node, sid, sizeof sid) : 0;
+    LONGLONG limit = length ? limit_of(store, sid, length) : -1;
+    return limit < 0 || used_by(store, sid, length) + more <= limit;
+}
+
+LONGLONG MemfsQuotaLeft(struct memfs_store *store, LONGLONG free)
+{
+    UCHAR sid[SID_ROOM];
+    SECURITY_SUBJECT_CONTEXT subject;
+    if (!(MemfsQuotaFlags(store) & FILE_VC_QUOTA_ENFORCE))
+        return free;
+    SeCaptureSubjectContext(&subject);
+    ULONG length = MemfsOwnerOf(SeQuerySubjectContextToken(&subject), sid, sizeof sid);
+    SeReleaseSubjectContext(&subject);
+    LONGLONG limit = length ? limit_of(store, sid, length) : -1, left = limit < 0 ? free : limit - used_by(store, sid, length);
+    return left < 0 ? 0 : left < free ? left : free;
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */

@@ -181,6 +181,8 @@ NTSTATUS MemfsRead(PDEVICE_OBJECT device, PIRP irp)
     if (disk) {
         status = read.paging ? read_paging(irp, &read) : read_uncached(irp, &read);
         done = NT_SUCCESS(status) ? read.length : 0;
+        if (done)
+            MemfsCountTransfer(store, false, read.length);
     } else {
         status = read_cached(irp, &read, &done);
     }

@@ -43,6 +43,7 @@ static void keep(struct memfs_node *node, const REPARSE_DATA_BUFFER *data, ULONG
 static void announce(struct memfs_fsctl *c)
 {
     MemfsNotify(c->volume, c->ccb->link, NULL, FILE_NOTIFY_CHANGE_ATTRIBUTES, FILE_ACTION_MODIFIED);
+    MemfsPurgeEas(c->scb);
     MemfsChanged(c->volume, c->ccb->link, USN_REASON_REPARSE_POINT_CHANGE, c->ccb);
 }
 

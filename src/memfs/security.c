@@ -29,6 +29,39 @@ ULONG MemfsCopyOwner(struct memfs_node *node, PVOID sid, ULONG room)
     return length;
 }
 
+ULONG MemfsOwnerOf(PACCESS_TOKEN token, PVOID sid, ULONG room)
+{
+    PTOKEN_USER user;
+    const VOID *owner = default_descriptor + 20;
+    if (token && !SeTokenIsAdmin(token) && NT_SUCCESS(SeQueryInformationToken(token, TokenUser, (PVOID *)&user)))
+        owner = user->User.Sid;
+    else
+        user = NULL;
+    ULONG length = RtlLengthSid((PSID)owner);
+    if (length > room)
+        length = 0;
+    memcpy(sid, owner, length);
+    if (user)
+        ExFreePool(user);
+    return length;
+}
+
+void MemfsSetOwner(struct memfs_node *node, PACCESS_TOKEN token)
+{
+    UCHAR sid[SECURITY_MAX_SID_SIZE];
+    SECURITY_DESCRIPTOR absolute;
+    if (!token || SeTokenIsAdmin(token) || !MemfsOwnerOf(token, sid, sizeof sid))
+        return;
+    ULONG length = 0;
+    RtlCreateSecurityDescriptor(&absolute, SECURITY_DESCRIPTOR_REVISION);
+    RtlSetOwnerSecurityDescriptor(&absolute, sid, FALSE);
+    RtlSetGroupSecurityDescriptor(&absolute, (PSID)(default_descriptor + 36), FALSE);
+    RtlAbsoluteToSelfRelativeSD(&absolute, NULL, &length);
+    node->security = sim_alloc(length);
+    node->security_length = length;
+    RtlAbsoluteToSelfRelativeSD(&absolute, node->security, &length);
+}
+
 static NTSTATUS check(PIRP irp, struct memfs_scb **scb)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;

@@ -96,6 +96,7 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
     FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex,
                                node && volume->store->ntfs ? &node->file_contexts : NULL);
     scb->header.Version = FSRTL_FCB_HEADER_V3;
+    InitializeListHead(&scb->opens);
     if (stream) { /* whose last mount's writes may not have ended */
         scb->header.AllocationSize.QuadPart = __atomic_load_n(&stream->allocated, __ATOMIC_RELAXED);
         scb->header.FileSize.QuadPart = __atomic_load_n(&stream->size, __ATOMIC_RELAXED);
@@ -426,6 +427,8 @@ NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation)
              delta = wanted - have;
     if (delta == 0)
         return STATUS_SUCCESS;
+    if (delta > 0 && !MemfsQuotaAllows(scb->node, delta))
+        return STATUS_DISK_FULL; /* what whoever is over his quota is told */
     if (!scb->stream->sparse)
         status = charge(scb->stream, delta);
     if (!NT_SUCCESS(status))

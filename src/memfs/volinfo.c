@@ -23,6 +23,12 @@ static LONGLONG free_clusters(const struct memfs_store *store)
     return (store->size - used) / MEMFS_CLUSTER;
 }
 
+/* To the caller: no more than his quota. */
+static LONGLONG free_to_caller(struct memfs_store *store)
+{
+    return MemfsQuotaLeft(store, free_clusters(store) * MEMFS_CLUSTER) / MEMFS_CLUSTER;
+}
+
 static NTSTATUS query_volume(struct query *query)
 {
     PFILE_FS_VOLUME_INFORMATION info = (PVOID)query->buffer;
@@ -44,7 +50,7 @@ static NTSTATUS query_size(struct query *query)
     if (query->room < sizeof *info)
         return STATUS_INFO_LENGTH_MISMATCH;
     info->TotalAllocationUnits.QuadPart = query->volume->store->size / MEMFS_CLUSTER;
-    info->AvailableAllocationUnits.QuadPart = free_clusters(query->volume->store);
+    info->AvailableAllocationUnits.QuadPart = free_to_caller(query->volume->store);
     info->SectorsPerAllocationUnit = MEMFS_CLUSTER / MEMFS_SECTOR;
     info->BytesPerSector = MEMFS_SECTOR;
     query->used = sizeof *info;
@@ -57,7 +63,7 @@ static NTSTATUS query_full_size(struct query *query)
     if (query->room < sizeof *info)
         return STATUS_INFO_LENGTH_MISMATCH;
     info->TotalAllocationUnits.QuadPart = query->volume->store->size / MEMFS_CLUSTER;
-    info->CallerAvailableAllocationUnits.QuadPart = free_clusters(query->volume->store);
+    info->CallerAvailableAllocationUnits.QuadPart = free_to_caller(query->volume->store);
     info->ActualAvailableAllocationUnits.QuadPart = free_clusters(query->volume->store);
     info->SectorsPerAllocationUnit = MEMFS_CLUSTER / MEMFS_SECTOR;
     info->BytesPerSector = MEMFS_SECTOR;
@@ -89,8 +95,9 @@ static NTSTATUS query_attributes(struct query *query)
     if (ntfs)
         info->FileSystemAttributes |= FILE_CASE_SENSITIVE_SEARCH | FILE_PERSISTENT_ACLS |
                                       FILE_SUPPORTS_SPARSE_FILES | FILE_SUPPORTS_REPARSE_POINTS |
-                                      FILE_SUPPORTS_OBJECT_IDS | FILE_NAMED_STREAMS |
+                                      FILE_SUPPORTS_OBJECT_IDS | FILE_NAMED_STREAMS | FILE_FILE_COMPRESSION |
                                       FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES | FILE_VOLUME_QUOTAS |
+                                      FILE_SUPPORTS_USN_JOURNAL |
                                       FILE_SUPPORTS_POSIX_UNLINK_RENAME |
                                       FILE_SUPPORTS_OPEN_BY_FILE_ID;
     if (MemfsIsReadOnly(query->volume))
@@ -135,12 +142,13 @@ static NTSTATUS query_object_id(struct query *query)
 static NTSTATUS query_full_size_ex(struct query *query)
 {
     PFILE_FS_FULL_SIZE_INFORMATION_EX info = (PVOID)query->buffer;
-    const struct memfs_store *store = query->volume->store;
+    struct memfs_store *store = query->volume->store;
     if (query->room < sizeof *info)
         return STATUS_INFO_LENGTH_MISMATCH;
     memset(info, 0, sizeof *info);
     info->ActualTotalAllocationUnits = info->CallerTotalAllocationUnits = (ULONGLONG)store->size / MEMFS_CLUSTER;
-    info->ActualAvailableAllocationUnits = info->CallerAvailableAllocationUnits = (ULONGLONG)free_clusters(store);
+    info->ActualAvailableAllocationUnits = (ULONGLONG)free_clusters(store);
+    info->CallerAvailableAllocationUnits = (ULONGLONG)free_to_caller(store);
     info->UsedAllocationUnits = info->ActualTotalAllocationUnits - info->ActualAvailableAllocationUnits;
     info->SectorsPerAllocationUnit = MEMFS_CLUSTER / MEMFS_SECTOR;
     info->BytesPerSector = MEMFS_SECTOR;
@@ -155,7 +163,9 @@ static NTSTATUS query_quota(struct query *query)
         return STATUS_INVALID_PARAMETER;
     if (query->room < sizeof store->quota)
         return STATUS_INFO_LENGTH_MISMATCH;
+    ExAcquireFastMutex(&store->quota_lock);
     memcpy(query->buffer, &store->quota, sizeof store->quota);
+    ExReleaseFastMutex(&store->quota_lock);
     query->used = sizeof store->quota;
     return STATUS_SUCCESS;
 }
@@ -242,16 +252,21 @@ static NTSTATUS set_object_id(struct memfs_volume *volume, const FILE_FS_OBJECTI
     return STATUS_SUCCESS;
 }
 
-/* What quotas are tracked is kept; how much each owner uses is always known. */
+/* How much each owner uses is always known; whether his limit holds, the flags say. */
 static NTSTATUS set_quota(struct memfs_volume *volume, const FILE_FS_CONTROL_INFORMATION *info, ULONG length)
 {
     struct memfs_store *store = volume->store;
-    if (!store->ntfs || length < sizeof *info)
+    if (!store->ntfs || length < sizeof *info || info->FileSystemControlFlags & ~(ULONG)FILE_VC_VALID_MASK)
         return STATUS_INVALID_PARAMETER;
     if (MemfsIsReadOnly(volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
     ExAcquireFastMutex(&store->quota_lock);
-    store->quota = *info;
+    store->quota.FreeSpaceStartFiltering = info->FreeSpaceStartFiltering;
+    store->quota.FreeSpaceThreshold = info->FreeSpaceThreshold;
+    store->quota.FreeSpaceStopFiltering = info->FreeSpaceStopFiltering;
+    store->quota.DefaultQuotaThreshold = info->DefaultQuotaThreshold;
+    store->quota.DefaultQuotaLimit = info->DefaultQuotaLimit;
+    __atomic_store_n(&store->quota.FileSystemControlFlags, info->FileSystemControlFlags, __ATOMIC_RELAXED);
     ExReleaseFastMutex(&store->quota_lock);
     return STATUS_SUCCESS;
 }

@@ -49,6 +49,7 @@ static struct memfs_scb *create_self(struct memfs_volume *volume)
     scb->header.Resource = &scb->main;
     scb->header.PagingIoResource = &scb->paging;
     scb->header.IsFastIoPossible = FastIoIsNotPossible;
+    InitializeListHead(&scb->opens);
     FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex, NULL);
     scb->header.AllocationSize.QuadPart = scb->header.FileSize.QuadPart = volume->store->size;
     scb->header.ValidDataLength.QuadPart = volume->store->size;

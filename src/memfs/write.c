@@ -135,6 +135,18 @@ static void advance(struct write *write)
 
 /* -- to the disk ------------------------------------------------------------------------------- */
 
+/* Nobody sees a view being written, but it is noticed when the pages come: the data changed. While nobody has a view that
+ * he may write, pages come from the cache, whose writers were seen. */
+static void note_mapped_write(struct memfs_scb *scb)
+{
+    UCHAR *flags = &scb->header.Flags;
+    if (!(__atomic_load_n(flags, __ATOMIC_RELAXED) & FSRTL_FLAG_USER_MAPPED_FILE))
+        return;
+    if (!MmDoesFileHaveUserWritableReferences(&scb->sections))
+        __atomic_and_fetch(flags, (UCHAR)~FSRTL_FLAG_USER_MAPPED_FILE, __ATOMIC_RELAXED);
+    MemfsPurgeEas(scb);
+}
+
 /* The memory manager writes whole pages: what lies beyond the end of the file is not the file's. */
 static NTSTATUS write_paging(PIRP irp, struct write *write)
 {
@@ -151,6 +163,8 @@ static NTSTATUS write_paging(PIRP irp, struct write *write)
             MemfsRaise(&scb->header.ValidDataLength, end); /* it may have been written through a view */
     }
     ExReleaseResourceLite(&scb->paging);
+    if (NT_SUCCESS(status))
+        note_mapped_write(scb);
     return status;
 }
 
@@ -308,6 +322,8 @@ NTSTATUS MemfsWrite(PDEVICE_OBJECT device, PIRP irp)
         IoSetTopLevelIrp(NULL);
     FsRtlExitFileSystem();
     ULONG_PTR done = NT_SUCCESS(status) ? write.length : 0;
+    if (disk && done)
+        MemfsCountTransfer(store, true, write.length);
     return disk ? MemfsCompleteTransfer(store, irp, status, done)
                 : MemfsComplete(irp, status, done);
 }

@@ -47,11 +47,26 @@ static NTSTATUS bring_in(struct mi_view *view, size_t first, size_t end)
     return status;
 }
 
+/* In the header that its control block begins with: somebody has a view of the file. */
+static void tell_file_system(struct mi_control_area *area, bool writable)
+{
+    sched_lock(&area->lock);
+    PFSRTL_ADVANCED_FCB_HEADER header = area->file && !area->image ? area->file->FsContext : NULL;
+    if (header) {
+        __atomic_or_fetch(&header->Flags, FSRTL_FLAG_USER_MAPPED_FILE, __ATOMIC_RELAXED);
+        if (writable)
+            __atomic_or_fetch(&header->Flags2, FSRTL_FLAG2_WRITABLE_USER_MAPPED_FILE, __ATOMIC_RELAXED);
+    }
+    sched_unlock(&area->lock);
+}
+
 static void count_view(struct mi_view *view, long by)
 {
     struct mi_control_area *area = view->section->area;
     if (!area)
         return;
+    if (by > 0)
+        tell_file_system(area, view->writable);
     atomic_fetch_add(&area->user_views, by);
     if (view->writable) {
         atomic_fetch_add(&area->user_writable, by);

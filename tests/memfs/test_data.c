@@ -212,6 +212,59 @@ static void locks_stop_others(void **state)
     unit_stop();
 }
 
+/* -- what changes data takes marks of the kernel's with it ------------------------------------------ */
+
+static ULONG ea_size(HANDLE handle)
+{
+    FILE_EA_INFORMATION info;
+    assert_int_equal(fltsim_query(handle, FileEaInformation, &info, sizeof info), STATUS_SUCCESS);
+    return info.EaSize;
+}
+
+static void mark_file(HANDLE handle)
+{
+    struct {
+        FILE_FULL_EA_INFORMATION ea;
+        UCHAR more[32];
+    } ea = {.ea = {.EaNameLength = 15, .EaValueLength = 1}};
+    PFILE_OBJECT file;
+    memcpy(ea.ea.EaName, "$KERNEL.PURGE.A\0x", 17);
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, (PVOID *)&file, NULL),
+                     STATUS_SUCCESS);
+    assert_int_equal(FsRtlSetKernelEaFile(file, &ea, sizeof ea), STATUS_SUCCESS);
+    ObDereferenceObject(file);
+    assert_true(ea_size(handle) > 0);
+}
+
+static void what_a_view_writes_takes_the_marks_of_the_data(void **state)
+{
+    struct fltsim_view view;
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "some text");
+    HANDLE handle = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
+    assert_int_equal(fltsim_flush(handle), STATUS_SUCCESS);
+    assert_int_equal(fltsim_map(handle, true, 0, &view), STATUS_SUCCESS);
+    mark_file(handle);
+    assert_int_equal(fltsim_flush_view(&view), STATUS_SUCCESS);
+    assert_true(ea_size(handle) > 0); /* nothing was written */
+    ((char *)view.base)[0] = 'S';
+    assert_int_equal(fltsim_flush_view(&view), STATUS_SUCCESS);
+    assert_int_equal(ea_size(handle), 0);
+    mark_file(handle);
+    ((char *)view.base)[1] = 'O';
+    assert_int_equal(fltsim_unmap(&view), STATUS_SUCCESS);
+    assert_int_equal(fltsim_flush(handle), STATUS_SUCCESS);
+    fltsim_sleep(5000);
+    assert_int_equal(ea_size(handle), 0);
+    assert_int_equal(fltsim_write(handle, "x", 1, 2, NULL), STATUS_SUCCESS);
+    mark_file(handle); /* for what was written, though not to the disk yet */
+    assert_int_equal(fltsim_flush(handle), STATUS_SUCCESS);
+    fltsim_sleep(5000);
+    assert_true(ea_size(handle) > 0);
+    close_it(handle);
+    unit_stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +278,7 @@ int main(void)
         cmocka_unit_test(cached_and_uncached_see_the_same),
         cmocka_unit_test(a_full_disk_says_so),
         cmocka_unit_test(locks_stop_others),
+        cmocka_unit_test(what_a_view_writes_takes_the_marks_of_the_data),
     };
     return cmocka_run_group_tests_name("memfs/data", tests, NULL, NULL);
 }

@@ -211,6 +211,16 @@ static void attributes_of_all_kinds_have_reasons(void **state)
     expect_records(1, "f", all |= R(SECURITY_CHANGE));
     assert_int_equal(ZwSetInformationFile(file, &iosb, &basic, sizeof basic, FileBasicInformation), STATUS_SUCCESS);
     expect_records(1, "f", all |= R(BASIC_INFO_CHANGE) | R(INDEXABLE_CHANGE));
+    struct {
+        FILE_FULL_EA_INFORMATION ea;
+        UCHAR more[16];
+    } kernel_ea = {.ea = {.EaNameLength = 9, .EaValueLength = 1}};
+    PFILE_OBJECT object;
+    memcpy(kernel_ea.ea.EaName, "$KERNEL.A\0x", 11);
+    assert_int_equal(ObReferenceObjectByHandle(file, 0, *IoFileObjectType, KernelMode, (PVOID *)&object, NULL), STATUS_SUCCESS);
+    assert_int_equal(FsRtlSetKernelEaFile(object, &kernel_ea, sizeof kernel_ea), STATUS_SUCCESS);
+    ObDereferenceObject(object);
+    expect_records(0); /* the kernel's are no change */
     assert_int_equal(ZwSetEaFile(file, &iosb, &ea, sizeof ea), STATUS_SUCCESS);
     expect_records(1, "f", all |= R(EA_CHANGE));
     close_it(file);

@@ -89,6 +89,60 @@ static void exclusive_oplock_needs_the_only_handle(void **state)
     }
 }
 
+/* As the server opens files for its clients: one key, one owner. */
+static HANDLE open_with_key(ULONG key)
+{
+    static const GUID type = {0x48850596, 0x3050, 0x4be7, {0x98, 0x63, 0xfe, 0xc3, 0x50, 0xce, 0x8d, 0x7f}};
+    static WCHAR path[] = u"\\??\\C:\\f";
+    UNICODE_STRING name = {sizeof path - sizeof(WCHAR), sizeof path, path};
+    OBJECT_ATTRIBUTES attributes;
+    IO_DRIVER_CREATE_CONTEXT driver;
+    IO_STATUS_BLOCK iosb;
+    POPLOCK_KEY_ECP_CONTEXT context;
+    HANDLE handle;
+    IoInitializeDriverCreateContext(&driver);
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    assert_int_equal(FsRtlAllocateExtraCreateParameterList(0, &driver.ExtraCreateParameter), STATUS_SUCCESS);
+    assert_int_equal(FsRtlAllocateExtraCreateParameter(&type, sizeof *context, 0, NULL, 'yeko', (PVOID *)&context),
+                     STATUS_SUCCESS);
+    memset(context, 0, sizeof *context);
+    context->OplockKey.Data1 = key;
+    assert_int_equal(FsRtlInsertExtraCreateParameter(driver.ExtraCreateParameter, context), STATUS_SUCCESS);
+    assert_int_equal(IoCreateFileEx(&handle, GENERIC_READ | GENERIC_WRITE, &attributes, &iosb, NULL, 0,
+                                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, FILE_OPEN, 0, NULL, 0,
+                                    CreateFileTypeNone, NULL, 0, &driver),
+                     STATUS_SUCCESS);
+    FsRtlFreeExtraCreateParameterList(driver.ExtraCreateParameter);
+    return handle;
+}
+
+static void handles_of_one_key_are_one_owner(void **state)
+{
+    REQUEST_OPLOCK_INPUT_BUFFER in = {.StructureVersion = REQUEST_OPLOCK_CURRENT_VERSION,
+                                      .StructureLength = sizeof in,
+                                      .RequestedOplockLevel = OPLOCK_LEVEL_CACHE_READ | OPLOCK_LEVEL_CACHE_WRITE,
+                                      .Flags = REQUEST_OPLOCK_INPUT_FLAG_REQUEST};
+    REQUEST_OPLOCK_OUTPUT_BUFFER out;
+    unit_start_with((struct fltsim_volume_options){.letter = 'C'});
+    make_file("\\f", "text");
+    HANDLE first = open_with_key(1), second = open_with_key(1), third = open_with_key(2);
+    assert_int_equal(fltsim_fsctl(first, FSCTL_REQUEST_OPLOCK, &in, sizeof in, &out, sizeof out, NULL),
+                     STATUS_OPLOCK_NOT_GRANTED);
+    close_it(third);
+    struct owner owner = {.handle = first, .code = FSCTL_REQUEST_OPLOCK, .answer = MAXULONG,
+                          .level = OPLOCK_LEVEL_CACHE_READ | OPLOCK_LEVEL_CACHE_WRITE};
+    hold(&owner);
+    assert_false(owner.broken);
+    assert_int_equal(fltsim_write(second, "x", 1, 0, NULL), STATUS_SUCCESS); /* his own */
+    assert_false(owner.broken);
+    third = open_with_key(2);
+    assert_true(owner.answered);
+    close_it(third);
+    close_it(second);
+    let_go(&owner);
+    unit_stop();
+}
+
 static void synchronous_handle_is_granted_none(void **state)
 {
     unit_start(FLTSIM_NTFS);
@@ -295,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exclusive_oplock_needs_the_only_handle),
+        cmocka_unit_test(handles_of_one_key_are_one_owner),
         cmocka_unit_test(synchronous_handle_is_granted_none),
         cmocka_unit_test(nobody_acknowledges_what_nobody_broke),
         cmocka_unit_test(opener_waits_for_the_answer),
