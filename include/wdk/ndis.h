@@ -1,21 +1,11 @@
-// Network drivers' types, for drivers of other kinds that include this header. There is no network: no routine is here.
+// What drivers that are no network drivers use of NDIS: nt/net/ndis.h says what there is. The rest is absent.
 #ifndef FLTSIM_WDK_NDIS_H
 #define FLTSIM_WDK_NDIS_H
 
 #include <ntddk.h>
 #include <ntddndis.h>
 
-typedef int NDIS_STATUS, *PNDIS_STATUS;
-typedef PVOID NDIS_HANDLE, *PNDIS_HANDLE;
-typedef UNICODE_STRING NDIS_STRING, *PNDIS_STRING;
-typedef LARGE_INTEGER NDIS_PHYSICAL_ADDRESS, *PNDIS_PHYSICAL_ADDRESS;
-typedef MDL NDIS_BUFFER, *PNDIS_BUFFER;
-typedef ULONG NDIS_PORT_NUMBER, *PNDIS_PORT_NUMBER;
-
-#define NDIS_STATUS_SUCCESS ((NDIS_STATUS)STATUS_SUCCESS)
-#define NDIS_STATUS_PENDING ((NDIS_STATUS)STATUS_PENDING)
-#define NDIS_STATUS_RESOURCES ((NDIS_STATUS)STATUS_INSUFFICIENT_RESOURCES)
-#define NDIS_STATUS_FAILURE ((NDIS_STATUS)STATUS_UNSUCCESSFUL)
-#define NDIS_STRING_CONST(x) RTL_CONSTANT_STRING(L##x)
+#include <nt/net/nbl.h>
+#include <nt/net/ndis.h>
 
 #endif

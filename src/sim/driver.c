@@ -8,6 +8,7 @@
 #include "ex/pool.h"
 #include "flt/fltp.h"
 #include "fsrtl/fsrtlp.h"
+#include "net/net.h"
 #include "ob/object.h"
 #include "plat/module.h"
 #include "ps/psp.h"
@@ -158,6 +159,7 @@ static void forget(struct fltsim_driver *driver)
     BCryptpReportDriver(driver->name);
 #endif
     FsRtlpReportDriver(driver->name);
+    NetpReportDriver(driver->name);
     ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);

@@ -24,6 +24,7 @@ struct machine {
     struct cc_state *cc;
     struct io_state *io;
     struct fsrtl_state *fsrtl;
+    struct net_state *net;
     struct memfs_state *memfs;
     struct flt_state *flt;
     struct sim_state *sim; /* drivers and volumes that the test made */

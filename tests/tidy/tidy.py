@@ -21,10 +21,11 @@ MAY_INCLUDE = {
     'verify': {'plat', 'sched', 'sim', 'trace', 'ke'},
     **{room: FLOOR | INSTRUMENTS for room in FLOOR},
     'fsrtl': FLOOR | INSTRUMENTS,
+    'net': FLOOR | INSTRUMENTS,
     'io': FLOOR | INSTRUMENTS | {'fsrtl'},
     'flt': FLOOR | INSTRUMENTS | {'fsrtl', 'io'},
     'memfs': INSTRUMENTS - {'plat'},
-    'sim': FLOOR | INSTRUMENTS | {'fsrtl', 'io', 'flt', 'memfs'},
+    'sim': FLOOR | INSTRUMENTS | {'fsrtl', 'net', 'io', 'flt', 'memfs'},
     'tool': {'plat', 'sim', 'trace', 'verify', 'fault'},
 }
 

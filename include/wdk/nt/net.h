@@ -3,6 +3,7 @@
 #define FLTSIM_WDK_NT_NET_H
 
 #include "begin.h"
+#include "rtl.h"
 #include "types.h"
 
 FLTSIM_WDK_BEGIN
@@ -12,8 +13,46 @@ FLTSIM_WDK_BEGIN
 #define AF_INET6 23
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
+#define SOCK_RAW 3
+
+typedef enum {
+    IPPROTO_HOPOPTS = 0,
+    IPPROTO_ICMP = 1,
+    IPPROTO_IGMP = 2,
+    IPPROTO_GGP = 3,
+    IPPROTO_IPV4 = 4,
+    IPPROTO_ST = 5,
+    IPPROTO_TCP = 6,
+    IPPROTO_CBT = 7,
+    IPPROTO_EGP = 8,
+    IPPROTO_IGP = 9,
+    IPPROTO_PUP = 12,
+    IPPROTO_UDP = 17,
+    IPPROTO_IDP = 22,
+    IPPROTO_RDP = 27,
+    IPPROTO_IPV6 = 41,
+    IPPROTO_ROUTING = 43,
+    IPPROTO_FRAGMENT = 44,
+    IPPROTO_ESP = 50,
+    IPPROTO_AH = 51,
+    IPPROTO_ICMPV6 = 58,
+    IPPROTO_NONE = 59,
+    IPPROTO_DSTOPTS = 60,
+    IPPROTO_ND = 77,
+    IPPROTO_ICLFXBM = 78,
+    IPPROTO_PIM = 103,
+    IPPROTO_PGM = 113,
+    IPPROTO_L2TP = 115,
+    IPPROTO_SCTP = 132,
+    IPPROTO_RAW = 255,
+    IPPROTO_MAX = 256
+} IPPROTO, *PIPROTO;
+#define IPPROTO_IP 0
+
+#define INADDR_ANY ((ULONG)0x00000000)
+#define INADDR_LOOPBACK 0x7f000001
+#define INADDR_BROADCAST ((ULONG)0xffffffff)
+#define INADDR_NONE 0xffffffff
 
 typedef USHORT ADDRESS_FAMILY;
 
@@ -36,6 +75,9 @@ typedef struct in6_addr {
         USHORT Word[8];
     } u;
 } IN6_ADDR, *PIN6_ADDR;
+#define s6_addr u.Byte
+#define s6_bytes u.Byte
+#define s6_words u.Word
 
 typedef struct sockaddr {
     ADDRESS_FAMILY sa_family;
@@ -49,13 +91,76 @@ typedef struct sockaddr_in {
     CHAR sin_zero[8];
 } SOCKADDR_IN, *PSOCKADDR_IN;
 
+typedef enum _SCOPE_LEVEL {
+    ScopeLevelInterface = 1,
+    ScopeLevelLink = 2,
+    ScopeLevelSubnet = 3,
+    ScopeLevelAdmin = 4,
+    ScopeLevelSite = 5,
+    ScopeLevelOrganization = 8,
+    ScopeLevelGlobal = 14,
+    ScopeLevelCount = 16
+} SCOPE_LEVEL;
+
+typedef struct _SCOPE_ID {
+    union {
+        struct {
+            ULONG Zone : 28;
+            ULONG Level : 4;
+        };
+        ULONG Value;
+    };
+} SCOPE_ID, *PSCOPE_ID;
+
 typedef struct sockaddr_in6 {
     ADDRESS_FAMILY sin6_family;
     USHORT sin6_port;
     ULONG sin6_flowinfo;
     IN6_ADDR sin6_addr;
-    ULONG sin6_scope_id;
+    union {
+        ULONG sin6_scope_id;
+        SCOPE_ID sin6_scope_struct;
+    };
 } SOCKADDR_IN6, *PSOCKADDR_IN6;
+
+typedef union _SOCKADDR_INET {
+    SOCKADDR_IN Ipv4;
+    SOCKADDR_IN6 Ipv6;
+    ADDRESS_FAMILY si_family;
+} SOCKADDR_INET, *PSOCKADDR_INET;
+
+typedef struct _IP_ADDRESS_PREFIX {
+    SOCKADDR_INET Prefix;
+    UCHAR PrefixLength;
+} IP_ADDRESS_PREFIX, *PIP_ADDRESS_PREFIX;
+
+typedef struct _WSACMSGHDR {
+    SIZE_T cmsg_len;
+    INT cmsg_level;
+    INT cmsg_type;
+} WSACMSGHDR, *PWSACMSGHDR, *LPWSACMSGHDR, CMSGHDR, *PCMSGHDR;
+
+typedef enum {
+    NlatUnspecified,
+    NlatUnicast,
+    NlatAnycast,
+    NlatMulticast,
+    NlatBroadcast,
+    NlatInvalid
+} NL_ADDRESS_TYPE, *PNL_ADDRESS_TYPE;
+
+typedef ULONG NET_IFINDEX, *PNET_IFINDEX, IF_INDEX, *PIF_INDEX;
+typedef ULONG NET_COMPARTMENT_ID, *PNET_COMPARTMENT_ID;
+#define UNSPECIFIED_COMPARTMENT_ID 0
+#define DEFAULT_COMPARTMENT_ID 1
+typedef union _NET_LUID {
+    ULONGLONG Value;
+    struct {
+        ULONGLONG Reserved : 24;
+        ULONGLONG NetLuidIndex : 24;
+        ULONGLONG IfType : 16;
+    } Info;
+} NET_LUID, *PNET_LUID, IF_LUID, *PIF_LUID;
 
 #define _SS_MAXSIZE 128
 #define _SS_ALIGNSIZE 8

@@ -1,0 +1,6 @@
+#ifndef FLTSIM_WDK_FWPMTYPES_H
+#define FLTSIM_WDK_FWPMTYPES_H
+
+#include <nt/net/wfp_objects.h>
+
+#endif

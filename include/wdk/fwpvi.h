@@ -1,0 +1,96 @@
+// The names without a version: the newest one that the Windows version asked for (NTDDI_VERSION) has.
+// Fact: "WFP Version-Independent Names and Targeting Specific Versions of Windows".
+#ifndef FLTSIM_WDK_FWPVI_H
+#define FLTSIM_WDK_FWPVI_H
+
+#include <sdkddkver.h>
+
+#if NTDDI_VERSION >= NTDDI_WIN10_RS3
+#define FWPS_CALLOUT FWPS_CALLOUT3
+#define FWPS_CALLOUT_CLASSIFY_FN FWPS_CALLOUT_CLASSIFY_FN3
+#define FWPS_CALLOUT_NOTIFY_FN FWPS_CALLOUT_NOTIFY_FN3
+#define FWPS_FILTER FWPS_FILTER3
+#define FWPM_PROVIDER_CONTEXT FWPM_PROVIDER_CONTEXT3
+#define FwpsCalloutRegister FwpsCalloutRegister3
+#elif NTDDI_VERSION >= NTDDI_WIN8
+#define FWPS_CALLOUT FWPS_CALLOUT2
+#define FWPS_CALLOUT_CLASSIFY_FN FWPS_CALLOUT_CLASSIFY_FN2
+#define FWPS_CALLOUT_NOTIFY_FN FWPS_CALLOUT_NOTIFY_FN2
+#define FWPS_FILTER FWPS_FILTER2
+#define FWPM_PROVIDER_CONTEXT FWPM_PROVIDER_CONTEXT2
+#define FwpsCalloutRegister FwpsCalloutRegister2
+#elif NTDDI_VERSION >= NTDDI_WIN7
+#define FWPS_CALLOUT FWPS_CALLOUT1
+#define FWPS_CALLOUT_CLASSIFY_FN FWPS_CALLOUT_CLASSIFY_FN1
+#define FWPS_CALLOUT_NOTIFY_FN FWPS_CALLOUT_NOTIFY_FN1
+#define FWPS_FILTER FWPS_FILTER1
+#define FWPM_PROVIDER_CONTEXT FWPM_PROVIDER_CONTEXT1
+#define FwpsCalloutRegister FwpsCalloutRegister1
+#else
+#define FWPS_CALLOUT FWPS_CALLOUT0
+#define FWPS_CALLOUT_CLASSIFY_FN FWPS_CALLOUT_CLASSIFY_FN0
+#define FWPS_CALLOUT_NOTIFY_FN FWPS_CALLOUT_NOTIFY_FN0
+#define FWPS_FILTER FWPS_FILTER0
+#define FWPM_PROVIDER_CONTEXT FWPM_PROVIDER_CONTEXT0
+#define FwpsCalloutRegister FwpsCalloutRegister0
+#endif
+
+#define FWP_VALUE FWP_VALUE0
+#define FWP_CONDITION_VALUE FWP_CONDITION_VALUE0
+#define FWP_RANGE FWP_RANGE0
+#define FWPM_DISPLAY_DATA FWPM_DISPLAY_DATA0
+#define FWPM_SESSION FWPM_SESSION0
+#define FWPM_PROVIDER FWPM_PROVIDER0
+#define FWPM_SUBLAYER FWPM_SUBLAYER0
+#define FWPM_CALLOUT FWPM_CALLOUT0
+#define FWPM_ACTION FWPM_ACTION0
+#define FWPM_FILTER_CONDITION FWPM_FILTER_CONDITION0
+#define FWPM_FILTER FWPM_FILTER0
+#define FWPM_SERVICE_STATE_CHANGE_CALLBACK FWPM_SERVICE_STATE_CHANGE_CALLBACK0
+#define FwpmEngineOpen FwpmEngineOpen0
+#define FwpmEngineClose FwpmEngineClose0
+#define FwpmTransactionBegin FwpmTransactionBegin0
+#define FwpmTransactionCommit FwpmTransactionCommit0
+#define FwpmTransactionAbort FwpmTransactionAbort0
+#define FwpmProviderAdd FwpmProviderAdd0
+#define FwpmProviderDeleteByKey FwpmProviderDeleteByKey0
+#define FwpmSubLayerAdd FwpmSubLayerAdd0
+#define FwpmSubLayerDeleteByKey FwpmSubLayerDeleteByKey0
+#define FwpmCalloutAdd FwpmCalloutAdd0
+#define FwpmCalloutDeleteById FwpmCalloutDeleteById0
+#define FwpmCalloutDeleteByKey FwpmCalloutDeleteByKey0
+#define FwpmFilterAdd FwpmFilterAdd0
+#define FwpmFilterDeleteById FwpmFilterDeleteById0
+#define FwpmFilterDeleteByKey FwpmFilterDeleteByKey0
+#define FwpmBfeStateGet FwpmBfeStateGet0
+#define FwpmBfeStateSubscribeChanges FwpmBfeStateSubscribeChanges0
+#define FwpmBfeStateUnsubscribeChanges FwpmBfeStateUnsubscribeChanges0
+
+#define FWPS_INCOMING_VALUE FWPS_INCOMING_VALUE0
+#define FWPS_INCOMING_VALUES FWPS_INCOMING_VALUES0
+#define FWPS_INCOMING_METADATA_VALUES FWPS_INCOMING_METADATA_VALUES0
+#define FWPS_DISCARD_METADATA FWPS_DISCARD_METADATA0
+#define FWPS_INBOUND_FRAGMENT_METADATA FWPS_INBOUND_FRAGMENT_METADATA0
+#define FWPS_CLASSIFY_OUT FWPS_CLASSIFY_OUT0
+#define FWPS_FILTER_CONDITION FWPS_FILTER_CONDITION0
+#define FWPS_ACTION FWPS_ACTION0
+#define FWPS_STREAM_DATA FWPS_STREAM_DATA0
+#define FWPS_STREAM_DATA_OFFSET FWPS_STREAM_DATA_OFFSET0
+#define FWPS_STREAM_CALLOUT_IO_PACKET FWPS_STREAM_CALLOUT_IO_PACKET0
+#define FWPS_CALLOUT_FLOW_DELETE_NOTIFY_FN FWPS_CALLOUT_FLOW_DELETE_NOTIFY_FN0
+#define FWPS_INJECT_COMPLETE FWPS_INJECT_COMPLETE0
+#define FwpsCalloutUnregisterById FwpsCalloutUnregisterById0
+#define FwpsCalloutUnregisterByKey FwpsCalloutUnregisterByKey0
+#define FwpsFlowAssociateContext FwpsFlowAssociateContext0
+#define FwpsFlowRemoveContext FwpsFlowRemoveContext0
+#define FwpsFlowAbort FwpsFlowAbort0
+#define FwpsPendOperation FwpsPendOperation0
+#define FwpsCompleteOperation FwpsCompleteOperation0
+#define FwpsCopyStreamDataToBuffer FwpsCopyStreamDataToBuffer0
+#define FwpsAllocateNetBufferAndNetBufferList FwpsAllocateNetBufferAndNetBufferList0
+#define FwpsFreeNetBufferList FwpsFreeNetBufferList0
+#define FwpsInjectionHandleCreate FwpsInjectionHandleCreate0
+#define FwpsInjectionHandleDestroy FwpsInjectionHandleDestroy0
+#define FwpsStreamInjectAsync FwpsStreamInjectAsync0
+
+#endif

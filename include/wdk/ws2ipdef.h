@@ -1,0 +1,7 @@
+// Addresses and what belongs to them: nt/net.h says what there is.
+#ifndef FLTSIM_WDK_WS2IPDEF_H
+#define FLTSIM_WDK_WS2IPDEF_H
+
+#include <nt/net.h>
+
+#endif

@@ -1,0 +1,25 @@
+#include "net/wfp.h"
+
+bool NetpStart(void)
+{
+    machine->net = sim_alloc(sizeof *machine->net);
+    NetpStartEngine();
+    return true;
+}
+
+void NetpReportDriver(const char *driver)
+{
+    NetpReportSubscriptions(driver);
+    NetpReportSessions(driver);
+    NetpReportCallouts(driver);
+    NetpReportLeaks(driver);
+}
+
+void NetpStop(void)
+{
+    if (!sched_is_dead())
+        NetpReportDriver(NULL);
+    NetpStopEngine();
+    sim_free(machine->net);
+    machine->net = NULL;
+}
