@@ -23,7 +23,7 @@ static enum iop_fs_kind KindOf(PDEVICE_OBJECT device)
     }
 }
 
-/* The listeners run under the database lock, shared: a mount may go on, the lists do not change. */
+/* The listeners run under the database lock, exclusive: no mount goes on meanwhile, whether they asked for that or not. */
 static void NotifyAll(PDEVICE_OBJECT device, BOOLEAN active)
 {
     for (PLIST_ENTRY link = io->fs_listeners.Flink; link != &io->fs_listeners; link = link->Flink) {

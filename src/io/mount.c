@@ -102,6 +102,15 @@ static PVPB CurrentVpb(PDEVICE_OBJECT device, USHORT *flags)
     return vpb;
 }
 
+static void NoteMounted(PDEVICE_OBJECT device)
+{
+    PVPB vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE);
+    vpb->DeviceObject->DeviceObjectExtension->Vpb = vpb;
+    vpb->DeviceObject->Flags &= ~DO_DEVICE_INITIALIZING;
+    __atomic_or_fetch(&vpb->Flags, VPB_MOUNTED, __ATOMIC_SEQ_CST);
+    TRACE("io", "mounted device %p by %p", (void *)device, (void *)vpb->DeviceObject);
+}
+
 static NTSTATUS MountLocked(PDEVICE_OBJECT device)
 {
     USHORT flags;
@@ -115,16 +124,11 @@ static NTSTATUS MountLocked(PDEVICE_OBJECT device)
     KeEnterCriticalRegion();
     ExAcquireResourceSharedLite(&io->database, TRUE);
     NTSTATUS status = TryFileSystems(device, vpb);
+    if (NT_SUCCESS(status))
+        NoteMounted(device);
     ExReleaseResourceLite(&io->database);
     KeLeaveCriticalRegion();
-    if (!NT_SUCCESS(status))
-        return status;
-    vpb = __atomic_load_n(&device->Vpb, __ATOMIC_ACQUIRE);
-    vpb->DeviceObject->DeviceObjectExtension->Vpb = vpb;
-    vpb->DeviceObject->Flags &= ~DO_DEVICE_INITIALIZING;
-    __atomic_or_fetch(&vpb->Flags, VPB_MOUNTED, __ATOMIC_SEQ_CST);
-    TRACE("io", "mounted device %p by %p", (void *)device, (void *)vpb->DeviceObject);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 NTSTATUS IopMountVolume(PDEVICE_OBJECT device, PVPB *vpb)
