@@ -46,6 +46,7 @@ static const struct code {
     {FSCTL_READ_USN_JOURNAL, NTFS, MemfsReadJournal},
     {FSCTL_ENUM_USN_DATA, NTFS, MemfsEnumUsn},
     {FSCTL_MARK_HANDLE, NTFS, MemfsMarkHandle},
+    {FSCTL_GET_NTFS_FILE_RECORD, NTFS, MemfsFileRecord},
     {FSCTL_OFFLOAD_READ, NTFS, MemfsOffloadRead},
     {FSCTL_OFFLOAD_WRITE, NTFS, MemfsOffloadWrite},
     {FSCTL_FIND_FILES_BY_SID, NTFS, MemfsFindBySid},

@@ -81,6 +81,9 @@ NTSTATUS MemfsQueryRegions(struct memfs_fsctl *c);
 NTSTATUS MemfsFileLevelTrim(struct memfs_fsctl *c);
 NTSTATUS MemfsStatistics(struct memfs_fsctl *c);
 
+/* record.c */
+NTSTATUS MemfsFileRecord(struct memfs_fsctl *c);
+
 /* mark.c */
 NTSTATUS MemfsMarkHandle(struct memfs_fsctl *c);
 

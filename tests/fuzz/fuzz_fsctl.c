@@ -94,7 +94,20 @@ static ULONG pick_code(void)
                                   FSCTL_OPLOCK_BREAK_ACK_NO_2,
                                   FSCTL_OPBATCH_ACK_CLOSE_PENDING,
                                   FSCTL_GET_RETRIEVAL_POINTERS,
-                                  FSCTL_FIND_FILES_BY_SID};
+                                  FSCTL_FIND_FILES_BY_SID,
+                                  FSCTL_GET_RETRIEVAL_POINTER_COUNT,
+                                  FSCTL_GET_RETRIEVAL_POINTER_BASE,
+                                  FSCTL_GET_VOLUME_BITMAP,
+                                  FSCTL_LOOKUP_STREAM_FROM_CLUSTER,
+                                  FSCTL_MARK_HANDLE,
+                                  FSCTL_OFFLOAD_READ,
+                                  FSCTL_OFFLOAD_WRITE,
+                                  FSCTL_QUERY_FILE_REGIONS,
+                                  FSCTL_FILE_LEVEL_TRIM,
+                                  FSCTL_FILESYSTEM_GET_STATISTICS,
+                                  FSCTL_GET_NTFS_FILE_RECORD,
+                                  FSCTL_QUERY_USN_JOURNAL,
+                                  FSCTL_ENUM_USN_DATA};
     uint8_t which = fuzz_byte(&input);
     return which < 245 ? codes[which % (sizeof codes / sizeof *codes)] : fuzz_number(&input);
 }
@@ -105,6 +118,89 @@ static int send(void *argument)
     fltsim_fsctl(r->handle, r->code, r->in, r->in_length, r->out, r->out_length, NULL);
     fltsim_fsctl(r->handle, FSCTL_OPLOCK_BREAK_ACK_NO_2, NULL, 0, NULL, 0, NULL);
     return 0;
+}
+
+/* A journal on C:, small enough to wrap; or the end of it. */
+static void journal(uint8_t what)
+{
+    CREATE_USN_JOURNAL_DATA create = {(what & 7) * 4096u, 4096};
+    USN_JOURNAL_DATA_V0 data = {0};
+    HANDLE volume;
+    if (!NT_SUCCESS(fltsim_open("C:", &(struct fltsim_open){.access = FILE_READ_DATA}, &volume)))
+        return;
+    if (what & 8)
+        fltsim_fsctl(volume, FSCTL_CREATE_USN_JOURNAL, &create, sizeof create, NULL, 0, NULL);
+    fltsim_fsctl(volume, FSCTL_QUERY_USN_JOURNAL, NULL, 0, &data, sizeof data, NULL);
+    DELETE_USN_JOURNAL_DATA gone = {data.UsnJournalID, USN_DELETE_FLAG_DELETE};
+    if (!(what & 8))
+        fltsim_fsctl(volume, FSCTL_DELETE_USN_JOURNAL, &gone, sizeof gone, NULL, 0, NULL);
+    fltsim_close(volume);
+}
+
+/* What no chance would find: the journal's number, a handle. */
+static void read_journal(unsigned at)
+{
+    READ_USN_JOURNAL_DATA_V1 ask;
+    USN_JOURNAL_DATA_V0 data = {0};
+    uint8_t flags = fuzz_byte(&input);
+    size_t room = fuzz_length(&input, MOST);
+    fuzz_fill(&input, &ask, sizeof ask);
+    ask.BytesToWaitFor = 0; /* nobody would write on */
+    if (NT_SUCCESS(fltsim_fsctl(handles[at], FSCTL_QUERY_USN_JOURNAL, NULL, 0, &data, sizeof data, NULL)))
+        ask.UsnJournalID = data.UsnJournalID;
+    if (flags & 1)
+        ask.StartUsn = flags & 2 ? data.FirstUsn : 0;
+    ask.MinMajorVersion = 2;
+    ask.MaxMajorVersion = flags & 4 ? 3 : 2;
+    void *bytes = buffer(room, false);
+    fltsim_fsctl(handles[at], FSCTL_READ_USN_JOURNAL, &ask, sizeof ask, bytes, (ULONG)room, NULL);
+    free(bytes);
+}
+
+static void move(unsigned at)
+{
+    MOVE_FILE_DATA data = {.FileHandle = handles[fuzz_byte(&input) % HANDLES],
+                           .StartingVcn.QuadPart = fuzz_byte(&input) % 4,
+                           .StartingLcn.QuadPart = fuzz_number(&input),
+                           .ClusterCount = fuzz_byte(&input)};
+    fltsim_fsctl(handles[at], FSCTL_MOVE_FILE, &data, sizeof data, NULL, 0, NULL);
+}
+
+static void copy_by_token(unsigned at)
+{
+    FSCTL_OFFLOAD_READ_INPUT in = {.Size = sizeof in};
+    FSCTL_OFFLOAD_READ_OUTPUT out = {0};
+    FSCTL_OFFLOAD_WRITE_INPUT write = {.Size = sizeof write};
+    FSCTL_OFFLOAD_WRITE_OUTPUT written;
+    unsigned to = fuzz_byte(&input) % HANDLES;
+    in.FileOffset = fuzz_byte(&input) * 512u;
+    in.CopyLength = fuzz_number(&input);
+    fltsim_fsctl(handles[at], FSCTL_OFFLOAD_READ, &in, sizeof in, &out, sizeof out, NULL);
+    memcpy(write.Token, out.Token, sizeof write.Token);
+    write.FileOffset = fuzz_byte(&input) * 512u;
+    write.CopyLength = fuzz_number(&input);
+    write.TransferOffset = fuzz_byte(&input) * 512u;
+    if (handles[to])
+        fltsim_fsctl(handles[to], FSCTL_OFFLOAD_WRITE, &write, sizeof write, &written, sizeof written, NULL);
+}
+
+static void about_the_disk(unsigned at, uint8_t what)
+{
+    switch (what & 3) {
+    case 0:
+        journal(fuzz_byte(&input));
+        break;
+    case 1:
+        if (!asynchronous[at])
+            read_journal(at);
+        break;
+    case 2:
+        move(at);
+        break;
+    default:
+        copy_by_token(at);
+        break;
+    }
 }
 
 static void control(unsigned at)
@@ -285,6 +381,9 @@ static void act(unsigned at)
         return;
     case 10:
         lock(at, what);
+        return;
+    case 11:
+        about_the_disk(at, what);
         return;
     default:
         control(at);
