@@ -98,6 +98,9 @@ void fltsim_expect(const char *rule);
 
 /* The schedule of this run as a string for fltsim_options.choices. */
 const char *fltsim_choices(void);
+/* coop, when the machine was started without a seed and without choices: preempts by this seed from here on; 0: no longer.
+ * Elsewhere nothing. For the part of a test where threads race. */
+void fltsim_shuffle(uint64_t seed);
 void fltsim_trace_print(FILE *out);
 /* Virtual time: everything due within `milliseconds` happens. */
 void fltsim_sleep(unsigned milliseconds);

@@ -2,7 +2,8 @@
  * with neither every answer is 0.
  *
  * The string has, for each answer that was not 0: how many 0 answers went before it (decimal, absent for none), then
- * the answer as a letter a-z for 1-26, or as {n}. What a string does not say is 0. */
+ * the answer as a letter a-z for 1-26, or as {n}. What a string does not say is 0. One that begins with "-" is of a run
+ * that asks only where it is shuffled (sched_shuffle). */
 #include "sched/schedp.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@
 
 static struct {
     bool seeded, replaying, recording;
+    bool parts; /* only where sched_shuffle says so */
+    bool off;   /* not now */
     uint64_t state[2];
     const char *at;        /* replay: the next token */
     unsigned long skip;    /* replay: zeros still to answer before the one below */
@@ -54,19 +57,45 @@ static void next_token(void)
     }
 }
 
+static void append(const char *token, size_t length);
+
+static void seed_with(uint64_t seed)
+{
+    choice.state[0] = splitmix(&seed);
+    choice.state[1] = splitmix(&seed);
+}
+
 void sched_choice_start(uint64_t seed, const char *choices)
 {
     memset(&choice, 0, sizeof choice);
     choice.recording = sched.options.backend == SCHED_COOP;
     if (choices) {
         choice.replaying = true;
-        choice.at = choices;
+        choice.parts = choice.off = *choices == '-';
+        choice.at = choices + choice.parts;
         next_token();
     } else if (seed) {
         choice.seeded = true;
-        choice.state[0] = splitmix(&seed);
-        choice.state[1] = splitmix(&seed);
+        seed_with(seed);
+    } else {
+        choice.parts = choice.off = true;
     }
+    if (choice.replaying && choice.parts)
+        append("-", 1);
+}
+
+void sched_shuffle(uint64_t seed)
+{
+    if (sched.options.backend != SCHED_COOP || !choice.parts)
+        return;
+    if (!choice.replaying && seed) {
+        if (!choice.seeded)
+            append("-", 1);
+        choice.seeded = true;
+        seed_with(seed);
+    }
+    choice.off = !seed;
+    sched_listening = sched_choice_active();
 }
 
 void sched_choice_stop(void)
@@ -75,7 +104,7 @@ void sched_choice_stop(void)
     memset(&choice, 0, sizeof choice);
 }
 
-bool sched_choice_active(void) { return choice.seeded || choice.replaying; }
+bool sched_choice_active(void) { return (choice.seeded || choice.replaying) && !choice.off; }
 
 static unsigned replay(unsigned count)
 {

@@ -109,6 +109,9 @@ static inline void sched_point(const char *operation, const void *object, enum s
 /* The choice source: whatever can go either way is asked here. Returns 0..count-1; 0 is the plain way, and the
  * answer whenever nothing was seeded. `what` names the question in a recorded choice string. */
 unsigned sched_choose(const char *what, unsigned count);
+/* For coop without a seed: from here on preempts by this one; 0: no more. A machine with a seed or a whole schedule goes
+ * on by that. */
+void sched_shuffle(uint64_t seed);
 /* The choices made so far as a printable string that sched_options.choices replays. Valid until the machine stops. */
 const char *sched_choices(void);
 

@@ -190,3 +190,5 @@ bool fltsim_try(void (*body)(void *), void *argument)
 }
 
 const char *fltsim_choices(void) { return sched_choices(); }
+
+void fltsim_shuffle(uint64_t seed) { sched_shuffle(seed); }

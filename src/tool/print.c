@@ -199,7 +199,7 @@ static void print_finding(const struct check *check, const struct finding *findi
 static void print_replay(const struct check *check)
 {
     for (size_t r = 0; r < check->run_count; r++)
-        if (check->runs[r]->choices && *check->runs[r]->choices && check->runs[r]->violation_count &&
+        if (check->runs[r]->choices && *check->runs[r]->choices && *check->runs[r]->choices != '-' && check->runs[r]->violation_count &&
             strlen(check->runs[r]->choices) < 4000)
             printf("schedule of run %zu: --choices %s\n", r + 1, check->runs[r]->choices);
 }

@@ -25,6 +25,7 @@ const struct workload_step workload_steps[] = {
     {"sharing conflicts", workload_sharing},
     {"two processes", workload_processes},
     {"several threads on one file", workload_threads},
+    {"threads that race", workload_races},
     {"control codes, reparse points", workload_controls},
     {"oplocks", workload_oplocks},
     {"changes of directories", workload_changes},
@@ -123,7 +124,6 @@ void workload_populate(struct workload *w)
         {"\\work", SIZE_MAX, 0},
         {"\\Windows", SIZE_MAX, 0},
         {"\\Windows\\System32", SIZE_MAX, 0},
-        {"\\Windows\\System32\\notepad.exe", 9000, 0},
         {"\\Windows\\win.ini", 100, 0},
         {"\\Users", SIZE_MAX, 0},
         {"\\Users\\alice", SIZE_MAX, 0},
@@ -142,4 +142,5 @@ void workload_populate(struct workload *w)
     }
     if (w->is_ntfs)
         make_file(w, "\\Users\\alice\\letter.txt:note", 64, 0);
+    fltsim_process_exit(fltsim_process_create(workload_path(w, "\\Windows\\System32\\notepad.exe"))); /* makes the image */
 }

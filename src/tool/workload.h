@@ -68,6 +68,7 @@ void workload_volume(struct workload *w);
 void workload_sharing(struct workload *w);       /* two processes, several threads; workload_many.c */
 void workload_processes(struct workload *w);
 void workload_threads(struct workload *w);
+void workload_races(struct workload *w);         /* preempted wherever they can be; workload_race.c */
 void workload_controls(struct workload *w);      /* beside the contents; workload_control.c */
 /* Control codes for a file's records in the journal and the lists of owners and clusters. Nobody is told the answers. */
 void workload_ask_records(struct workload *w, HANDLE file);
@@ -81,6 +82,8 @@ void workload_programs(struct workload *w);      /* the system around them; work
 void workload_kernel(struct workload *w);
 void workload_transactions(struct workload *w);
 void workload_transact(struct workload *w);      /* once: a write and a delete */
+HANDLE workload_begin_transaction(struct workload *w); /* NULL: it could not be made */
+void workload_write_in(struct workload *w, HANDLE transaction, const char *name); /* nobody is told the answers */
 void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);

@@ -119,7 +119,8 @@ void workload_kernel(struct workload *w)
 
 /* ---- transactions ---- */
 
-static void write_in(struct workload *w, HANDLE transaction, const char *name, bool remove)
+/* As CreateFileTransacted does. */
+static NTSTATUS open_in(struct workload *w, HANDLE transaction, const char *name, ACCESS_MASK access, HANDLE *file)
 {
     WCHAR text[300];
     UNICODE_STRING path = workload_nt_path(w, name, text);
@@ -127,26 +128,44 @@ static void write_in(struct workload *w, HANDLE transaction, const char *name, b
     IO_DRIVER_CREATE_CONTEXT driver;
     OBJECT_ATTRIBUTES attributes;
     IO_STATUS_BLOCK iosb;
-    HANDLE file = NULL;
+    NTSTATUS status = ObReferenceObjectByHandle(transaction, 0, NULL, KernelMode, &parameters.TransactionObject, NULL);
 
-    if (!NT_SUCCESS(ObReferenceObjectByHandle(transaction, 0, NULL, KernelMode, &parameters.TransactionObject, NULL)))
-        return;
+    if (!NT_SUCCESS(status))
+        return status;
     IoInitializeDriverCreateContext(&driver);
     driver.TxnParameters = &parameters;
     InitializeObjectAttributes(&attributes, &path, OBJ_CASE_INSENSITIVE, NULL, NULL);
-    NTSTATUS status = IoCreateFileEx(&file, GENERIC_READ | GENERIC_WRITE | DELETE | SYNCHRONIZE, &attributes, &iosb,
-                                     NULL, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, FILE_OPEN_IF,
-                                     FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0, CreateFileTypeNone, NULL, 0, &driver);
-    if (workload_expect(w, "open in a transaction", status, STATUS_SUCCESS)) {
-        workload_expect(w, "write in a transaction", fltsim_write(file, "transacted", 10, 0, NULL), STATUS_SUCCESS);
-        if (remove)
-            workload_expect(w, "delete in a transaction", fltsim_set_delete(file, true), STATUS_SUCCESS);
-        workload_close(w, file);
-    }
+    status = IoCreateFileEx(file, access | SYNCHRONIZE, &attributes, &iosb, NULL, 0,
+                            FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, FILE_OPEN_IF,
+                            FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0, CreateFileTypeNone, NULL, 0, &driver);
     ObDereferenceObject(parameters.TransactionObject);
+    return status;
 }
 
-static HANDLE make_transaction(struct workload *w)
+static void write_in(struct workload *w, HANDLE transaction, const char *name, bool remove)
+{
+    HANDLE file = NULL;
+    NTSTATUS status = open_in(w, transaction, name, GENERIC_READ | GENERIC_WRITE | DELETE, &file);
+
+    if (!workload_expect(w, "open in a transaction", status, STATUS_SUCCESS))
+        return;
+    workload_expect(w, "write in a transaction", fltsim_write(file, "transacted", 10, 0, NULL), STATUS_SUCCESS);
+    if (remove)
+        workload_expect(w, "delete in a transaction", fltsim_set_delete(file, true), STATUS_SUCCESS);
+    workload_close(w, file);
+}
+
+void workload_write_in(struct workload *w, HANDLE transaction, const char *name)
+{
+    HANDLE file;
+    w->operations += 3;
+    if (!NT_SUCCESS(open_in(w, transaction, name, GENERIC_READ | GENERIC_WRITE | DELETE, &file)))
+        return;
+    fltsim_write(file, "transacted", 10, 0, NULL);
+    fltsim_close(file);
+}
+
+HANDLE workload_begin_transaction(struct workload *w)
 {
     HANDLE transaction = NULL;
     OBJECT_ATTRIBUTES attributes;
@@ -158,7 +177,7 @@ static HANDLE make_transaction(struct workload *w)
 
 void workload_transact(struct workload *w)
 {
-    HANDLE transaction = w->is_ntfs ? make_transaction(w) : NULL;
+    HANDLE transaction = w->is_ntfs ? workload_begin_transaction(w) : NULL;
     if (!transaction)
         return;
     write_in(w, transaction, "transacted", false);
@@ -170,7 +189,7 @@ void workload_transact(struct workload *w)
 void workload_transactions(struct workload *w)
 {
     for (int round = 0; round < 4 && w->is_ntfs; round++) {
-        HANDLE transaction = make_transaction(w);
+        HANDLE transaction = workload_begin_transaction(w);
         if (!transaction)
             return;
         write_in(w, transaction, "transacted", false);

@@ -102,12 +102,68 @@ static void a_seed_is_a_schedule(void **state)
     assert_true(different > 40);
 }
 
+static char *run_shuffled(uint64_t seed, const char *choices, char *text)
+{
+    start_scheduler(0, choices);
+    schedule[0] = 0;
+    for (int part = 0; part < 3; part++) {
+        sched_shuffle(part == 1 ? seed : 0);
+        countdown_init(&done, 3);
+        for (int i = 0; i < 3; i++)
+            sched_spawn("writer", false, NULL, append, &"abc"[i]);
+        countdown_wait(&done);
+    }
+    strcpy(text, schedule);
+    char *string = strdup(sched_choices());
+    sched_stop();
+    return string;
+}
+
+static void a_part_can_be_shuffled_and_replays(void **state)
+{
+    static const char plain[] = "aaaaaaaaaabbbbbbbbbbcccccccccc";
+    char first[128], second[128], replayed[128];
+    if (chosen_backend() != SCHED_COOP)
+        skip();
+    char *choices = run_shuffled(3, NULL, first);
+    free(run_shuffled(3, NULL, second));
+    assert_string_equal(first, second);
+    assert_memory_equal(first, plain, 30);
+    assert_memory_equal(first + 60, plain, 30);
+    assert_memory_not_equal(first + 30, plain, 30);
+    free(run_shuffled(9, choices, replayed));
+    assert_string_equal(first, replayed);
+    free(choices);
+}
+
+static void a_seeded_run_goes_on_by_its_seed(void **state)
+{
+    unsigned first[50];
+    for (int round = 0; round < 2; round++) {
+        start_scheduler(5, NULL);
+        for (unsigned i = 0; i < 50; i++) {
+            if (round && i == 10)
+                sched_shuffle(77);
+            if (round && i == 20)
+                sched_shuffle(0);
+            unsigned answer = sched_choose("any", 30);
+            if (!round)
+                first[i] = answer;
+            else
+                assert_int_equal(answer, first[i]);
+        }
+        sched_stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_seed_the_answer_is_plain),
         cmocka_unit_test(a_seed_answers_in_range_and_repeatably),
         cmocka_unit_test(a_recorded_string_replays),
+        cmocka_unit_test(a_part_can_be_shuffled_and_replays),
+        cmocka_unit_test(a_seeded_run_goes_on_by_its_seed),
         cmocka_unit_test(a_seed_is_a_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,14 @@ HIDDEN = [
             "(NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c)) &&"
             "NT_SUCCESS(FltSetStreamContext(FltObjects->Instance, FltObjects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, c,"
             "NULL)))) FltReleaseContext(c); }")),
+    ('a context that another thread set first', 'context-leak', dict(
+        major='IRP_MJ_WRITE',
+        pre="{ PFLT_CONTEXT c, other; NTSTATUS s = FltGetStreamContext(FltObjects->Instance, FltObjects->FileObject, &c);"
+            "if (s == STATUS_NOT_FOUND && (s = FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 64, NonPagedPool, &c)) == 0)"
+            "FltSetStreamContext(FltObjects->Instance, FltObjects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, c, &other);"
+            "if (NT_SUCCESS(s)) FltReleaseContext(c); }")),
+    ('an open by a second program', 'crash', dict(
+        pre='if (strstr(PsGetProcessImageFileName(PsGetCurrentProcess()), "notepad")) ' + CRASH)),
     ('a change of a directory', 'crash', dict(
         major='IRP_MJ_DIRECTORY_CONTROL',
         pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY) ' + CRASH)),
