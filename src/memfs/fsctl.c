@@ -5,7 +5,7 @@
 
 static const struct code {
     ULONG code;
-    enum { ANY, NTFS, CSV } knows; /* which volumes know it: all, NTFS-like ones, CSVFS-like ones */
+    enum { ANY, NTFS, FAT, CSV } knows; /* which volumes know it: all, those that are NTFS-like, FAT-like, CSVFS-like */
     NTSTATUS (*run)(struct memfs_fsctl *c);
 } codes[] = {
     {FSCTL_SET_REPARSE_POINT, NTFS, MemfsSetReparse},
@@ -47,6 +47,12 @@ static const struct code {
     {FSCTL_ENUM_USN_DATA, NTFS, MemfsEnumUsn},
     {FSCTL_MARK_HANDLE, NTFS, MemfsMarkHandle},
     {FSCTL_GET_NTFS_FILE_RECORD, NTFS, MemfsFileRecord},
+    {FSCTL_QUERY_PERSISTENT_VOLUME_STATE, NTFS, MemfsQueryState},
+    {FSCTL_SET_PERSISTENT_VOLUME_STATE, NTFS, MemfsSetState},
+    {FSCTL_GET_BOOT_AREA_INFO, ANY, MemfsBootArea},
+    {FSCTL_QUERY_FAT_BPB, FAT, MemfsFatBpb},
+    {FSCTL_SET_ZERO_ON_DEALLOCATION, ANY, MemfsZeroOnDeallocation},
+    {FSCTL_MARK_AS_SYSTEM_HIVE, ANY, MemfsMarkHive},
     {FSCTL_OFFLOAD_READ, NTFS, MemfsOffloadRead},
     {FSCTL_OFFLOAD_WRITE, NTFS, MemfsOffloadWrite},
     {FSCTL_FIND_FILES_BY_SID, NTFS, MemfsFindBySid},
@@ -60,7 +66,9 @@ static const struct code {
 
 static bool knows(const struct memfs_store *store, const struct code *code)
 {
-    return code->knows == CSV ? store->options.kind == FLTSIM_CSVFS : code->knows == ANY || store->ntfs;
+    if (code->knows == CSV)
+        return store->options.kind == FLTSIM_CSVFS;
+    return code->knows == ANY || store->ntfs == (code->knows == NTFS);
 }
 
 static NTSTATUS run(struct memfs_fsctl *c, ULONG code)

@@ -56,6 +56,14 @@ NTSTATUS MemfsAllowDirect(struct memfs_fsctl *c);
 NTSTATUS MemfsIsDirty(struct memfs_fsctl *c);
 NTSTATUS MemfsMarkDirty(struct memfs_fsctl *c);
 
+/* volstate.c */
+NTSTATUS MemfsQueryState(struct memfs_fsctl *c);
+NTSTATUS MemfsSetState(struct memfs_fsctl *c);
+NTSTATUS MemfsBootArea(struct memfs_fsctl *c);
+NTSTATUS MemfsFatBpb(struct memfs_fsctl *c);
+NTSTATUS MemfsZeroOnDeallocation(struct memfs_fsctl *c);
+NTSTATUS MemfsMarkHive(struct memfs_fsctl *c);
+
 /* csv.c */
 NTSTATUS MemfsCsvControl(struct memfs_fsctl *c);
 NTSTATUS MemfsIsOnCsv(struct memfs_fsctl *c);

@@ -127,6 +127,7 @@ struct memfs_store {
     struct memfs_node *ids; /* every node */
     EX_PUSH_LOCK clusters_lock; /* where streams lie; before node.lock */
     bool has_object_id, dirty;
+    ULONG state; /* PERSISTENT_VOLUME_STATE_... */
     GUID object_id;
     struct memfs_completions
         *completions; /* disk.c: the thread that completes transfers, or NULL */

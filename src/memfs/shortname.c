@@ -70,6 +70,8 @@ void MemfsTakeShort(struct memfs_node *directory, const struct memfs_link *link)
 
 void MemfsMakeShortName(struct memfs_node *directory, struct memfs_link *link)
 {
+    if (__atomic_load_n(&directory->store->state, __ATOMIC_RELAXED) & PERSISTENT_VOLUME_STATE_SHORT_NAME_CREATION_DISABLED)
+        return;
     UNICODE_STRING name = {link->name_length, link->name_length, link->name},
                    trial = {0, sizeof link->short_name, link->short_name};
     GENERATE_NAME_CONTEXT tries = {0};

@@ -107,7 +107,11 @@ static ULONG pick_code(void)
                                   FSCTL_FILESYSTEM_GET_STATISTICS,
                                   FSCTL_GET_NTFS_FILE_RECORD,
                                   FSCTL_QUERY_USN_JOURNAL,
-                                  FSCTL_ENUM_USN_DATA};
+                                  FSCTL_ENUM_USN_DATA,
+                                  FSCTL_QUERY_PERSISTENT_VOLUME_STATE,
+                                  FSCTL_SET_PERSISTENT_VOLUME_STATE,
+                                  FSCTL_GET_BOOT_AREA_INFO,
+                                  FSCTL_QUERY_FAT_BPB};
     uint8_t which = fuzz_byte(&input);
     return which < 245 ? codes[which % (sizeof codes / sizeof *codes)] : fuzz_number(&input);
 }
