@@ -245,6 +245,8 @@ struct fltsim_thread;
 struct fltsim_program {
     const char *image;        /* "C:\\Windows\\notepad.exe", or "\\Device\\HarddiskVolume1\\..." */
     const char *command_line; /* NULL: the image in quotation marks */
+    bool wow64;               /* an image that is missing is made as a 32-bit one. Images for the I386, made or not, start
+                                 32-bit programs: PsGetProcessWow64Process, IoIs32bitProcess */
 };
 /* The status: of the open, as filters and the file system answered it; of the section (STATUS_INVALID_IMAGE_NOT_MZ); or what a
  * notify routine refused the process with. *process is NULL then. */

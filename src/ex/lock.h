@@ -48,5 +48,7 @@ PERESOURCE ExpTakeUndeleted(const void *start, size_t size, const void **site);
 
 /* ExAcquireRundownProtection without a scheduling point: may be called with an internal lock held. */
 bool ExpAcquireRundown(PEX_RUNDOWN_REF ref);
+void ExpReleaseRundown(PEX_RUNDOWN_REF ref, const void *site);
+void ExpWaitForRundown(PEX_RUNDOWN_REF ref, const void *site);
 
 #endif

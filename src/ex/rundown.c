@@ -124,6 +124,10 @@ BOOLEAN ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef)
 
 bool ExpAcquireRundown(PEX_RUNDOWN_REF ref) { return acquire(ref, 1); }
 
+void ExpReleaseRundown(PEX_RUNDOWN_REF ref, const void *site) { release(ref, 1, NULL, site); }
+
+void ExpWaitForRundown(PEX_RUNDOWN_REF ref, const void *site) { wait_for_release(ref, NULL, site); }
+
 BOOLEAN ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count)
 {
     API_ENTER(ExAcquireRundownProtectionEx, RunRef, SCHED_ADD);

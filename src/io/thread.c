@@ -31,7 +31,8 @@ NTSTATUS IoGetRequestorSessionId(PIRP Irp, PULONG pSessionId)
 BOOLEAN IoIs32bitProcess(PIRP Irp)
 {
     API_IRQL(IoIs32bitProcess);
-    return FALSE;
+    PEPROCESS process = Irp ? IoGetRequestorProcess(Irp) : PsGetCurrentProcess();
+    return process && PsGetProcessWow64Process(process);
 }
 
 PIRP IoGetTopLevelIrp(VOID)

@@ -87,6 +87,9 @@ struct _KTHREAD {
     PVOID top_level_irp;     /* IoGetTopLevelIrp */
     PVOID origin;            /* KiCaptureOrigin, of what set going the work that it does; NULL: nothing to tell */
     KPRIORITY priority;
+    KAFFINITY affinity;      /* ThreadAffinityMask; 0: all processors */
+    UCHAR page_priority;     /* ThreadPagePriority, one more than the value; 0: normal */
+    bool hidden;             /* ThreadHideFromDebugger */
     bool hard_errors_disabled; /* IoSetThreadHardErrorMode */
     UCHAR io_priority;       /* io: its IO_PRIORITY_HINT, one more than the value; 0: none was set */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
@@ -112,6 +115,7 @@ struct _KTHREAD {
     LIST_ENTRY all_link;        /* ps_state.threads */
     LIST_ENTRY known_link;      /* ke_state.known */
     HANDLE id;
+    struct _TEB *teb;           /* teb.c: NULL until somebody asks for it */
     PKSTART_ROUTINE start_routine;
     PVOID start_context;
     NTSTATUS exit_status;

@@ -26,6 +26,7 @@ PKTHREAD PspMakeThreadObject(PEPROCESS process, const char *name)
     sched_lock(&psp->lock);
     InsertTailList(&process->threads, &thread->process_link);
     InsertTailList(&psp->threads, &thread->all_link);
+    process->had_thread = true;
     sched_unlock(&psp->lock);
     return thread;
 }
@@ -66,6 +67,7 @@ static void End(PKTHREAD thread)
         PspNotifyThread(thread, false);
     if (PspThreadEnds)
         PspThreadEnds(thread);
+    PspFreeTeb(thread);
     PspThreadLeavesProcess(thread);
     KiTerminateThread(thread);
     sched_lock(&psp->lock);

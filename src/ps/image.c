@@ -122,12 +122,12 @@ static NTSTATUS OpenFile(PCUNICODE_STRING name, struct psp_image *image)
     return status;
 }
 
-NTSTATUS PspOpenImage(PCUNICODE_STRING open_name, struct psp_image *image)
+NTSTATUS PspOpenImage(PCUNICODE_STRING open_name, bool wow64, struct psp_image *image)
 {
     bool on_a_volume;
 
     EnterGate();
-    NTSTATUS status = sim_place_image(open_name, &on_a_volume);
+    NTSTATUS status = sim_place_image(open_name, wow64, &on_a_volume);
     LeaveGate();
     if (!NT_SUCCESS(status) || !on_a_volume)
         return status;
@@ -181,7 +181,7 @@ NTSTATUS PspTakeImage(PEPROCESS process, struct psp_image *image)
     process->image_file = image->file;
     image->file = NULL;
     TakeName(process, process->image_file);
-    return STATUS_SUCCESS;
+    return PspPrepareWow64(process);
 }
 
 static PFILE_OBJECT Reference(PEPROCESS process)
@@ -301,7 +301,7 @@ static PVOID MakeCopy(PEPROCESS process)
     KeUnstackDetachProcess(&state);
     if (!NT_SUCCESS(status))
         return NULL;
-    PspFillImage(base);
+    PspFillImage(base, false);
     return base;
 }
 

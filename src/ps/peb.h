@@ -64,4 +64,39 @@ C_ASSERT(FIELD_OFFSET(struct _PEB, ProcessParameters) == 0x20);
 C_ASSERT(FIELD_OFFSET(struct _PEB, OSMajorVersion) == 0x118);
 C_ASSERT(FIELD_OFFSET(struct _PEB, SessionId) == 0x2c0);
 
+/* The same of a thread's. */
+struct _TEB {
+    PVOID ExceptionList;
+    PVOID StackBase, StackLimit; /* of its user-mode stack, which it has not */
+    PVOID Unused1[3];
+    struct _TEB *Self;
+    PVOID EnvironmentPointer;
+    CLIENT_ID ClientId;
+    PVOID ActiveRpcHandle;
+    PVOID ThreadLocalStoragePointer;
+    struct _PEB *ProcessEnvironmentBlock;
+    ULONG LastErrorValue;
+};
+C_ASSERT(FIELD_OFFSET(struct _TEB, Self) == 0x30);
+C_ASSERT(FIELD_OFFSET(struct _TEB, ClientId) == 0x40);
+C_ASSERT(FIELD_OFFSET(struct _TEB, ProcessEnvironmentBlock) == 0x60);
+
+/* A 32-bit program's other PEB. */
+struct psp_peb32 {
+    BOOLEAN InheritedAddressSpace;
+    BOOLEAN ReadImageFileExecOptions;
+    BOOLEAN BeingDebugged;
+    UCHAR BitField;
+    ULONG Mutant, ImageBaseAddress, Ldr, ProcessParameters;
+    UCHAR Unused1[0x90];
+    ULONG OSMajorVersion;
+    ULONG OSMinorVersion;
+    USHORT OSBuildNumber;
+    UCHAR Unused2[0x126];
+    ULONG SessionId;
+};
+C_ASSERT(FIELD_OFFSET(struct psp_peb32, Ldr) == 0xc);
+C_ASSERT(FIELD_OFFSET(struct psp_peb32, OSMajorVersion) == 0xa4);
+C_ASSERT(FIELD_OFFSET(struct psp_peb32, SessionId) == 0x1d4);
+
 #endif

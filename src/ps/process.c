@@ -1,9 +1,11 @@
 #include "ps/psp.h"
 
+#include "ex/lock.h"
 #include "ke/kep.h"
 #include "mm/mmp.h"
 #include "ob/object.h"
 #include "ps/quota.h"
+#include "verify/verify.h"
 
 
 /* ---- creation and exit ------------------------------------------------------------------------------------------------- */
@@ -61,16 +63,16 @@ static void List(PEPROCESS process)
 }
 
 /* The file's handle is open until the notify routines have run. */
-static NTSTATUS Begin(PEPROCESS process, PEPROCESS parent)
+static NTSTATUS Begin(PEPROCESS process, const struct psp_new_process *options)
 {
     struct psp_image image = {0};
-    NTSTATUS status = PspOpenImage(&process->open_name, &image);
+    NTSTATUS status = PspOpenImage(&process->open_name, options->wow64, &image);
 
     if (NT_SUCCESS(status))
         status = PspTakeImage(process, &image);
     if (NT_SUCCESS(status)) {
         List(process);
-        status = AskNotifyRoutines(process, parent);
+        status = AskNotifyRoutines(process, options->parent);
     }
     if (NT_SUCCESS(status))
         PspNotifyMainImage(process);
@@ -89,7 +91,7 @@ NTSTATUS PspCreateProcess(const struct psp_new_process *options, PEPROCESS *crea
         List(*created);
         return status;
     }
-    status = Begin(*created, options->parent);
+    status = Begin(*created, options);
     if (NT_SUCCESS(status))
         return STATUS_SUCCESS;
     PspExitProcess(*created, status);
@@ -106,11 +108,15 @@ void PspExitProcess(PEPROCESS process, NTSTATUS status)
 
     if (__atomic_exchange_n(&process->completing, true, __ATOMIC_ACQ_REL))
         return;
+    if (process->critical && IsProgram(process))
+        KeBugCheckEx(CRITICAL_PROCESS_DIED, (ULONG_PTR)process, 0, 0, 0);
     process->exiting = true;
     if (IsProgram(process)) {
         KeStackAttachProcess(process, &state);
         if (process->announced)
             PspNotifyProcess(process, NULL);
+        ExpWaitForRundown(&process->exit_rundown, VERIFY_CALLER);
+        __atomic_store_n(&process->wow64, NULL, __ATOMIC_RELEASE);
         MiUnmapProcess(process);
         ObpCloseHandleTable(process->ObjectTable);
         process->ObjectTable = NULL;

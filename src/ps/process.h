@@ -4,6 +4,8 @@
 
 #include "ke/thread.h"
 
+#include <ntifs.h>
+
 struct ob_handle_table;
 
 struct _KPROCESS {
@@ -23,6 +25,10 @@ struct _KPROCESS {
     UNICODE_STRING open_name;  /* "\??\C:\Windows\notepad.exe": what the image was, or would be, opened by */
     UNICODE_STRING command_line;
     struct _FILE_OBJECT *image_file; /* referenced; guarded by ps_state.lock; NULL: none yet (image.c) */
+    PVOID wow64;               /* wow64.c: the 32-bit PEB; NULL: a 64-bit program */
+    bool had_thread;           /* its token is for good */
+    bool critical;             /* ProcessBreakOnTermination */
+    EX_RUNDOWN_REF exit_rundown; /* PsAcquireProcessExitSynchronization */
     PVOID image_base;          /* its view, or a copy that was asked for; 0 bytes long: not the file's */
     SIZE_T image_size;
     char image_name[16];     /* PsGetProcessImageFileName: last component, at most 15 characters */

@@ -43,6 +43,7 @@ struct psp_new_process {
     const char *command_line; /* NULL: the image in quotation marks */
     PEPROCESS parent;
     bool system;
+    bool wow64;               /* an image that is missing is made as a 32-bit one */
 };
 NTSTATUS PspCreateProcess(const struct psp_new_process *options, PEPROCESS *process);
 void PspExitProcess(PEPROCESS process, NTSTATUS status);
@@ -55,7 +56,7 @@ struct psp_image {
     struct mi_section *section;
 };
 void PspNameImage(PEPROCESS process, const struct psp_new_process *options);
-NTSTATUS PspOpenImage(PCUNICODE_STRING open_name, struct psp_image *image);
+NTSTATUS PspOpenImage(PCUNICODE_STRING open_name, bool wow64, struct psp_image *image);
 /* The process holds the file and a view of it from now on. */
 NTSTATUS PspTakeImage(PEPROCESS process, struct psp_image *image);
 /* What PspOpenImage gave and nobody took. */
@@ -69,7 +70,11 @@ void PspReleaseImage(PEPROCESS process);
 
 /* image_file.c: a program that does nothing: as a file, and as it lies in memory. */
 enum { PSP_IMAGE_SIZE = 0x2000 };
-void PspFillImage(UCHAR bytes[PSP_IMAGE_SIZE]);
+void PspFillImage(UCHAR bytes[PSP_IMAGE_SIZE], bool wow64);
+
+/* wow64.c: after the image is mapped. teb.c: the thread is at its end. */
+NTSTATUS PspPrepareWow64(PEPROCESS process);
+void PspFreeTeb(PKTHREAD thread);
 
 /* terminate.c. The current thread is at its end: it may have been the last of a process that was terminated. */
 void PspThreadLeavesProcess(PKTHREAD thread);

@@ -1,5 +1,9 @@
-/* What can be asked about processes and threads. Threads have no TEB, and no process is a 32-bit one. */
+/* What can be asked about processes and threads. */
 #include "ps/psp.h"
+
+#include "ex/lock.h"
+#include "verify/api.h"
+#include "verify/verify.h"
 
 PEPROCESS PsGetCurrentProcess(VOID) { return KiCurrentProcess(); }
 
@@ -10,8 +14,6 @@ PETHREAD PsGetCurrentThread(VOID) { return KiCurrentThread(); }
 HANDLE PsGetCurrentProcessId(VOID) { return KiCurrentThread()->process->id; }
 
 HANDLE PsGetCurrentThreadId(VOID) { return KiCurrentThread()->id; }
-
-PVOID PsGetCurrentThreadTeb(VOID) { return NULL; }
 
 HANDLE PsGetProcessId(PEPROCESS Process) { return Process->id; }
 
@@ -42,8 +44,6 @@ ULONGLONG PsGetProcessStartKey(PEPROCESS Process)
 
 UCHAR *PsGetProcessImageFileName(PEPROCESS Process) { return (UCHAR *)Process->image_name; }
 
-PVOID PsGetProcessWow64Process(PEPROCESS Process) { return NULL; }
-
 HANDLE PsGetProcessInheritedFromUniqueProcessId(PEPROCESS Process) { return Process->parent_id; }
 
 ULONG PsGetProcessSessionId(PEPROCESS Process) { return Process->session_id; }
@@ -62,20 +62,24 @@ BOOLEAN PsIsProtectedProcessLight(PEPROCESS Process) { return FALSE; }
 
 BOOLEAN PsIsSystemProcess(PEPROCESS Process) { return Process->system; }
 
+/* Who has it keeps the process's memory and handles from going, not its notify routines from running. */
 NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process)
 {
-    return Process->exiting ? STATUS_PROCESS_IS_TERMINATING : STATUS_SUCCESS;
+    API_ENTER(PsAcquireProcessExitSynchronization, Process, SCHED_ADD);
+    return ExpAcquireRundown(&Process->exit_rundown) ? STATUS_SUCCESS : STATUS_PROCESS_IS_TERMINATING;
 }
 
-VOID PsReleaseProcessExitSynchronization(PEPROCESS Process) {}
+VOID PsReleaseProcessExitSynchronization(PEPROCESS Process)
+{
+    API_ENTER(PsReleaseProcessExitSynchronization, Process, SCHED_ADD);
+    ExpReleaseRundown(&Process->exit_rundown, VERIFY_CALLER);
+}
 
 BOOLEAN PsIsSystemThread(PETHREAD Thread) { return Thread->system; }
 
 BOOLEAN PsIsThreadTerminating(PETHREAD Thread) { return Thread->terminating; }
 
 BOOLEAN PsIsThreadImpersonating(PETHREAD Thread) { return Thread->se != NULL; }
-
-PVOID PsGetThreadTeb(PETHREAD Thread) { return NULL; }
 
 VOID PsSetThreadHardErrorsAreDisabled(PETHREAD Thread, BOOLEAN HardErrorsAreDisabled)
 {

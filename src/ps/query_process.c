@@ -114,7 +114,7 @@ static NTSTATUS GiveVmCounters(PEPROCESS process, struct answer *answer)
 static NTSTATUS Answer(PEPROCESS process, PROCESSINFOCLASS what, struct answer *answer)
 {
     ULONG number;
-    ULONG_PTR wow64 = 0;
+    ULONG_PTR wow64 = (ULONG_PTR)PsGetProcessWow64Process(process);
 
     switch ((int)what) {
     case ProcessBasicInformation:
@@ -132,6 +132,9 @@ static NTSTATUS Answer(PEPROCESS process, PROCESSINFOCLASS what, struct answer *
         return Give(answer, &process->session_id, sizeof(PROCESS_SESSION_INFORMATION));
     case ProcessWow64Information:
         return Give(answer, &wow64, sizeof wow64);
+    case ProcessBreakOnTermination:
+        number = __atomic_load_n(&process->critical, __ATOMIC_RELAXED);
+        return Give(answer, &number, sizeof number);
     case ProcessImageFileName:
     case ProcessImageFileNameWin32:
         return GiveImage(process, what, answer);

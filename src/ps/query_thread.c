@@ -10,14 +10,17 @@ union answer {
     THREAD_BASIC_INFORMATION basic;
     ULONG number;
     PVOID address;
+    BOOLEAN truth;
 };
 
 static void Describe(PKTHREAD thread, THREAD_BASIC_INFORMATION *info)
 {
+    KAFFINITY affinity = __atomic_load_n(&thread->affinity, __ATOMIC_RELAXED);
     *info = (THREAD_BASIC_INFORMATION){
         .ExitStatus = PsGetThreadExitStatus(thread),
         .ClientId = {.UniqueProcess = thread->home->id, .UniqueThread = thread->id},
-        .AffinityMask = KeQueryActiveProcessors(),
+        .TebBaseAddress = PsGetThreadTeb(thread),
+        .AffinityMask = affinity ? affinity : KeQueryActiveProcessors(),
         .Priority = thread->priority,
         .BasePriority = thread->priority,
     };
@@ -30,6 +33,15 @@ static bool IsLastThread(PKTHREAD thread)
     bool last = threads->Flink == &thread->process_link && threads->Blink == &thread->process_link;
     sched_unlock(&psp->lock);
     return last;
+}
+
+enum { NORMAL_PAGE_PRIORITY = 5 };
+
+static ULONG IoPriority(PKTHREAD thread)
+{
+    IO_PRIORITY_INFO info = {.Size = sizeof info};
+    IoRetrievePriorityInfo(NULL, NULL, thread, &info);
+    return info.IoPriority;
 }
 
 /* How long the answer is; 0: there is no such class. */
@@ -48,6 +60,15 @@ static ULONG Answer(PKTHREAD thread, THREADINFOCLASS what, union answer *answer)
     case ThreadQuerySetWin32StartAddress:
         answer->address = (PVOID)(ULONG_PTR)thread->start_routine;
         return sizeof answer->address;
+    case ThreadHideFromDebugger:
+        answer->truth = __atomic_load_n(&thread->hidden, __ATOMIC_RELAXED);
+        return sizeof answer->truth;
+    case ThreadIoPriority:
+        answer->number = IoPriority(thread);
+        return sizeof answer->number;
+    case ThreadPagePriority:
+        answer->number = thread->page_priority ? thread->page_priority - 1 : NORMAL_PAGE_PRIORITY;
+        return sizeof answer->number;
     default:
         return 0;
     }

@@ -66,7 +66,7 @@ static NTSTATUS make_folders(const struct place *place, PCUNICODE_STRING name, c
 }
 
 /* Not through the cache, which would keep a file object that no filter knows. */
-static NTSTATUS make_file(const struct place *place, PCUNICODE_STRING name)
+static NTSTATUS make_file(const struct place *place, PCUNICODE_STRING name, bool wow64)
 {
     static const LARGE_INTEGER start;
     _Alignas(4096) UCHAR bytes[PSP_IMAGE_SIZE];
@@ -77,7 +77,7 @@ static NTSTATUS make_file(const struct place *place, PCUNICODE_STRING name)
                                    FILE_WRITE_DATA, &handle);
     if (!NT_SUCCESS(status))
         return status;
-    PspFillImage(bytes);
+    PspFillImage(bytes, wow64);
     status = ZwWriteFile(handle, NULL, NULL, NULL, &iosb, bytes, sizeof bytes, (PLARGE_INTEGER)(ULONG_PTR)&start, NULL);
     ZwClose(handle);
     return status;
@@ -89,7 +89,7 @@ static bool is_missing(NTSTATUS status)
 }
 
 /* Other failures are left to the open that follows. */
-static NTSTATUS make_if_missing(const struct place *place, PCUNICODE_STRING name, const UNICODE_STRING *rest)
+static NTSTATUS make_if_missing(const struct place *place, PCUNICODE_STRING name, const UNICODE_STRING *rest, bool wow64)
 {
     HANDLE handle;
     NTSTATUS status = open_beneath(place, name, FILE_OPEN, 0, FILE_READ_ATTRIBUTES, &handle);
@@ -98,10 +98,10 @@ static NTSTATUS make_if_missing(const struct place *place, PCUNICODE_STRING name
     if (!is_missing(status))
         return STATUS_SUCCESS;
     status = make_folders(place, name, rest);
-    return NT_SUCCESS(status) ? make_file(place, name) : status;
+    return NT_SUCCESS(status) ? make_file(place, name, wow64) : status;
 }
 
-NTSTATUS sim_place_image(PCUNICODE_STRING name, bool *on_a_volume)
+NTSTATUS sim_place_image(PCUNICODE_STRING name, bool wow64, bool *on_a_volume)
 {
     struct place place = {0};
     UNICODE_STRING rest;
@@ -110,7 +110,7 @@ NTSTATUS sim_place_image(PCUNICODE_STRING name, bool *on_a_volume)
     *on_a_volume = place.disk != NULL;
     if (!NT_SUCCESS(status))
         return *on_a_volume ? status : STATUS_SUCCESS;
-    status = make_if_missing(&place, name, &rest);
+    status = make_if_missing(&place, name, &rest, wow64);
     leave(&place);
     return status;
 }
@@ -124,7 +124,7 @@ PFILE_OBJECT sim_open_image(PCUNICODE_STRING name)
 
     if (!NT_SUCCESS(find(name, &place, &rest)))
         return NULL;
-    NTSTATUS status = make_if_missing(&place, name, &rest);
+    NTSTATUS status = make_if_missing(&place, name, &rest, false);
     if (NT_SUCCESS(status))
         status = open_beneath(&place, name, FILE_OPEN, FILE_NON_DIRECTORY_FILE, FILE_EXECUTE | FILE_READ_DATA, &handle);
     if (NT_SUCCESS(status)) {

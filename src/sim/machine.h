@@ -59,9 +59,9 @@ void sim_forget_volumes(void);
  * no such image. `driver_base` identifies the module for reports. */
 PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service);
 /* A program's file, beneath all filters (image.c). False in *on_a_volume: the name, "\??\C:\dir\a.exe" or by device,
- * is on none that is mounted. A file that is missing is made, with its folders: a program that does nothing. One thread at
- * a time. */
-NTSTATUS sim_place_image(PCUNICODE_STRING name, bool *on_a_volume);
+ * is on none that is mounted. A file that is missing is made, with its folders: a program that does nothing, a 32-bit one where
+ * that is asked for. One thread at a time. */
+NTSTATUS sim_place_image(PCUNICODE_STRING name, bool wow64, bool *on_a_volume);
 /* The same, and opens it there: referenced; NULL: it could not be. */
 PFILE_OBJECT sim_open_image(PCUNICODE_STRING name);
 /* The disk of the volume that the name leads to, referenced, and what follows; NULL: none (volume.c). */

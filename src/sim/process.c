@@ -11,7 +11,11 @@ static PEPROCESS ProcessOf(struct fltsim_process *process) { return process ? (P
 NTSTATUS fltsim_process_start(const struct fltsim_program *program, struct fltsim_process **process)
 {
     const struct psp_new_process options = {
-        .image = program->image, .command_line = program->command_line, .parent = KiCurrentThread()->process};
+        .image = program->image,
+        .command_line = program->command_line,
+        .wow64 = program->wow64,
+        .parent = KiCurrentThread()->process,
+    };
     PEPROCESS object = NULL;
     NTSTATUS status = PspCreateProcess(&options, &object);
     *process = (struct fltsim_process *)(void *)object;

@@ -161,7 +161,7 @@ static void a_thread_tells_about_itself(void **state)
     assert_false(IoSetThreadHardErrorMode(TRUE));
     PsSetThreadHardErrorsAreDisabled(self, FALSE);
     assert_true(IoSetThreadHardErrorMode(TRUE));
-    assert_null(PsGetCurrentThreadTeb());
+    assert_non_null(PsGetCurrentThreadTeb());
 }
 
 int main(void)

@@ -369,6 +369,8 @@ BOOLEAN PsIsSystemProcess(PEPROCESS Process);
 /* The FILE_OBJECT of the image, referenced: the caller dereferences it. STATUS_UNSUCCESSFUL: the process has none (System), or
  * none any more. */
 NTSTATUS PsReferenceProcessFilePointer(PEPROCESS Process, PVOID *FileObject);
+/* The process's memory and handles stay until the release, which must come. STATUS_PROCESS_IS_TERMINATING: they go, or are
+ * gone. */
 NTSTATUS PsAcquireProcessExitSynchronization(PEPROCESS Process);
 VOID PsReleaseProcessExitSynchronization(PEPROCESS Process);
 #endif

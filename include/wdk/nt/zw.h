@@ -276,9 +276,26 @@ FLTSIM_SERVICE(TerminateProcess, _In_opt_ HANDLE ProcessHandle, _In_ NTSTATUS Ex
 FLTSIM_NT_SERVICE(QueryInformationThread, _In_ HANDLE ThreadHandle,
                _In_ THREADINFOCLASS ThreadInformationClass, _Out_ PVOID ThreadInformation,
                _In_ ULONG ThreadInformationLength, _Out_opt_ PULONG ReturnLength);
+// nf-ntddk-zwsetinformationthread: PASSIVE_LEVEL. ThreadPriority and ThreadBasePriority (a LONG), ThreadPagePriority (a
+// ULONG); beyond the page, as drivers use it: ThreadAffinityMask (a KAFFINITY), ThreadIoPriority (a ULONG),
+// ThreadImpersonationToken (a HANDLE with TOKEN_IMPERSONATE; NULL ends it), ThreadHideFromDebugger (of length 0, for good).
+// STATUS_INVALID_PARAMETER: a value out of its range; STATUS_BAD_TOKEN_TYPE; STATUS_INFO_LENGTH_MISMATCH,
+// STATUS_INVALID_INFO_CLASS, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH. NtQueryInformationThread tells all but the
+// token.
 FLTSIM_SERVICE(SetInformationThread, _In_ HANDLE ThreadHandle,
                _In_ THREADINFOCLASS ThreadInformationClass, _In_ PVOID ThreadInformation,
                _In_ ULONG ThreadInformationLength);
+// In no page; as NtSetInformationProcess of user mode: PASSIVE_LEVEL. ProcessAccessToken (a PROCESS_ACCESS_TOKEN: a primary
+// token, with TOKEN_ASSIGN_PRIMARY, of a process that has had no thread yet; else STATUS_BAD_TOKEN_TYPE,
+// STATUS_NOT_SUPPORTED), ProcessBreakOnTermination (a ULONG, with SeDebugPrivilege, else STATUS_PRIVILEGE_NOT_HELD: the end of
+// the process is bug check 0xEF). Other statuses as above.
+FLTSIM_NT_SERVICE(SetInformationProcess, _In_ HANDLE ProcessHandle,
+               _In_ PROCESSINFOCLASS ProcessInformationClass, _In_ PVOID ProcessInformation,
+               _In_ ULONG ProcessInformationLength);
+// In no page: an alertable wait of the thread ends with STATUS_ALERTED; without one, its next does. Needs THREAD_ALERT.
+FLTSIM_NT_SERVICE(AlertThread, _In_ HANDLE ThreadHandle);
+// In no page: others that can run do.
+FLTSIM_NT_SERVICE(YieldExecution, VOID);
 FLTSIM_SERVICE(OpenProcessToken, _In_ HANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
                _Out_ PHANDLE TokenHandle);
 FLTSIM_SERVICE(OpenProcessTokenEx, _In_ HANDLE ProcessHandle, _In_ ACCESS_MASK DesiredAccess,
