@@ -9,4 +9,8 @@
 #include <nt/fsrtl.h>
 #include <nt/tm.h>
 
+/* Of <ntimage.h>. */
+typedef struct _IMAGE_NT_HEADERS64 *PIMAGE_NT_HEADERS64;
+typedef PIMAGE_NT_HEADERS64 PIMAGE_NT_HEADERS;
+
 #endif

@@ -52,7 +52,11 @@ struct selection {
 };
 bool select_sources(const struct build_options *options, struct selection *selection);
 const struct tree_file *select_entry(const struct selection *selection); /* with its DriverEntry */
+void selection_add(struct selection *selection, struct tree_file *file);
 void selection_free(struct selection *selection);
+
+/* project.c: what the Visual Studio project that lists the driver's DriverEntry says of sources, folders, definitions. */
+void project_use(struct selection *selection);
 
 /* find_inf.c */
 void find_inf(const struct selection *selection, const struct tree_file *entry, struct build_result *result);

@@ -221,7 +221,7 @@ static void compile_command(struct tool_list *command, const struct build_option
         tool_list_add(command, "-fms-compatibility");
     tool_list_add(command, "-ffunction-sections");
     tool_list_add(command, "-fdata-sections");
-    tool_list_add(command, "-g");
+    tool_list_add(command, "-gdwarf-4"); /* with 5, addr2line 2.40 names the wrong file for functions in headers */
     tool_list_add(command, "-O0");
     tool_list_add(command, "-fPIC");
     tool_list_take(command, tool_format("-ffile-prefix-map=%s=%s", mirror, selection->tree.top));
@@ -252,6 +252,12 @@ static void print_errors(const char *output)
         fprintf(stderr, "(more errors follow; -v shows the command lines)\n");
 }
 
+/* It is then missing for every compiler. */
+static bool is_header_missing(const char *output)
+{
+    return strstr(output, "No such file") || strstr(output, "file not found");
+}
+
 static bool try_compile(const struct build_options *options, const struct selection *selection, const char *mirror,
                         const struct tool_list *include_folders, const struct tree_file *source, const char *object,
                         const struct attempt *attempt, char **output)
@@ -264,30 +270,48 @@ static bool try_compile(const struct build_options *options, const struct select
     return good;
 }
 
-static bool compile_one(const struct build_options *options, const struct selection *selection, const char *mirror,
-                        const struct tool_list *include_folders, const struct tree_file *source, const char *object)
+/* Tries what may take the source; *first is what the first compiler said. */
+static bool try_all(const struct build_options *options, const struct selection *selection, const char *mirror,
+                    const struct tool_list *include_folders, const struct tree_file *source, const char *object,
+                    char **first)
 {
-    char *first = NULL;
     bool good = false;
 
+    *first = NULL;
     for (size_t i = 0; i < sizeof attempts / sizeof *attempts && !good; i++) {
         char *output;
         if (!applies(&attempts[i], options, source->is_cpp))
             continue;
         good = try_compile(options, selection, mirror, include_folders, source, object, &attempts[i], &output);
-        if (first)
+        if (*first)
             free(output);
         else
-            first = output;
-        if (strstr(first, "No such file") || strstr(first, "file not found"))
-            break; /* a header that is missing is missing for all */
+            *first = output;
+        if (is_header_missing(*first))
+            break;
     }
-    if (!good) {
+    return good;
+}
+
+enum compiled { COMPILED, COMPILED_FREE, NOT_COMPILED };
+
+/* Debug messages rot where a driver is only ever built without them. COMPILED_FREE: only so, with DBG=0. */
+static enum compiled compile_one(const struct build_options *options, const struct selection *selection,
+                                 const struct selection *free_build, const char *mirror,
+                                 const struct tool_list *include_folders, const struct tree_file *source,
+                                 const char *object)
+{
+    char *first, *second = NULL;
+    bool good = try_all(options, selection, mirror, include_folders, source, object, &first), is_free = false;
+    if (!good && !is_header_missing(first))
+        is_free = try_all(options, free_build, mirror, include_folders, source, object, &second);
+    if (!good && !is_free) {
         print_errors(first);
         tool_error("%s does not compile", source->path);
     }
+    free(second);
     free(first);
-    return good;
+    return good ? COMPILED : is_free ? COMPILED_FREE : NOT_COMPILED;
 }
 
 /* ---- the module ---- */
@@ -492,18 +516,29 @@ static bool compile_traps(const struct build_options *options, const char *mirro
 
 enum { MANY_BAD_SOURCES = 8 };
 
-bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,
-                 const struct tool_list *include_folders, struct build_result *result)
+/* The number of sources that do not compile. *is_free: one does with DBG=0 alone, and then all are compiled so. */
+static unsigned compile_sources(const struct build_options *options, const struct selection *selection,
+                                const struct selection *free_build, const char *mirror,
+                                const struct tool_list *include_folders, const struct build_result *result,
+                                struct tool_list *objects, bool *is_free)
 {
-    struct tool_list objects = {0};
     unsigned bad = 0;
 
     for (size_t i = 0; i < selection->count && bad < MANY_BAD_SOURCES; i++) {
-        char *object = tool_format("%s/%zu-%s.o", result->work, i, tool_name(selection->sources[i]->path));
-        bool good = compile_one(options, selection, mirror, include_folders, selection->sources[i], object);
-        if (good) {
-            tool_list_add(&objects, object);
-        } else if (selection->sources[i]->in_library) {
+        struct tree_file *source = selection->sources[i];
+        char *object = tool_format("%s/%zu-%s.o", result->work, i, tool_name(source->path));
+        enum compiled compiled = compile_one(options, *is_free ? free_build : selection, free_build, mirror,
+                                             include_folders, source, object);
+        if (compiled == COMPILED) {
+            tool_list_add(objects, object);
+        } else if (compiled == COMPILED_FREE) {
+            tool_error("%s compiles with DBG=0 only: so is the whole driver", source->path);
+            tool_list_free(objects);
+            *objects = (struct tool_list){0};
+            *is_free = true;
+            bad = 0;
+            i = SIZE_MAX; /* once more, from the first */
+        } else if (source->in_library) {
             tool_error("it is left out: a library's source may be one that the driver does not need");
         } else {
             bad++;
@@ -512,13 +547,27 @@ bool compile_all(const struct build_options *options, const struct selection *se
     }
     if (bad == MANY_BAD_SOURCES)
         tool_error("the rest was not tried; name the driver's sources if these are not");
-    bool good = !bad;
+    return bad;
+}
+
+bool compile_all(const struct build_options *options, const struct selection *selection, const char *mirror,
+                 const struct tool_list *include_folders, struct build_result *result)
+{
+    struct tool_list objects = {0};
+    struct selection free_build = *selection;
+    bool is_free = false;
+
+    free_build.defines = (struct tool_list){0};
+    for (size_t i = 0; i < selection->defines.count; i++)
+        tool_list_add(&free_build.defines, selection->defines.items[i]);
+    tool_list_add(&free_build.defines, "DBG=0");
+    bool good = !compile_sources(options, selection, &free_build, mirror, include_folders, result, &objects, &is_free);
     if (good)
         good = link_module(options, mirror, &objects, result) ||
-               (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result));
-    if (!good && !bad && may_trap(options, result))
-        good = result->trapped = compile_traps(options, mirror, &objects, result) &&
-                                 link_module(options, mirror, &objects, result);
+               (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result)) ||
+               (may_trap(options, result) && (result->trapped = compile_traps(options, mirror, &objects, result) &&
+                                                                link_module(options, mirror, &objects, result)));
+    tool_list_free(&free_build.defines);
     tool_list_free(&objects);
     return good;
 }

@@ -88,12 +88,34 @@ static bool put_trace_header(const struct tree *tree, const struct tree_file *fr
     return good;
 }
 
-static void add_folder(struct tool_list *folders, const struct tree_file *header)
+/* The folder in which the compiler finds <spelling>: where the header stands, less the folders that are spelled. */
+static void add_folder(struct tool_list *folders, const struct tree_include *include)
 {
-    char *folder = tool_folder(header->path);
+    char *folder = tool_folder(include->file->path);
+    for (const char *p = include->spelling; (p = strchr(p, '/')) != NULL && *folder; p++) {
+        char *up = tool_folder(folder);
+        free(folder);
+        folder = up;
+    }
     if (!tool_list_has(folders, folder))
         tool_list_add(folders, folder);
     free(folder);
+}
+
+static bool add_own_folder(struct tool_list *folders, const struct tree_file *file)
+{
+    char *folder = tool_folder(file->path);
+    if (!tool_list_has(folders, folder))
+        tool_list_add(folders, folder);
+    free(folder);
+    return true;
+}
+
+/* Whether some folder makes the compiler find it as it is spelled. */
+static bool is_findable(const struct tree_include *include)
+{
+    size_t path = strlen(include->file->path), spelling = strlen(include->spelling);
+    return path >= spelling && !strcmp(include->file->path + path - spelling, include->spelling);
 }
 
 static bool put_includes(const struct tree *tree, const struct tree_file *file, const char *mirror,
@@ -108,8 +130,12 @@ static bool put_includes(const struct tree *tree, const struct tree_file *file, 
             continue;
         if (include->quoted)
             good = put_forwarder(file, include, mirror);
-        else if (!compile_knows_header(include->spelling))
-            add_folder(folders, include->file);
+        else if (compile_knows_header(include->spelling))
+            continue;
+        else if (is_findable(include))
+            add_folder(folders, include);
+        else
+            good = put_forwarder(file, include, mirror) && add_own_folder(folders, file);
         if (!good)
             return false;
     }

@@ -149,8 +149,132 @@ static char *fix_commas(char *text, bool *changed)
     return fixed;
 }
 
+/* "text" ## x: MSVC leaves the two beside each other. */
+static bool fix_pastes(char *text)
+{
+    bool any = false;
+    for (char *p = strstr(text, "##"); p; p = strstr(p + 2, "##")) {
+        const char *before = p;
+        while (before > text && strchr(" \t", before[-1]))
+            before--;
+        if (before == text || before[-1] != '"')
+            continue;
+        p[0] = p[1] = ' ';
+        any = true;
+    }
+    return any;
+}
+
+/* Behind what stands between < and >, or NULL. */
+static char *skip_angles(char *p)
+{
+    int depth = 0;
+    for (; *p && !strchr(";{}", *p); p++) {
+        depth += (*p == '<') - (*p == '>');
+        if (*p == '>' && !depth)
+            return p + 1;
+    }
+    return NULL;
+}
+
+/* typename X<Y> without X<Y>::Z: nothing there depends on what X is. */
+static bool fix_typenames(char *text)
+{
+    bool any = false;
+    for (char *p = next_word(text, "typename"); p; p = next_word(p + 8, "typename")) {
+        char *name = skip_blanks(p + 8), *open = name;
+        while (is_word(*open) || *open == ':')
+            open++;
+        open = skip_blanks(open);
+        char *after = *open == '<' && open > name ? skip_angles(open) : NULL;
+        if (!after || !strncmp(skip_blanks(after), "::", 2))
+            continue;
+        memset(p, ' ', 8);
+        any = true;
+    }
+    return any;
+}
+
+/* Behind a literal or a comment that begins here, else NULL. */
+static char *skip_quoted(char *p)
+{
+    if (p[0] == '/' && p[1] == '/')
+        return p + strcspn(p, "\n");
+    if (p[0] == '/' && p[1] == '*') {
+        char *end = strstr(p + 2, "*/");
+        return end ? end + 2 : p + strlen(p);
+    }
+    if (*p != '"' && *p != '\'')
+        return NULL;
+    char quote = *p++;
+    while (*p && *p != quote && *p != '\n')
+        p += *p == '\\' && p[1] ? 2 : 1;
+    return *p == quote ? p + 1 : p;
+}
+
+/* 5i64 and 0xFFui64. */
+static bool fix_number(char *digits, char *end)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } suffixes[] = {{"ui64", "ULL "}, {"ui32", "U   "}, {"ui16", "U   "}, {"ui8", "U  "},
+                    {"i64", "LL "},   {"i32", "   "},   {"i16", "   "},   {"i8", "  "}};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t length = strlen(suffixes[i].theirs);
+        if ((size_t)(end - digits) <= length)
+            continue;
+        size_t same = 0;
+        while (same < length && tolower((unsigned char)end[(long)same - (long)length]) == suffixes[i].theirs[same])
+            same++;
+        if (same == length) {
+            memcpy(end - length, suffixes[i].ours, length);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fix_numbers(char *text)
+{
+    bool any = false;
+    for (char *p = text; *p;) {
+        char *after = skip_quoted(p);
+        if (after) {
+            p = after;
+        } else if (is_word(*p)) {
+            char *begin = p;
+            while (is_word(*p))
+                p++;
+            any |= isdigit((unsigned char)*begin) && fix_number(begin, p);
+        } else {
+            p++;
+        }
+    }
+    return any;
+}
+
+/* const enum class X {...};: nothing there is constant. */
+static bool fix_const_types(char *text)
+{
+    bool any = false;
+    for (char *p = next_word(text, "const"); p; p = next_word(p + 5, "const")) {
+        char *after = take_word(p + 5, "enum"), *open = after ? strpbrk(after, "{;=()") : NULL;
+        char *close = open && *open == '{' ? strchr(open, '}') : NULL;
+        if (!close || *(close + 1 + strspn(close + 1, " \t\r\n")) != ';')
+            continue;
+        memset(p, ' ', 5);
+        any = true;
+    }
+    return any;
+}
+
 char *msvc_text(char *text, bool *changed)
 {
+    *changed |= fix_pastes(text);
+    *changed |= fix_const_types(text);
+    *changed |= fix_typenames(text);
+    *changed |= fix_numbers(text);
+    text = msvc_casts(text, changed);
     *changed |= fix_typedefs(text);
     *changed |= fix_operators(text);
     *changed |= fix_linkage(text);

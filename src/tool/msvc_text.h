@@ -10,8 +10,14 @@
  *  - typedef unsigned __int64 size_t: what MSVC has already, and another type than this compiler's; goes
  *  - operator new(unsigned __int64): the size of the operators is this compiler's size_t
  *  - the comma before an empty __VA_ARGS__, which MSVC drops
- *  - extern "C" static: static without the linkage */
+ *  - extern "C" static: static without the linkage
+ *  - "text" ## x: what cannot become one token stays two
+ *  - const enum X {...};: the const says nothing
+ *  - typename X<Y> that names nothing within X<Y>: without typename
+ *  - 5i64, 0xFFui16: the suffixes that these compilers know
+ *  - casts that are assigned to: msvc_casts */
 char *msvc_text(char *text, bool *changed);
+char *msvc_casts(char *text, bool *changed); /* a step of it */
 
 struct tree;
 /* Of all that was read: `enum X` before a name becomes int where neither the tree nor the WDK defines X. */

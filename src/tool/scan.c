@@ -134,6 +134,21 @@ static void read_wpp_functions(struct tree *tree, const char *text)
     }
 }
 
+bool tree_is_standard_header(const char *name)
+{
+    static const char *const c[] = {"assert.h", "ctype.h",   "errno.h",  "float.h",    "inttypes.h", "iso646.h", "limits.h",
+                                    "locale.h", "malloc.h",  "math.h",   "memory.h",   "setjmp.h",   "signal.h", "stdarg.h",
+                                    "stdbool.h", "stddef.h", "stdint.h", "stdio.h",    "stdlib.h",   "string.h", "time.h",
+                                    "uchar.h",  "wchar.h",   "wctype.h", NULL};
+    return is_one_of(name, c) || !strchr(tool_name(name), '.');
+}
+
+/* <string.h> is never some file of the tree that happens to have that name. */
+static bool is_compilers(const struct tree_include *include)
+{
+    return !include->quoted && strchr(include->spelling, '.') && tree_is_standard_header(include->spelling);
+}
+
 static void resolve(struct tree *tree, struct tree_file *file, struct tree_include *include)
 {
     char *folder = tool_folder(file->path);
@@ -197,7 +212,8 @@ void tree_scan(struct tree *tree, struct tree_file *file)
         }
         if (is_one_of(name, user_headers))
             note_side(file, TREE_USER);
-        resolve(tree, file, include);
+        if (!is_compilers(include))
+            resolve(tree, file, include);
         if (!include->file)
             continue;
         tree_scan(tree, include->file);

@@ -46,23 +46,10 @@ static bool scan_scope(struct tree *tree, const struct build_options *options, c
     return true;
 }
 
-/* The compiler's own: those of C++ have no extension. */
-static bool is_standard_header(const char *name)
-{
-    static const char *const c[] = {"assert.h", "ctype.h",   "errno.h",  "float.h",    "inttypes.h", "iso646.h",
-                                    "limits.h", "locale.h",  "math.h",   "setjmp.h",   "signal.h",   "stdarg.h",
-                                    "stdbool.h", "stddef.h", "stdint.h", "stdio.h",    "stdlib.h",   "string.h",
-                                    "time.h",   "uchar.h",   "wchar.h",  "wctype.h",   NULL};
-    for (size_t i = 0; c[i]; i++)
-        if (!strcmp(c[i], name))
-            return true;
-    return !strchr(tool_name(name), '.');
-}
-
 static bool is_unresolved(const struct tree_include *include)
 {
     return !include->file && !tool_ends_with(include->spelling, ".tmh") &&
-           (include->quoted || !is_standard_header(include->spelling)) && !compile_knows_header(include->spelling);
+           (include->quoted || !tree_is_standard_header(include->spelling)) && !compile_knows_header(include->spelling);
 }
 
 /* The driver's own count most: what they include may lead to others that include what nobody has. */
@@ -104,8 +91,29 @@ static char *common_folder(const struct build_options *options)
     return top;
 }
 
+static bool is_repository(const char *folder)
+{
+    char *git = tool_join(folder, ".git");
+    bool is = plat_file_exists(git);
+    free(git);
+    return is;
+}
+
+static bool is_in_repository(const char *folder)
+{
+    char *at = tool_strdup(folder);
+    bool is = false;
+    while (*at && !(is = is_repository(at))) {
+        char *up = tool_folder(at);
+        free(at);
+        at = up;
+    }
+    free(at);
+    return is;
+}
+
 /* Shared headers may stand beside the driver's folder (../inc): the tree is read from as far up as is needed to find
- * what is included, at most three folders up, and not beyond the repository. */
+ * what is included, and not beyond the repository; where there is none, at most three folders up. */
 static bool read_tree(struct selection *selection, const struct build_options *options)
 {
     char *top = common_folder(options), *bottom = top ? tool_strdup(top) : NULL;
@@ -113,7 +121,8 @@ static bool read_tree(struct selection *selection, const struct build_options *o
 
     if (!top)
         return false;
-    for (int level = 0; level < 4 && top[0] && (!level || strchr(top + 1, '/')); level++) {
+    int levels = is_in_repository(top) ? 12 : 4;
+    for (int level = 0; level < levels && top[0] && (!level || strchr(top + 1, '/')); level++) {
         struct tree tree;
         const char *empty;
         if (!tree_read(&tree, top)) {
@@ -133,12 +142,11 @@ static bool read_tree(struct selection *selection, const struct build_options *o
             break;
         }
         tree_free(&tree);
-        char *git = tool_join(top, ".git"), *up = tool_folder(top);
-        bool is_repository = plat_file_exists(git);
-        free(git);
+        char *up = tool_folder(top);
+        bool last = !fewest || is_repository(top);
         free(top);
         top = up;
-        if (!fewest || is_repository)
+        if (last)
             break;
     }
     free(top);
@@ -173,7 +181,7 @@ static bool is_driver_source(const struct tree *tree, const struct tree_file *fi
     return helper;
 }
 
-static void add_source(struct selection *selection, struct tree_file *file)
+void selection_add(struct selection *selection, struct tree_file *file)
 {
     if ((selection->count & (selection->count - 1)) == 0)
         selection->sources = realloc(selection->sources, (selection->count ? selection->count * 2 : 1) *
@@ -267,177 +275,6 @@ static void leave_out_strangers(struct selection *selection)
     free(folder);
 }
 
-/* ---- the project file, where there is one ---- */
-
-static void slashes(char *path)
-{
-    for (; *path; path++)
-        if (*path == '\\')
-            *path = '/';
-}
-
-static bool is_listed(const struct tool_list *list, const struct tree_file *file)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (!tool_compare(list->items[i], file->path))
-            return true;
-    return false;
-}
-
-/* The files that <element Include="..."> names, relative to the top. */
-static void read_project_files(const char *text, const char *element, const char *folder, struct tool_list *files)
-{
-    char *mark = tool_format("<%s Include=\"", element);
-    for (const char *p = strstr(text, mark); p; p = strstr(p, mark)) {
-        p += strlen(mark);
-        const char *end = strchr(p, '"');
-        if (!end)
-            break;
-        char *name = tool_format("%.*s", (int)(end - p), p);
-        slashes(name);
-        tool_list_take(files, tool_normalize(tool_join(folder, name)));
-        free(name);
-    }
-    free(mark);
-}
-
-/* The parts of every <element>a;b;%(element)</element>. */
-static void read_project_list(const char *text, const char *element, struct tool_list *parts)
-{
-    char *open = tool_format("<%s>", element);
-    for (const char *p = strstr(text, open); p; p = strstr(p, open)) {
-        p += strlen(open);
-        const char *end = strchr(p, '<');
-        char *all = tool_format("%.*s", end ? (int)(end - p) : 0, p), *rest = NULL;
-        for (char *part = strtok_r(all, ";\r\n\t ", &rest); part; part = strtok_r(NULL, ";\r\n\t ", &rest))
-            if (!strstr(part, "%(") && !strstr(part, "$(") && !tool_list_has(parts, part))
-                tool_list_add(parts, part);
-        free(all);
-    }
-    free(open);
-}
-
-static bool is_builtin_define(const char *define)
-{
-    static const char *const ours[] = {"DBG", "NDEBUG", "_DEBUG", "_X86_", "_AMD64_", "_WIN64", "_WIN32", "i386",
-                                       "AMD64", "_ARM64_", "POOL_NX_OPTIN", "UNICODE", "_UNICODE", NULL};
-    size_t length = strcspn(define, "=");
-    for (size_t i = 0; ours[i]; i++)
-        if (strlen(ours[i]) == length && !strncmp(ours[i], define, length) && strcmp(define, "POOL_NX_OPTIN=1"))
-            return true;
-    return !strncmp(define, "_M_", 3);
-}
-
-static void read_project_folders(struct selection *selection, const char *text, const char *folder)
-{
-    struct tool_list folders = {0};
-
-    read_project_list(text, "AdditionalIncludeDirectories", &folders);
-    for (size_t i = 0; i < folders.count; i++) {
-        slashes(folders.items[i]);
-        tool_list_take(&selection->folders, tool_normalize(tool_join(folder, folders.items[i])));
-    }
-    tool_list_free(&folders);
-}
-
-static bool is_selected(const struct selection *selection, const struct tree_file *file)
-{
-    for (size_t i = 0; i < selection->count; i++)
-        if (selection->sources[i] == file)
-            return true;
-    return false;
-}
-
-/* The sources of a static library that a project refers to, wherever they stand; and of those that it refers to. */
-static void add_libraries(struct selection *selection, const char *text, const char *folder, struct tool_list *known)
-{
-    struct tool_list projects = {0};
-
-    read_project_files(text, "ProjectReference", folder, &projects);
-    for (size_t i = 0; i < projects.count; i++) {
-        const struct tree_file *project = tree_find(&selection->tree, projects.items[i], true);
-        if (!project || tool_list_has(known, project->path))
-            continue;
-        tool_list_add(known, project->path);
-        char *path = tool_join(selection->tree.top, project->path), *in = tool_folder(project->path);
-        struct tool_list sources = {0};
-        size_t size;
-        char *library = plat_file_read(path, &size);
-        if (library && strstr(library, "<ConfigurationType>StaticLibrary<")) {
-            read_project_files(library, "ClCompile", in, &sources);
-            read_project_folders(selection, library, in);
-            add_libraries(selection, library, in, known);
-        }
-        for (size_t k = 0; k < sources.count; k++) {
-            struct tree_file *file = tree_find(&selection->tree, sources.items[k], true);
-            if (!file || !file->is_source || is_selected(selection, file))
-                continue;
-            tree_scan(&selection->tree, file);
-            file->in_library = true;
-            if (file->side != TREE_USER && !file->has_driver_entry)
-                add_source(selection, file);
-        }
-        tool_list_free(&sources);
-        free(library);
-        free(in);
-        free(path);
-    }
-    tool_list_free(&projects);
-}
-
-static void apply_project(struct selection *selection, const char *text, const char *folder,
-                          const struct tool_list *sources)
-{
-    struct tool_list defines = {0}, known = {0};
-
-    read_project_folders(selection, text, folder);
-    read_project_list(text, "PreprocessorDefinitions", &defines);
-    for (size_t i = 0; i < defines.count; i++)
-        if (!is_builtin_define(defines.items[i]))
-            tool_list_add(&selection->defines, defines.items[i]);
-    if (strstr(text, "<CharacterSet>Unicode<")) {
-        tool_list_add(&selection->defines, "UNICODE");
-        tool_list_add(&selection->defines, "_UNICODE");
-    }
-    /* Code of another project that this one refers to is linked in: then the whole tree is the driver's. */
-    size_t kept = 0;
-    bool whole = strstr(text, "<ProjectReference") || strstr(text, ".vcxitems");
-    for (size_t i = 0; i < selection->count; i++) {
-        struct tree_file *file = selection->sources[i];
-        if (whole || is_listed(sources, file))
-            selection->sources[kept++] = file;
-    }
-    selection->count = kept;
-    add_libraries(selection, text, folder, &known);
-    tool_list_free(&known);
-    tool_list_free(&defines);
-}
-
-static void use_project_file(struct selection *selection)
-{
-    const struct tree_file *entry = select_entry(selection);
-    for (size_t i = 0; i < selection->tree.count; i++) {
-        if (!tool_ends_with(selection->tree.files[i]->path, ".vcxproj"))
-            continue;
-        char *path = tool_join(selection->tree.top, selection->tree.files[i]->path);
-        char *folder = tool_folder(selection->tree.files[i]->path);
-        struct tool_list sources = {0};
-        size_t size;
-        char *text = plat_file_read(path, &size);
-        if (text)
-            read_project_files(text, "ClCompile", folder, &sources);
-        bool ours = text && is_listed(&sources, entry);
-        if (ours)
-            apply_project(selection, text, folder, &sources);
-        tool_list_free(&sources);
-        free(text);
-        free(folder);
-        free(path);
-        if (ours)
-            return;
-    }
-}
-
 bool select_sources(const struct build_options *options, struct selection *selection)
 {
     char *chosen;
@@ -447,7 +284,7 @@ bool select_sources(const struct build_options *options, struct selection *selec
         return false;
     for (size_t i = 0; i < selection->tree.count; i++)
         if (is_driver_source(&selection->tree, selection->tree.files[i]))
-            add_source(selection, selection->tree.files[i]);
+            selection_add(selection, selection->tree.files[i]);
     if (!choose_driver(selection, &chosen))
         return false;
     if (chosen)
@@ -456,7 +293,7 @@ bool select_sources(const struct build_options *options, struct selection *selec
     bool by_hand = options->paths.count > 1 || !is_folder_scope(options->paths.items[0]);
     if (!by_hand) {
         leave_out_strangers(selection);
-        use_project_file(selection);
+        project_use(selection);
     }
     return true;
 }

@@ -13,11 +13,11 @@ static bool is_ignored(const char *path)
     static const char *const names[] = {"x64", "x86", "arm64", "debug", "release", "packages", "build", "out", "ipch"};
 
     char *copy = tool_strdup(path), *rest = NULL;
-    bool ignored = false;
+    bool ignored = false, project = tool_ends_with(path, ".vcxproj") || tool_ends_with(path, ".props");
     for (char *part = strtok_r(copy, "/", &rest); part && !ignored; part = strtok_r(NULL, "/", &rest)) {
         bool last = !*rest;
         ignored = *part == '.' && part[1] && part[1] != '.';
-        for (size_t i = 0; i < sizeof names / sizeof *names && !last; i++)
+        for (size_t i = 0; i < sizeof names / sizeof *names && !last && !project; i++)
             ignored |= !tool_compare(part, names[i]);
     }
     free(copy);

@@ -59,4 +59,7 @@ struct tree_file *tree_find_tail(const struct tree *tree, const char *folder, co
  * what it includes. */
 void tree_scan(struct tree *tree, struct tree_file *file);
 
+/* The compiler's own: those of C++ have no extension. */
+bool tree_is_standard_header(const char *name);
+
 #endif

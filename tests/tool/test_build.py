@@ -72,6 +72,61 @@ def what_msvc_takes_and_no_other_compiler_is_put_right_in_a_copy():
 
 
 @test
+def casts_that_are_assigned_to_mean_what_they_do_in_msvc():
+    globals_ = '\n'.join(['typedef struct { PVOID At; } PLACE;', '#define NAME(x) DbgPrint("%s" ## x, "n")',
+                          'static LONG64 Old(PVOID p) { return InterlockedExchange64(p, 5i64 + 0x10ui16); }'])
+    pre = '\n'.join(['UCHAR bytes[8] = {1, 2, 3, 4}; PVOID p = bytes; PLACE place; ULONG n = 0; LONG64 big = 4;', 'NAME("x");',
+                     '(PUCHAR)p = (PUCHAR)p + 1;', '(PUCHAR)p += 1;', 'n = *((PUCHAR)p)++;', 'place.At = p;',
+                     'if (n == 3) (PUCHAR)place.At += 2; else (PUCHAR)place.At -= 9;',
+                     'if (n != 3 || p != bytes + 3 || place.At != bytes + 5 || Old(&big) != 4 || big != 21) FltReleaseContext(NULL);'])
+    for compiler in ['gcc', 'clang']:
+        if shutil.which(compiler):
+            code, rules, result = rules_of({'main.c': driver(globals=globals_, pre=pre)}, '--cc', compiler)
+            assert code == 0, result.stdout + result.stderr
+
+
+@test
+def names_and_literals_as_only_msvc_has_them_are_put_right_in_cpp():
+    globals_ = '\n'.join(['template <class T> struct Base { T Value; };', 'const enum class KIND { One = 1, };',
+                          'struct Own : Base<LONG> { typedef typename Base<LONG> Up; LONG Get() { return Up::Value; } };',
+                          'static_assert(sizeof(1ui64) == 8 && sizeof(0x1ui8) <= 4 && (LONG)KIND::One == 1, "");'])
+    source = driver(globals=globals_).replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')
+    code, rules, result = rules_of({'main.cpp': source})
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def a_driver_whose_debug_messages_do_not_compile_is_built_without_them():
+    source = driver(globals='#if DBG\n#define LOG(x) DbgPrint x\n#else\n#define LOG(x)\n#endif\n', pre='LOG(("%d", Gone)); Other();')
+    result = check({'main.c': source, 'other.c': '#include <ntddk.h>\nC_ASSERT(!DBG);\nvoid Other(void) {}\n'})
+    assert result.returncode == 0 and 'main.c compiles with DBG=0 only' in result.stderr, result.stdout + result.stderr
+    result = check({'main.c': source.replace('Other()', 'Neither')})
+    assert result.returncode == 2 and "'Gone'" in result.stderr.replace('\u2018', "'").replace('\u2019', "'"), result.stderr
+
+
+@test
+def the_macros_and_conditions_of_project_files_are_understood():
+    source = driver(globals='#include "one.h"\n#include <deep/two.h>\n#include <deep\\three.h>\n#include <string.h>\n'
+                            'C_ASSERT(ONE + TWO + THREE + SHEET == 10); size_t (*Length)(const char *) = strlen;')
+    project = ('<Project><Import Project="$(SolutionDir)sheets\\all.props" /><PropertyGroup><Own>$(Root)\\inc</Own></PropertyGroup>'
+               '<ItemDefinitionGroup><ClCompile><AdditionalIncludeDirectories Condition="\'$(Platform)\'==\'x64\'">'
+               '$(Own);$(Unknown)\\inc;%(AdditionalIncludeDirectories)</AdditionalIncludeDirectories></ClCompile></ItemDefinitionGroup>'
+               '<ItemGroup><ClCompile Include="..\\src\\main.c" /></ItemGroup></Project>')
+    sheet = ('<Project><PropertyGroup Label="UserMacros"><Root Condition="true">$(ProjectDir)..\\..\\..\\..\\..</Root></PropertyGroup>'
+             '<ItemDefinitionGroup><ClCompile><PreprocessorDefinitions>SHEET=4;%(PreprocessorDefinitions)</PreprocessorDefinitions>'
+             '</ClCompile></ItemDefinitionGroup></Project>')
+    files = {'.git/HEAD': 'ref: x\n', 'a/b/all.sln': '', 'a/b/c/driver/src/main.c': source, 'a/b/c/driver/build/driver.vcxproj': project,
+             'a/b/sheets/all.props': sheet, 'inc/one.h': '#define ONE 1\n', 'inc/deep/two.h': '#define TWO 2\n',
+             'a/wrong/one.h': '#error the project says another folder\n', 'inc/deep/string.h': '#error not that of the C library\n',
+             'inc/deep/Three.h': '#define THREE 3\n'}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            write(folder, name, content)
+        result = fltsim('check', os.path.join(folder, 'a/b/c/driver/src'))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
 def a_callback_status_can_be_negative():
     globals_ = 'static FLT_PREOP_CALLBACK_STATUS Decide(VOID) { return (FLT_PREOP_CALLBACK_STATUS)-1; }'
     for name, source in [('main.c', driver(globals=globals_, pre='if (Decide() >= 0) return Decide();')),

@@ -169,7 +169,14 @@ FLTSIM_INLINE UCHAR fltsim_bit(ULONG64 mask, LONGLONG bit)
 #define _InterlockedDecrement8 InterlockedDecrement
 #define _InterlockedDecrement16 InterlockedDecrement
 #define _InterlockedDecrement64 InterlockedDecrement
+#ifdef __cplusplus
 #define InterlockedExchange64 InterlockedExchange
+#else
+/* C passes a PVOID where a LONG64 * is expected, and a pointer for a number with a warning. */
+#define InterlockedExchange64(p, v)                                                                \
+    __atomic_exchange_n(__builtin_choose_expr(__builtin_types_compatible_p(__typeof__(p), PVOID),  \
+                                              (LONG64 volatile *)(p), (p)), (v), FLTSIM_ORDER)
+#endif
 #define InterlockedExchange8 InterlockedExchange
 #define InterlockedExchange16 InterlockedExchange
 #define InterlockedExchangeAcquire InterlockedExchange

@@ -9,6 +9,7 @@
 #define FLTSIM_NT_SAL_H
 
 #include <nt/hosted.h>
+#include <nt/sal_rare.h>
 
 /* clang-format off */
 #undef IN
@@ -1149,5 +1150,4 @@
 #define _SAL_VERSION 20
 #define __SAL_H_VERSION 180000000
 #define SPECSTRINGIZE(x) #x
-
 #endif

@@ -619,6 +619,13 @@ NTSTATUS SeLocateProcessImageName(PEPROCESS Process, PUNICODE_STRING *pImageFile
 NTSTATUS SeGetCachedSigningLevel(PFILE_OBJECT File, PULONG Flags, PSE_SIGNING_LEVEL SigningLevel,
                                  PUCHAR Thumbprint, PULONG ThumbprintSize, PULONG ThumbprintAlgorithm);
 #endif
+typedef struct _SECURITY_USER_DATA {
+    UNICODE_STRING UserName;
+    UNICODE_STRING LogonDomainName;
+    UNICODE_STRING LogonServer;
+    PSID pSid;
+} SECURITY_USER_DATA, *PSECURITY_USER_DATA, SecurityUserData, *PSecurityUserData;
+
 VOID SeAuditHardLinkCreation(PUNICODE_STRING FileName, PUNICODE_STRING LinkName, BOOLEAN bSuccess);
 
 FLTSIM_WDK_END

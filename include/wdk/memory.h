@@ -1,0 +1,2 @@
+/* MSVC's name for what <string.h> declares. */
+#include <string.h>
