@@ -119,7 +119,7 @@ PNET_BUFFER NdisAllocateNetBuffer(NDIS_HANDLE PoolHandle, PMDL MdlChain, ULONG D
 
 static void free_cover(NET_BUFFER *buffer);
 
-static void free_covers(NET_BUFFER *buffer)
+void NetpFreeCovers(NET_BUFFER *buffer)
 {
     while (buffer->NdisReserved[0])
         free_cover(buffer);
@@ -128,9 +128,9 @@ static void free_covers(NET_BUFFER *buffer)
 void NetpFreeBuffers(struct net_object *object)
 {
     if (object && object->kind == NET_LIST)
-        free_covers(&((struct net_list *)object)->buffer);
+        NetpFreeCovers(&((struct net_list *)object)->buffer);
     else if (object && object->kind == NET_BUFFER_ALONE)
-        free_covers(&((struct net_buffer *)object)->buffer);
+        NetpFreeCovers(&((struct net_buffer *)object)->buffer);
     sim_free(object);
 }
 

@@ -1,5 +1,8 @@
 #include "net/wfp.h"
 
+#include "ex/work.h"
+#include "ke/thread.h"
+
 bool NetpStart(void)
 {
     machine->net = sim_alloc(sizeof *machine->net);
@@ -12,6 +15,8 @@ void NetpReportDriver(const char *driver)
     NetpReportSubscriptions(driver);
     NetpReportSessions(driver);
     NetpReportCallouts(driver);
+    if (KiCurrentIrql() == PASSIVE_LEVEL)
+        ExpDrainWork(); /* injections under way */
     NetpReportLeaks(driver);
 }
 

@@ -23,6 +23,8 @@ enum net_kind {
     NET_BUFFER_ALONE = 16, // a NET_BUFFER without a list
     NET_SESSION = 32,      // FwpmEngineOpen0
     NET_SUBSCRIPTION = 64, // FwpmBfeStateSubscribeChanges0
+    NET_INJECTION = 128,   // FwpsInjectionHandleCreate0
+    NET_PENDING = 256,     // an authorization that may wait: the stack's own
 };
 
 /* Each begins a structure of its kind; `handle` is what the driver has of it. */
@@ -50,6 +52,7 @@ void NetpStop(void);
 void *NetpCreate(size_t size, enum net_kind kind, size_t handle_offset, struct net_object *pool, const void *site);
 /* What a handle stands for, if it is of one of these kinds; NULL. */
 struct net_object *NetpFind(const void *handle, int kinds);
+struct net_object *NetpFindLocked(const void *handle, int kinds); /* with the lock held */
 /* Takes it off the list, for whoever frees it. NULL: there is none, or it has children, which is reported. */
 struct net_object *NetpTake(const void *handle, int kinds, const char *routine, const void *site);
 /* network-misuse: the routine was given something that it cannot be given. */

@@ -32,6 +32,9 @@ static const char *noun(enum net_kind kind, bool many)
     case NET_LIST: return many ? "NET_BUFFER_LISTs" : "NET_BUFFER_LIST";
     case NET_BUFFER_ALONE: return many ? "NET_BUFFERs" : "NET_BUFFER";
     case NET_SESSION: return many ? "sessions (FwpmEngineClose0)" : "session (FwpmEngineClose0)";
+    case NET_INJECTION:
+        return many ? "injection handles (FwpsInjectionHandleDestroy0)" : "injection handle (FwpsInjectionHandleDestroy0)";
+    case NET_PENDING: return "context of an operation that waits";
     case NET_SUBSCRIPTION: return "subscription (FwpmBfeStateUnsubscribeChanges0)";
     }
     return "";
@@ -57,11 +60,16 @@ void *NetpCreate(size_t size, enum net_kind kind, size_t handle_offset, struct n
     return object;
 }
 
+struct net_object *NetpFindLocked(const void *handle, int kinds)
+{
+    struct net_object **link = link_of(handle, kinds);
+    return link ? *link : NULL;
+}
+
 struct net_object *NetpFind(const void *handle, int kinds)
 {
     sched_lock(&machine->net->lock);
-    struct net_object **link = link_of(handle, kinds);
-    struct net_object *object = link ? *link : NULL;
+    struct net_object *object = NetpFindLocked(handle, kinds);
     sched_unlock(&machine->net->lock);
     return object;
 }
@@ -125,7 +133,7 @@ struct net_object *NetpTakeLeft(enum net_kind kind, const char *driver)
 /* Buffers before the pools that they are of. */
 void NetpReportLeaks(const char *driver)
 {
-    static const enum net_kind kinds[] = {NET_LIST, NET_BUFFER_ALONE, NET_LIST_POOL, NET_BUFFER_POOL, NET_GENERIC};
+    static const enum net_kind kinds[] = {NET_INJECTION, NET_LIST, NET_BUFFER_ALONE, NET_LIST_POOL, NET_BUFFER_POOL, NET_GENERIC};
     struct net_object *left;
     char when[160];
 

@@ -75,6 +75,8 @@ struct wfp_state {
     UINT32 last_callout;
     UINT64 last_filter;
     UINT64 last_key;
+    UINT64 last_flow;
+    struct net_flow *flows;
     KEVENT writer; // signalled: nobody writes
     struct net_subscription *subscriptions;
     FWPM_SERVICE_STATE state;

@@ -328,6 +328,7 @@ static void registering_and_adding_give_the_same_identifier(void)
     assert_int_equal(added, registered);
     FWPS_CALLOUT1 again = {.calloutKey = callout_key, .classifyFn = (FWPS_CALLOUT_CLASSIFY_FN1)(void *)on_classify};
     answers(STATUS_FWP_ALREADY_EXISTS, FwpsCalloutRegister1(&device, &again, NULL));
+    answers(STATUS_FWP_ALREADY_EXISTS, FwpsCalloutRegister3(&device, (FWPS_CALLOUT3 *)&again, NULL));
     answers(STATUS_FWP_NULL_POINTER, FwpsCalloutRegister1(NULL, &again, NULL));
     succeeds(FwpsCalloutUnregisterByKey0(&callout_key));
     answers(STATUS_FWP_CALLOUT_NOT_FOUND, FwpsCalloutUnregisterByKey0(&callout_key));

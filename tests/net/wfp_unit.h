@@ -8,6 +8,7 @@
 
 #include <fwpmk.h>
 #include <fwpsk.h>
+#include <ndis.h>
 #include <fltsim/cmocka.h>
 #include <fltsim/fault.h>
 #include <fltsim/net.h>
