@@ -119,6 +119,7 @@ static void note_times(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_cc
 static void clean_up_name(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs_ccb *ccb)
 {
     note_times(file, scb, ccb);
+    MemfsTellMappedWrites(scb, ccb);
     apply_delete_on_close(file, scb, ccb);
     bool last_of_link = InterlockedDecrement(&ccb->link->handles) == 0;
     if (MemfsIs(&ccb->link->delete_pending) || (scb->stream && MemfsIs(&scb->stream->delete_pending)))

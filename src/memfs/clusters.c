@@ -106,7 +106,7 @@ static void keep(struct memfs_stream *stream, struct runs *runs)
 /* The next clusters, at `at` or after it, that the stream has: from..end. False: none. */
 static bool next_wanted(struct memfs_stream *stream, LONGLONG at, LONGLONG *from, LONGLONG *end)
 {
-    if (!stream->sparse) {
+    if (!MemfsIs(&stream->sparse)) {
         *from = at;
         *end = MemfsClusters(stream);
         return at < *end;

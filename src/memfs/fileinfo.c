@@ -8,9 +8,9 @@
 ULONG MemfsAttributes(const struct memfs_node *node, const struct memfs_stream *stream)
 {
     ULONG attributes = MemfsBits(node) | (__atomic_load_n(&node->reparse, __ATOMIC_RELAXED) ? FILE_ATTRIBUTE_REPARSE_POINT : 0);
-    if (stream && stream->sparse)
+    if (stream && MemfsIs(&stream->sparse))
         attributes |= FILE_ATTRIBUTE_SPARSE_FILE;
-    if (stream && stream->compressed)
+    if (stream && MemfsIs(&stream->compressed))
         attributes |= FILE_ATTRIBUTE_COMPRESSED;
     if (stream && stream->name_length)
         attributes &= ~(ULONG)FILE_ATTRIBUTE_DIRECTORY;

@@ -8,6 +8,8 @@ static NTSTATUS flush_stream(struct memfs_scb *scb, PFILE_OBJECT file)
         return STATUS_SUCCESS;
     ExAcquireResourceExclusiveLite(&scb->main, TRUE);
     CcFlushCache(&scb->sections, NULL, 0, &iosb);
+    if (file->FsContext2)
+        MemfsTellMappedWrites(scb, MemfsCcbOf(file));
     ExReleaseResourceLite(&scb->main);
     return iosb.Status;
 }

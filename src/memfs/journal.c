@@ -105,7 +105,7 @@ USN MemfsWriteUsn(struct memfs_volume *volume, struct memfs_link *link, ULONG re
     if (link) {
         ExAcquireFastMutex(&store->journal_lock);
         if (store->journal) {
-            usn = note(store->journal, link, reasons, ccb ? ccb->usn_source : 0);
+            usn = note(store->journal, link, reasons, ccb ? __atomic_load_n(&ccb->usn_source, __ATOMIC_RELAXED) : 0);
             next = store->journal->next;
         }
         ExReleaseFastMutex(&store->journal_lock);
@@ -119,8 +119,8 @@ USN MemfsWriteUsn(struct memfs_volume *volume, struct memfs_link *link, ULONG re
 
 static bool is_open(struct memfs_node *node)
 {
-    bool open = node->directory && MemfsCount(&node->directory->handles) > 0;
     MemfsShareNode(node);
+    bool open = node->directory && MemfsCount(&node->directory->handles) > 0;
     for (const struct memfs_stream *stream = node->streams; stream && !open; stream = stream->next)
         open = stream->scb && MemfsCount(&stream->scb->handles) > 0;
     MemfsUnshareNode(node);
@@ -132,6 +132,12 @@ void MemfsWriteUsnAtClose(struct memfs_volume *volume, struct memfs_link *link, 
     struct memfs_node *node = link->node;
     if (__atomic_load_n(&node->usn_reasons, __ATOMIC_RELAXED) && !is_open(node))
         MemfsWriteUsn(volume, link, USN_REASON_CLOSE, ccb);
+}
+
+void MemfsTellMappedWrites(struct memfs_scb *scb, const struct memfs_ccb *ccb)
+{
+    if (MemfsIs(&scb->mapped_write) && __atomic_exchange_n(&scb->mapped_write, false, __ATOMIC_ACQ_REL))
+        MemfsChanged(scb->volume, ccb->link, MemfsDataReasons(scb->stream, USN_REASON_DATA_OVERWRITE), ccb);
 }
 
 /* -- the journal itself ------------------------------------------------------------------------ */

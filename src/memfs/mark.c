@@ -30,7 +30,7 @@ NTSTATUS MemfsMarkHandle(struct memfs_fsctl *c)
     if (!NT_SUCCESS(status))
         return status;
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
-    c->ccb->usn_source |= mark.UsnSourceInfo;
+    __atomic_or_fetch(&c->ccb->usn_source, mark.UsnSourceInfo, __ATOMIC_RELAXED);
     if (mark.HandleInfo & MARK_HANDLE_PROTECT_CLUSTERS && !(c->ccb->flags & MEMFS_CCB_GUARDS)) {
         c->ccb->flags |= MEMFS_CCB_GUARDS;
         InterlockedIncrement(&c->scb->guarded);

@@ -166,6 +166,7 @@ struct memfs_scb {
     volatile LONG uncached;   /* of these: opened without buffering */
     volatile LONG guarded;    /* of these: MARK_HANDLE_PROTECT_CLUSTERS */
     bool paging_file;
+    bool mapped_write; /* pages of a view came; its handles have not told the journal yet */
     LIST_ENTRY link; /* memfs_volume.scbs */
 };
 
@@ -499,6 +500,9 @@ static inline void MemfsChanged(struct memfs_volume *volume, struct memfs_link *
     if (reasons && link && MemfsHasJournal(volume))
         MemfsWriteUsn(volume, link, reasons, ccb);
 }
+/* What was written through views is told by the next handle that is flushed or closed: the pages themselves come when it
+ * pleases others, with any locks held. Main resource held. */
+void MemfsTellMappedWrites(struct memfs_scb *scb, const struct memfs_ccb *ccb);
 /* Reasons of data, as of the stream. */
 static inline ULONG MemfsDataReasons(const struct memfs_stream *stream, ULONG reasons)
 {

@@ -142,7 +142,7 @@ NTSTATUS MemfsSetCompression(struct memfs_fsctl *c)
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
     bool compressed = format != COMPRESSION_FORMAT_NONE;
     if (c->scb->stream && c->scb->stream->compressed != compressed) {
-        c->scb->stream->compressed = compressed;
+        MemfsSetIs(&c->scb->stream->compressed, compressed);
         MemfsChanged(c->volume, c->ccb->link, USN_REASON_COMPRESSION_CHANGE, c->ccb);
     }
     ExReleaseResourceLite(&c->scb->main);

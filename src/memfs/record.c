@@ -159,13 +159,14 @@ static void add_data(struct record *record, const struct memfs_stream *stream)
 {
     struct memfs_extent *extents;
     UCHAR runs[RECORD];
-    ULONG head = stream->sparse || stream->compressed ? 0x48 : 0x40, count = MemfsExtents(stream, &extents),
+    bool sparse = MemfsIs(&stream->sparse), compressed = MemfsIs(&stream->compressed);
+    ULONG head = sparse || compressed ? 0x48 : 0x40, count = MemfsExtents(stream, &extents),
           length = put_runs(runs, sizeof runs, extents, count), at = round8(head + stream->name_length);
     sim_free(extents);
     UCHAR *attribute = length ? add(record, DATA, head, stream->name, stream->name_length, at + length) : NULL;
     if (!attribute)
         return;
-    put(attribute + 12, (stream->sparse ? IS_SPARSE : 0) | (stream->compressed ? IS_COMPRESSED : 0), 2);
+    put(attribute + 12, (sparse ? IS_SPARSE : 0) | (compressed ? IS_COMPRESSED : 0), 2);
     put(attribute + 0x18, (ULONGLONG)(MemfsClusters(stream) - 1), 8);
     put(attribute + 0x20, at, 2);
     put(attribute + 0x28, (ULONGLONG)MemfsClusters(stream) * MEMFS_CLUSTER, 8);

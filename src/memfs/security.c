@@ -57,9 +57,12 @@ void MemfsSetOwner(struct memfs_node *node, PACCESS_TOKEN token)
     RtlSetOwnerSecurityDescriptor(&absolute, sid, FALSE);
     RtlSetGroupSecurityDescriptor(&absolute, (PSID)(default_descriptor + 36), FALSE);
     RtlAbsoluteToSelfRelativeSD(&absolute, NULL, &length);
-    node->security = sim_alloc(length);
+    PVOID descriptor = sim_alloc(length);
+    RtlAbsoluteToSelfRelativeSD(&absolute, descriptor, &length);
+    MemfsLockNode(node);
+    node->security = descriptor;
     node->security_length = length;
-    RtlAbsoluteToSelfRelativeSD(&absolute, node->security, &length);
+    MemfsUnlockNode(node);
 }
 
 static NTSTATUS check(PIRP irp, struct memfs_scb **scb)

@@ -71,7 +71,9 @@ void MemfsDiscardStream(struct memfs_stream *stream)
     MemfsFreeData(stream);
     InterlockedExchangeAdd64(&stream->node->store->used, -stream->charged);
     MemfsSetTime(&stream->charged, 0);
-    stream->allocated = stream->size = stream->valid = 0;
+    MemfsSetTime(&stream->allocated, 0);
+    MemfsSetTime(&stream->size, 0);
+    MemfsSetTime(&stream->valid, 0);
     ExReleaseFastMutex(&stream->lock);
 }
 
@@ -413,7 +415,7 @@ NTSTATUS MemfsMakeSparse(struct memfs_scb *scb, bool sparse)
     ExAcquireFastMutex(&stream->lock);
     NTSTATUS status = charge(stream, (sparse ? MemfsCountBytes(stream) : stream->allocated) - stream->charged);
     if (NT_SUCCESS(status))
-        stream->sparse = sparse;
+        MemfsSetIs(&stream->sparse, sparse); /* the map of clusters looks at it */
     ExReleaseFastMutex(&stream->lock);
     return status;
 }

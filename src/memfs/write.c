@@ -145,6 +145,7 @@ static void note_mapped_write(struct memfs_scb *scb)
     if (!MmDoesFileHaveUserWritableReferences(&scb->sections))
         __atomic_and_fetch(flags, (UCHAR)~FSRTL_FLAG_USER_MAPPED_FILE, __ATOMIC_RELAXED);
     MemfsPurgeEas(scb);
+    MemfsSetIs(&scb->mapped_write, true);
 }
 
 /* The memory manager writes whole pages: what lies beyond the end of the file is not the file's. */

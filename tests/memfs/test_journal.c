@@ -240,6 +240,25 @@ static void attributes_of_all_kinds_have_reasons(void **state)
     stop();
 }
 
+static void what_views_write_is_recorded_with_the_handle(void **state)
+{
+    struct fltsim_view view;
+    start_with_journal();
+    make_file("\\f", "some text");
+    HANDLE file = open_for("\\f", GENERIC_READ | GENERIC_WRITE, FILE_OPEN, 0);
+    assert_int_equal(fltsim_flush(file), STATUS_SUCCESS);
+    assert_int_equal(fltsim_map(file, true, 0, &view), STATUS_SUCCESS);
+    look();
+    ((char *)view.base)[0] = 'S';
+    assert_int_equal(fltsim_flush_view(&view), STATUS_SUCCESS);
+    assert_int_equal(fltsim_flush(file), STATUS_SUCCESS);
+    expect_records(1, "f", R(DATA_OVERWRITE));
+    assert_int_equal(fltsim_unmap(&view), STATUS_SUCCESS);
+    close_it(file);
+    expect_records(1, "f", R(DATA_OVERWRITE) | R(CLOSE));
+    stop();
+}
+
 static void sources_are_what_the_handle_says(void **state)
 {
     start_with_journal();
@@ -622,6 +641,7 @@ int main(void)
         cmocka_unit_test(a_replaced_file_is_recorded_as_deleted),
         cmocka_unit_test(streams_have_reasons_of_their_own),
         cmocka_unit_test(attributes_of_all_kinds_have_reasons),
+        cmocka_unit_test(what_views_write_is_recorded_with_the_handle),
         cmocka_unit_test(sources_are_what_the_handle_says),
         cmocka_unit_test(readers_choose_what_they_get),
         cmocka_unit_test(a_small_buffer_reads_on_from_where_it_ended),
