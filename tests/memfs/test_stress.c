@@ -4,6 +4,7 @@
 enum { THREADS = 4, ROUNDS = 60, FILES = 5 };
 
 static bool dismounts; /* now and then somebody dismounts, or locks, the volume */
+static bool observed;  /* somebody asks about clusters and changes meanwhile */
 
 static unsigned next_random(unsigned *seed)
 {
@@ -86,6 +87,62 @@ static void rest(unsigned seed)
         fltsim_trim(unit.volume);
 }
 
+/* -- who watches ------------------------------------------------------------------------------- */
+
+static void read_journal(HANDLE volume)
+{
+    static _Thread_local UCHAR out[8192];
+    USN_JOURNAL_DATA_V0 journal;
+    MFT_ENUM_DATA_V0 files = {.HighUsn = MAXLONGLONG};
+    CREATE_USN_JOURNAL_DATA create = {.MaximumSize = 16384, .AllocationDelta = 4096};
+    if (!NT_SUCCESS(fltsim_fsctl(volume, FSCTL_QUERY_USN_JOURNAL, NULL, 0, &journal, sizeof journal, NULL))) {
+        fltsim_fsctl(volume, FSCTL_CREATE_USN_JOURNAL, &create, sizeof create, NULL, 0, NULL);
+        return;
+    }
+    READ_USN_JOURNAL_DATA_V0 ask = {.ReasonMask = MAXULONG, .UsnJournalID = journal.UsnJournalID};
+    fltsim_fsctl(volume, FSCTL_READ_USN_JOURNAL, &ask, sizeof ask, out, sizeof out, NULL);
+    fltsim_fsctl(volume, FSCTL_ENUM_USN_DATA, &files, sizeof files, out, sizeof out, NULL);
+    if (journal.NextUsn > 60000) {
+        DELETE_USN_JOURNAL_DATA gone = {journal.UsnJournalID, USN_DELETE_FLAG_DELETE};
+        fltsim_fsctl(volume, FSCTL_DELETE_USN_JOURNAL, &gone, sizeof gone, NULL, 0, NULL);
+    }
+}
+
+/* Whatever moves meanwhile: no cluster is had twice. */
+static void look_at_clusters(HANDLE volume, unsigned *seed)
+{
+    static _Thread_local UCHAR bitmap[64 * 1024], record[2048];
+    STARTING_LCN_INPUT_BUFFER lcn = {.StartingLcn.QuadPart = 0};
+    NTFS_FILE_RECORD_INPUT_BUFFER number = {.FileReferenceNumber.QuadPart = 16 + next_random(seed) % 16};
+    HANDLE handle;
+    char path[32];
+    fltsim_fsctl(volume, FSCTL_GET_VOLUME_BITMAP, &lcn, sizeof lcn, bitmap, sizeof bitmap, NULL);
+    fltsim_fsctl(volume, FSCTL_GET_NTFS_FILE_RECORD, &number, sizeof number, record, sizeof record, NULL);
+    snprintf(path, sizeof path, "C:\\d\\f%u", next_random(seed) % FILES);
+    if (!NT_SUCCESS(fltsim_open(path, &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE}, &handle)))
+        return;
+    MOVE_FILE_DATA data = {.FileHandle = handle, .StartingLcn.QuadPart = next_random(seed) % 1000, .ClusterCount = 1};
+    fltsim_fsctl(volume, FSCTL_MOVE_FILE, &data, sizeof data, NULL, 0, NULL);
+    if (next_random(seed) % 4 == 0)
+        fltsim_fsctl(handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, NULL);
+    fltsim_fsctl(handle, FSCTL_GET_RETRIEVAL_POINTERS, &lcn, sizeof lcn, bitmap, sizeof bitmap, NULL);
+    fltsim_close(handle);
+}
+
+static int watch(void *argument)
+{
+    unsigned seed = (unsigned)(uintptr_t)argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        HANDLE volume;
+        if (!NT_SUCCESS(fltsim_open("C:", &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE}, &volume)))
+            continue;
+        read_journal(volume);
+        look_at_clusters(volume, &seed);
+        fltsim_close(volume);
+    }
+    return 0;
+}
+
 static int work(void *argument)
 {
     unsigned seed = (unsigned)(uintptr_t)argument;
@@ -126,8 +183,11 @@ static void run_with(uint64_t seed, enum fltsim_volume_kind kind, enum fltsim_co
     make_folder("\\d");
     for (unsigned i = 0; i < THREADS; i++)
         threads[i] = fltsim_thread_create(NULL, work, (void *)(uintptr_t)(seed * 16 + i + 1));
+    struct fltsim_thread *watcher = observed ? fltsim_thread_create(NULL, watch, (void *)(uintptr_t)seed) : NULL;
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(fltsim_thread_join(threads[i]), 0);
+    if (watcher)
+        assert_int_equal(fltsim_thread_join(watcher), 0);
     unit_stop();
 }
 
@@ -145,11 +205,22 @@ static void threads_share_a_volume_that_is_dismounted(void **state)
     dismounts = false;
 }
 
+static void somebody_watches_meanwhile(void **state)
+{
+    observed = true;
+    for (uint64_t seed = 21; seed <= 24; seed++) {
+        dismounts = seed == 24;
+        run_with(seed, seed % 4 ? FLTSIM_NTFS : FLTSIM_FAT, (enum fltsim_completion)(seed % 4));
+    }
+    observed = dismounts = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_volume_that_is_dismounted),
         cmocka_unit_test(threads_share_a_folder),
+        cmocka_unit_test(somebody_watches_meanwhile),
     };
     return cmocka_run_group_tests_name("memfs/stress", tests, NULL, NULL);
 }
