@@ -42,7 +42,7 @@ struct fltsim_options {
     uint64_t seed;       /* coop: preempt at scheduling points by this seed. 0: FLTSIM_SEED, else no preemption */
     const char *choices; /* replay this choice string (fltsim_choices) instead; NULL: none */
     bool special_pool;   /* each pool allocation on pages of its own: use after free and overruns fault at once */
-    bool no_ledgers;     /* do not keep reference histories */
+    bool no_ledgers;     /* do not keep reference histories; nor with FLTSIM_LEDGERS=0 in the environment */
     bool trace;          /* record the event trace (fltsim_trace_print) */
     size_t trace_events; /* how many of the last events are kept; 0: 8192 */
     bool debug_print;    /* print DbgPrint output to stderr */

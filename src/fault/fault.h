@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#pragma GCC visibility push(hidden) /* as in sched.h */
+
 /* A machine starts: no fault is armed. */
 void fault_reset(void);
 
@@ -15,5 +17,7 @@ static inline bool fault_allocation(void)
 {
     return __builtin_expect(__atomic_load_n(&fault_armed, __ATOMIC_RELAXED) != 0, 0) && fault_take();
 }
+
+#pragma GCC visibility pop
 
 #endif

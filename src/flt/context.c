@@ -19,12 +19,12 @@ void FltpForgetDeferredContexts(void)
 
 /* ---- allocation ----------------------------------------------------------------------------------------------------- */
 
-NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SIZE_T ContextSize, POOL_TYPE PoolType,
-                            PFLT_CONTEXT *ReturnedContext)
+NTSTATUS FltpAllocateWithCare(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SIZE_T ContextSize, POOL_TYPE PoolType,
+                              PFLT_CONTEXT *ReturnedContext, const void *Site)
 {
-    API_ENTER(FltAllocateContext, Filter, SCHED_ADD);
-    FltpCheckFilter(Filter, "FltAllocateContext", VERIFY_CALLER);
-    FltpCheckFilterCaller(Filter, "FltAllocateContext", VERIFY_CALLER);
+    API_ENTER_AT(FltAllocateContext, Filter, SCHED_ADD, Site);
+    FltpCheckFilter(Filter, "FltAllocateContext", Site);
+    FltpCheckFilterCaller(Filter, "FltAllocateContext", Site);
     *ReturnedContext = NULL;
     if (FltpContextTypeIndex(ContextType) < 0 || ContextSize == 0)
         return STATUS_INVALID_PARAMETER;
@@ -32,21 +32,12 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
         return STATUS_INVALID_BUFFER_SIZE;
     if (ContextType == FLT_VOLUME_CONTEXT && FLTP_POOL_IS_PAGED(PoolType))
         return STATUS_INVALID_PARAMETER;
-    if (!FltpAcquireRundown(&Filter->Base.RundownRef.Count))
-        return STATUS_FLT_DELETING_OBJECT;
     PFLTP_CONTEXT context;
-    NTSTATUS status = FltpAllocateBlock(Filter, ContextType, ContextSize, PoolType, &context);
-    if (!NT_SUCCESS(status)) {
-        FltpReleaseRundown(&Filter->Base.RundownRef.Count);
+    NTSTATUS status = FltpAllocateBlock(Filter, ContextType, ContextSize, PoolType, Site, &context);
+    if (!NT_SUCCESS(status))
         return status;
-    }
     if (machine->options.special_pool)
         FltpForgetDeadContexts(FltpDriverPart(context), NULL);
-    context->Magic = FLTP_CONTEXT_MAGIC;
-    context->Count = 1;
-    context->Site = VERIFY_CALLER;
-    verify_ledger_add(&context->Ledger, "allocated by", 1, context->Site);
-    FltpLinkLive(context);
     *ReturnedContext = FltpDriverPart(context);
     return STATUS_SUCCESS;
 }
@@ -69,7 +60,6 @@ static void EndContext(PFLTP_CONTEXT context)
     else
         FltpGiveBlock(context); /* no driver frees what looks like a lock in there */
     FltpLeave(&running);
-    FltpReleaseRundown(&filter->Base.RundownRef.Count);
 }
 
 static VOID RunDeferred(PVOID unused)
@@ -102,27 +92,11 @@ static void Defer(PFLTP_CONTEXT context)
     }
 }
 
-/* Where only one thread runs at a time an atomic change costs more than the rest of a lookup. */
-static inline LONG Count(PFLTP_CONTEXT context, LONG change, int order)
+void FltpCountRanOut(PFLTP_CONTEXT context, LONG count, const void *site)
 {
-    return sched_parallel ? __atomic_add_fetch(&context->Count, change, order) : (context->Count += change);
-}
-
-void FltpLinkReference(PFLTP_CONTEXT context, const char *event, const void *site)
-{
-    LONG count = Count(context, 1, __ATOMIC_RELAXED);
-    verify_ledger_add(&context->Ledger, event, count, site);
-}
-
-void FltpDropReference(PFLTP_CONTEXT context, const char *event, const void *site)
-{
-    verify_ledger_drop(&context->Ledger, event, __atomic_load_n(&context->Count, __ATOMIC_RELAXED) - 1, site);
-    LONG count = Count(context, -1, __ATOMIC_ACQ_REL);
     if (count < 0)
         FltpReportGoneContext(FltpDriverPart(context), context, "FltReleaseContext", site);
-    if (count > 0)
-        return;
-    if (KeGetCurrentIrql() > APC_LEVEL) {
+    if (KiCurrentIrql() > APC_LEVEL) {
         FltpCheckOwnLocks(context);
         Defer(context);
     } else {
@@ -146,7 +120,7 @@ VOID FltReferenceContext(PFLT_CONTEXT Context)
     FltpLinkReference(context, "referenced by", VERIFY_CALLER);
 }
 
-static inline void Release(PFLT_CONTEXT Context, const void *Site)
+static void Release(PFLT_CONTEXT Context, const void *Site)
 {
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", Site);
     FltpCheckContextPool(context, "FltReleaseContext", Site);
@@ -158,10 +132,10 @@ static inline void Release(PFLT_CONTEXT Context, const void *Site)
     FltpDropReference(context, "released by", Site);
 }
 
-VOID FltReleaseContext(PFLT_CONTEXT Context)
+void FltpReleaseWithCare(PFLT_CONTEXT Context, const void *Site)
 {
-    API_ENTER(FltReleaseContext, Context, SCHED_ADD);
-    Release(Context, VERIFY_CALLER);
+    API_ENTER_AT(FltReleaseContext, Context, SCHED_ADD, Site);
+    Release(Context, Site);
 }
 
 static void ReleaseEach(PFLT_CONTEXT *Contexts, size_t Count, const void *Site)

@@ -14,14 +14,6 @@ static const struct {
              {"transaction", "Transaction"},
              {"section", "Section"}};
 
-int FltpContextTypeIndex(FLT_CONTEXT_TYPE Type)
-{
-    for (int i = 0; i < FLTP_CONTEXT_TYPES; i++)
-        if (Type == 1u << i)
-            return i;
-    return -1;
-}
-
 const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type)
 {
     int index = FltpContextTypeIndex(Type);
@@ -76,14 +68,11 @@ _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *C
     verify_end_bugcheck(v, 0xF5, release ? 0x6D : 0x6E, (uint64_t)(uintptr_t)Pointer, (uint64_t)(uintptr_t)Context, 0);
 }
 
-PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site)
+void FltpCheckForDeadContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site)
 {
-    PFLTP_CONTEXT context = FltpContextOf(Pointer);
-    const FLTP_CONTEXT *dead = machine->options.special_pool ? FltpFindDeadContext(Pointer) : NULL;
-    if (__builtin_expect(dead || context->Magic != FLTP_CONTEXT_MAGIC ||
-                             __atomic_load_n(&context->Count, __ATOMIC_RELAXED) <= 0, 0))
-        FltpReportGoneContext(Pointer, dead ? dead : context, Routine, Site);
-    return context;
+    const FLTP_CONTEXT *dead = FltpFindDeadContext(Pointer);
+    if (dead)
+        FltpReportGoneContext(Pointer, dead, Routine, Site);
 }
 
 /* ---- somebody else's ---------------------------------------------------------------------------------------------------- */
@@ -115,10 +104,9 @@ void __attribute__((noinline)) FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT O
 
 /* ---- one that may not be used so ------------------------------------------------------------------------------------- */
 
-void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
+void FltpReportContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
 {
-    if (__builtin_expect(KiCurrentIrql() <= APC_LEVEL || !FLTP_POOL_IS_PAGED(Context->Pool), 1) ||
-        !verify_first_time(Routine, Site))
+    if (!verify_first_time(Routine, Site))
         return;
     struct verify_violation *v = FltpBeginContextReport(VERIFY_CONTEXT_PAGED_AT_DISPATCH, Context,
                                                         "is in paged pool, and %s was called at DISPATCH_LEVEL", Routine);
@@ -154,18 +142,25 @@ void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site)
               Context, "this call", Site);
 }
 
-bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
+void FltpReportUnfit(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
 {
-    if (__builtin_expect(Context->Type == Type && (!Instance || Context->Filter == Instance->Filter), 1))
-        return true;
     char what[200], owner[64];
     if (Context->Type != Type) {
         FltpReportSet(VERIFY_CONTEXT_WRONG_TYPE, Context, Type, "", Site);
-        return false;
+        return;
     }
     snprintf(what, sizeof what, " with an instance of filter \"%s\"", FltpText(&Instance->Filter->Name, owner, sizeof owner));
     FltpReportSet(VERIFY_CONTEXT_FROM_OTHER_FILTER, Context, Type, what, Site);
-    return false;
+}
+
+void __attribute__((noinline)) FltpReportInstance(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb,
+                                                  FLT_CONTEXT_TYPE Type, const void *Site)
+{
+    char text[64];
+    if (!verify_is_in(&Instance->Filter->Code, Site))
+        FltpReportCaller(Instance->Filter, &Instance->Base, NULL, FltpContextRoutine(Verb, Type, text), Site);
+    if (FltpIsOnOtherVolume(Instance, File))
+        FltpReportOtherVolume(Instance, File, FltpContextRoutine(Verb, Type, text), Site);
 }
 
 /* ---- files -------------------------------------------------------------------------------------------------------------- */

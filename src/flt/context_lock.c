@@ -176,7 +176,7 @@ void FltpCheckOwnLocks(PFLTP_CONTEXT Context)
         ReportInUse(Context, &use);
 }
 
-bool FltpCheckLocks(PFLTP_CONTEXT Context)
+bool FltpLookForLocks(PFLTP_CONTEXT Context)
 {
     struct ki_in_use use;
     const void *site;

@@ -1,39 +1,10 @@
 /* Contexts: what a filter registers, and the memory that comes of it. A freed block stays filled for a while, in a ring,
  * then on the lookaside list of its size, and is looked at when it goes from there: was it written to? */
-#include "context.h"
+#include "context_block.h"
 
 #include <string.h>
 
 #include "fault/fault.h"
-
-enum { FIXED_SIZES = 3, QUARANTINE = 16, DEEPEST = 32, FILL = 0xA5, FREED_FILL = 0xDF };
-
-typedef struct _CONTEXT_LOOKASIDE {
-    PFLTP_CONTEXT First; /* by .NextFree */
-    ULONG Depth;
-} CONTEXT_LOOKASIDE;
-
-typedef struct _CONTEXT_SHARD {
-    struct sched_lock Lock;
-    LIST_ENTRY Live;                 /* FLTP_CONTEXT.Live */
-    PFLTP_CONTEXT Freed[QUARANTINE]; /* the last ones; still their own memory */
-    unsigned NextFreed;
-    PFLTP_CONTEXT Kept;              /* by .NextFree: somebody still uses what is in it */
-    CONTEXT_LOOKASIDE (*Lookaside)[2]; /* by the entry's Index; nonpaged, paged */
-} CONTEXT_SHARD;
-
-typedef struct _FLTP_CONTEXT_ENTRY {
-    FLT_CONTEXT_REGISTRATION Registration;
-    ULONG Index; /* among the fixed-size entries of all types */
-} CONTEXT_ENTRY;
-
-struct _FLTP_FILTER_CONTEXTS {
-    CONTEXT_ENTRY Types[FLTP_CONTEXT_TYPES][FIXED_SIZES + 1]; /* the last: variable size, or callbacks */
-    ULONG FixedCount[FLTP_CONTEXT_TYPES];
-    bool HasVariable[FLTP_CONTEXT_TYPES];
-    ULONG EntryCount;
-    CONTEXT_SHARD Shards[FLTP_SHARDS];
-};
 
 /* ---- registration ------------------------------------------------------------------------------------------------- */
 
@@ -79,15 +50,19 @@ static NTSTATUS RegisterOne(struct _FLTP_FILTER_CONTEXTS *all, const FLT_CONTEXT
     }
     if (entry->Size > MAXUSHORT || all->FixedCount[type] == FIXED_SIZES)
         return STATUS_INVALID_PARAMETER;
-    all->Types[type][all->FixedCount[type]++] = (CONTEXT_ENTRY){*entry, all->EntryCount++};
+    CONTEXT_ENTRY *own = &all->Types[type][all->FixedCount[type]++];
+    *own = (CONTEXT_ENTRY){*entry, all->EntryCount++};
+    if (!all->Quick[entry->ContextType] && entry->ContextType != FLT_VOLUME_CONTEXT && entry->Size >= FLTP_NARROWEST &&
+        entry->Size <= FLTP_WIDEST)
+        all->Quick[entry->ContextType] = own;
     return STATUS_SUCCESS;
 }
 
-static void FreeAll(struct _FLTP_FILTER_CONTEXTS *all)
+static void MakeShard(FLTP_CONTEXT_SHARD *shard, ULONG entries)
 {
-    for (unsigned i = 0; i < FLTP_SHARDS; i++)
-        sim_free(all->Shards[i].Lookaside);
-    sim_free(all);
+    shard->Rundown = 0;
+    InitializeListHead(&shard->Live);
+    shard->Lookaside = sim_alloc(2 * (entries + 1) * sizeof *shard->Lookaside);
 }
 
 NTSTATUS FltpRegisterContexts(PFLT_FILTER Filter, const FLT_CONTEXT_REGISTRATION *Registration)
@@ -96,17 +71,15 @@ NTSTATUS FltpRegisterContexts(PFLT_FILTER Filter, const FLT_CONTEXT_REGISTRATION
     NTSTATUS status = STATUS_SUCCESS;
     for (; Registration && NT_SUCCESS(status) && Registration->ContextType != FLT_CONTEXT_END; Registration++)
         status = RegisterOne(all, Registration);
-    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
-        InitializeListHead(&all->Shards[i].Live);
-        all->Shards[i].Lookaside = sim_alloc((all->EntryCount + 1) * sizeof *all->Shards[i].Lookaside);
+    if (!NT_SUCCESS(status)) {
+        sim_free(all);
+        return status;
     }
-    if (NT_SUCCESS(status)) {
-        Filter->Contexts = all;
-        FltpWatchLocks(true);
-    } else {
-        FreeAll(all);
-    }
-    return status;
+    for (unsigned i = 0; i < FLTP_SHARDS; i++)
+        MakeShard(&Filter->ContextShards[i], all->EntryCount);
+    Filter->Contexts = all;
+    FltpWatchLocks(true);
+    return STATUS_SUCCESS;
 }
 
 /* Best fit: the smallest fixed size that serves, else the variable-sized entry. */
@@ -124,16 +97,6 @@ static const CONTEXT_ENTRY *FindEntry(const struct _FLTP_FILTER_CONTEXTS *all, i
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------- */
-
-static bool IsFixed(const FLT_CONTEXT_REGISTRATION *entry)
-{
-    return !entry->ContextAllocateCallback && entry->Size != FLT_VARIABLE_SIZED_CONTEXTS;
-}
-
-static SIZE_T DriverSize(const FLT_CONTEXT_REGISTRATION *entry, SIZE_T asked)
-{
-    return IsFixed(entry) ? entry->Size : asked;
-}
 
 /* A freed block is used again, or goes: was it written to meanwhile? */
 static void LookAt(PFLTP_CONTEXT context)
@@ -170,174 +133,236 @@ static void Retire(PFLTP_CONTEXT context)
     FreeBlock(context);
 }
 
-static CONTEXT_LOOKASIDE *ListOf(CONTEXT_SHARD *shard, const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool)
-{
-    return &shard->Lookaside[CONTAINING_RECORD(entry, CONTEXT_ENTRY, Registration)->Index][FLTP_POOL_IS_PAGED(pool)];
-}
+/* ---- the hold on the filter ---- */
 
-static PFLTP_CONTEXT Pop(CONTEXT_SHARD *shard, CONTEXT_LOOKASIDE *list)
+static void DropHold(PFLT_FILTER filter, FLTP_CONTEXT_SHARD *shard)
 {
     sched_lock(&shard->Lock);
-    PFLTP_CONTEXT context = list->First;
-    if (context) {
-        list->First = context->NextFree;
-        list->Depth--;
-    }
+    ULONG_PTR value = DropHoldLocked(shard);
     sched_unlock(&shard->Lock);
-    return context;
+    LetFilterGo(filter, value);
 }
+
+LONG64 FltpCountContexts(PFLT_FILTER Filter)
+{
+    LONG64 count = 0;
+    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
+        FLTP_CONTEXT_SHARD *shard = &Filter->ContextShards[i];
+        sched_lock(&shard->Lock);
+        count += shard->Rundown & 1 ? 0 : (LONG64)(shard->Rundown >> 1);
+        sched_unlock(&shard->Lock);
+    }
+    return count;
+}
+
+LONG64 FltpCloseContexts(PFLT_FILTER Filter, struct flt_rundown_wait *Wait)
+{
+    LONG64 held = 0;
+    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
+        FLTP_CONTEXT_SHARD *shard = &Filter->ContextShards[i];
+        sched_lock(&shard->Lock);
+        held += (LONG64)(shard->Rundown >> 1);
+        shard->Rundown = (ULONG_PTR)Wait | 1;
+        sched_unlock(&shard->Lock);
+    }
+    return held;
+}
+
+/* ---- a block comes ---- */
 
 static PFLTP_CONTEXT NewBlock(const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool, SIZE_T size, FLT_CONTEXT_TYPE type)
 {
     SIZE_T whole = sizeof(FLTP_CONTEXT) + DriverSize(entry, size);
-    return entry->ContextAllocateCallback ? entry->ContextAllocateCallback(pool, whole, type)
-                                          : ExAllocatePoolWithTag(pool, whole, entry->PoolTag);
-}
-
-static PFLTP_CONTEXT TakeBlock(CONTEXT_SHARD *shard, const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool, SIZE_T size,
-                               FLT_CONTEXT_TYPE type)
-{
-    PFLTP_CONTEXT block = IsFixed(entry) ? Pop(shard, ListOf(shard, entry, pool)) : NULL;
-    if (!block)
-        return NewBlock(entry, pool, size, type);
-    LookAt(block);
-    if (fault_allocation()) {
-        FreeBlock(block);
-        return NULL;
+    PFLTP_CONTEXT block = entry->ContextAllocateCallback ? entry->ContextAllocateCallback(pool, whole, type)
+                                                         : ExAllocatePoolWithTag(pool, whole, entry->PoolTag);
+    if (block) {
+        block->Ledger = (struct verify_ledger){0};
+        block->Magic = 0;
     }
-    verify_ledger_free(&block->Ledger);
     return block;
 }
 
-NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, PFLTP_CONTEXT *Block)
+static void LinkLive(FLTP_CONTEXT_SHARD *shard, PFLTP_CONTEXT block)
 {
-    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
-    const CONTEXT_ENTRY *entry = all ? FindEntry(all, FltpContextTypeIndex(Type), Size) : NULL;
-    if (!entry)
-        return STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND;
-    unsigned shard = FltpShard();
-    PFLTP_CONTEXT block = TakeBlock(&all->Shards[shard], &entry->Registration, Pool, Size, Type);
-    if (!block)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    memset(block, 0, sizeof *block);
+    sched_lock(&shard->Lock);
+    InsertTailList(&shard->Live, &block->Live);
+    sched_unlock(&shard->Lock);
+}
+
+static void UnlinkLive(FLTP_CONTEXT_SHARD *shard, PFLTP_CONTEXT block)
+{
+    sched_lock(&shard->Lock);
+    RemoveEntryList(&block->Live);
+    sched_unlock(&shard->Lock);
+}
+
+/* A block that was used before, and is live already; NULL: no memory. */
+static PFLTP_CONTEXT Reuse(FLTP_CONTEXT_SHARD *shard, PFLTP_CONTEXT block)
+{
+    LookAt(block);
+    verify_ledger_begin(&block->Ledger);
+    if (__builtin_expect(!fault_allocation(), 1))
+        return block;
+    UnlinkLive(shard, block);
+    FreeBlock(block);
+    return NULL;
+}
+
+NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Size, POOL_TYPE Pool, const void *Site,
+                           PFLTP_CONTEXT *Block)
+{
+    unsigned index = FltpShard();
+    FLTP_CONTEXT_SHARD *shard = &Filter->ContextShards[index];
+    PFLTP_CONTEXT block = NULL;
+    const CONTEXT_ENTRY *entry;
+
+    sched_lock(&shard->Lock);
+    if (!HoldFilterLocked(Filter, shard)) {
+        sched_unlock(&shard->Lock);
+        return STATUS_FLT_DELETING_OBJECT;
+    }
+    entry = Filter->Contexts ? FindEntry(Filter->Contexts, FltpContextTypeIndex(Type), Size) : NULL;
+    if (entry && IsFixed(&entry->Registration) && (block = PopLocked(ListOf(shard, &entry->Registration, Pool))))
+        InsertTailList(&shard->Live, &block->Live);
+    sched_unlock(&shard->Lock);
+    if (block)
+        block = Reuse(shard, block);
+    else if (entry && (block = NewBlock(&entry->Registration, Pool, Size, Type)))
+        LinkLive(shard, block);
+    if (!block) {
+        DropHold(Filter, shard);
+        return entry ? STATUS_INSUFFICIENT_RESOURCES : STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND;
+    }
+    StartBlock(block, Filter, &entry->Registration, Pool, Size, Type, index, Site);
     if (!entry->Registration.ContextAllocateCallback)
         memset(FltpDriverPart(block), IsFixed(&entry->Registration) ? FILL : 0, DriverSize(&entry->Registration, Size));
-    block->Filter = Filter;
-    block->Registration = &entry->Registration;
-    block->Size = Size;
-    block->Type = Type;
-    block->Pool = Pool;
-    block->Shard = (UCHAR)shard;
+    verify_ledger_add(&block->Ledger, "allocated by", 1, Site);
+    PublishBlock(block);
     *Block = block;
     return STATUS_SUCCESS;
 }
 
-static CONTEXT_SHARD *ShardOf(PFLTP_CONTEXT context) { return &context->Filter->Contexts->Shards[context->Shard]; }
+/* ---- and goes ---- */
 
-void FltpLinkLive(PFLTP_CONTEXT Context)
-{
-    CONTEXT_SHARD *shard = ShardOf(Context);
-    sched_lock(&shard->Lock);
-    InsertTailList(&shard->Live, &Context->Live);
-    sched_unlock(&shard->Lock);
-}
+static FLTP_CONTEXT_SHARD *ShardOf(PFLTP_CONTEXT context) { return &context->Filter->ContextShards[context->Shard]; }
 
-/* Shard locked: the block goes into the ring, and the one that leaves it onto its lookaside list, or is returned. */
-static PFLTP_CONTEXT Rotate(CONTEXT_SHARD *shard, PFLTP_CONTEXT context)
+/* Shard locked: answers the block that leaves the ring, when it has to be given back. */
+static PFLTP_CONTEXT Rotate(FLTP_CONTEXT_SHARD *shard, PFLTP_CONTEXT context)
 {
     PFLTP_CONTEXT evicted = shard->Freed[shard->NextFreed];
-    shard->Freed[shard->NextFreed] = context;
-    shard->NextFreed = (shard->NextFreed + 1) % QUARANTINE;
-    if (!evicted || !IsFixed(evicted->Registration))
+    CONTEXT_LOOKASIDE *list = evicted ? RoomLocked(shard, evicted) : NULL;
+    ReplaceLocked(shard, context);
+    if (!list)
         return evicted;
-    CONTEXT_LOOKASIDE *list = ListOf(shard, evicted->Registration, evicted->Pool);
-    if (list->Depth == DEEPEST)
-        return evicted;
-    evicted->NextFree = list->First;
-    list->First = evicted;
-    list->Depth++;
+    PushLocked(list, evicted);
     return NULL;
 }
 
 void FltpGiveBlock(PFLTP_CONTEXT Context)
 {
-    CONTEXT_SHARD *shard = ShardOf(Context);
-    bool keep = !machine->options.special_pool && !Context->Registration->ContextFreeCallback;
-    Context->Magic = FLTP_CONTEXT_FREED_MAGIC;
-    if (machine->options.special_pool)
+    PFLT_FILTER filter = Context->Filter;
+    FLTP_CONTEXT_SHARD *shard = ShardOf(Context);
+    bool special = machine->options.special_pool, keep = !special && !Context->Registration->ContextFreeCallback;
+    ULONG_PTR value = 0;
+    __atomic_store_n(&Context->Magic, FLTP_CONTEXT_FREED_MAGIC, __ATOMIC_RELAXED);
+    if (special)
         FltpRememberDeadContext(Context);
     if (keep)
         memset(FltpDriverPart(Context), FREED_FILL, DriverSize(Context->Registration, Context->Size));
     sched_lock(&shard->Lock);
     RemoveEntryList(&Context->Live);
     PFLTP_CONTEXT evicted = keep ? Rotate(shard, Context) : NULL;
+    bool through = keep && !evicted;
+    if (through)
+        value = DropHoldLocked(shard);
     sched_unlock(&shard->Lock);
+    if (through) {
+        LetFilterGo(filter, value);
+        return;
+    }
     if (!keep)
         FreeBlock(Context);
     if (evicted)
         Retire(evicted);
+    DropHold(filter, shard);
 }
 
 void FltpKeepBlock(PFLTP_CONTEXT Context)
 {
-    CONTEXT_SHARD *shard = ShardOf(Context);
-    Context->Magic = FLTP_CONTEXT_FREED_MAGIC;
+    PFLT_FILTER filter = Context->Filter;
+    FLTP_CONTEXT_SHARD *shard = ShardOf(Context);
+    __atomic_store_n(&Context->Magic, FLTP_CONTEXT_FREED_MAGIC, __ATOMIC_RELAXED);
     sched_lock(&shard->Lock);
     RemoveEntryList(&Context->Live);
     Context->NextFree = shard->Kept;
     shard->Kept = Context;
+    ULONG_PTR value = DropHoldLocked(shard);
     sched_unlock(&shard->Lock);
+    LetFilterGo(filter, value);
+}
+
+/* Else it is being made, or is freed. */
+static bool IsComplete(PFLTP_CONTEXT context)
+{
+    return __atomic_load_n(&context->Magic, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_MAGIC;
 }
 
 PFLTP_CONTEXT FltpFirstLive(PFLT_FILTER Filter)
 {
-    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
-    for (unsigned i = 0; all && i < FLTP_SHARDS; i++) {
-        CONTEXT_SHARD *shard = &all->Shards[i];
-        PFLTP_CONTEXT context = NULL;
+    for (unsigned i = 0; Filter->Contexts && i < FLTP_SHARDS; i++) {
+        FLTP_CONTEXT_SHARD *shard = &Filter->ContextShards[i];
+        PFLTP_CONTEXT found = NULL;
         sched_lock(&shard->Lock);
-        for (PLIST_ENTRY link = shard->Live.Flink; link != &shard->Live && !context; link = link->Flink)
-            if (__atomic_load_n(&CONTAINING_RECORD(link, FLTP_CONTEXT, Live)->Count, __ATOMIC_RELAXED) > 0)
-                context = CONTAINING_RECORD(link, FLTP_CONTEXT, Live);
+        for (PLIST_ENTRY link = shard->Live.Flink; link != &shard->Live && !found; link = link->Flink) {
+            PFLTP_CONTEXT context = CONTAINING_RECORD(link, FLTP_CONTEXT, Live);
+            if (IsComplete(context) && __atomic_load_n(&context->Count, __ATOMIC_RELAXED) > 0)
+                found = context;
+        }
         sched_unlock(&shard->Lock);
-        if (context)
-            return context;
+        if (found)
+            return found;
     }
     return NULL;
 }
 
 void FltpEachLiveContext(PFLT_FILTER Filter, void (*Visit)(PFLTP_CONTEXT Context, void *Argument), void *Argument)
 {
-    struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
-    for (unsigned i = 0; all && i < FLTP_SHARDS; i++) {
-        sched_lock(&all->Shards[i].Lock);
-        for (PLIST_ENTRY link = all->Shards[i].Live.Flink; link != &all->Shards[i].Live; link = link->Flink)
-            Visit(CONTAINING_RECORD(link, FLTP_CONTEXT, Live), Argument);
-        sched_unlock(&all->Shards[i].Lock);
+    for (unsigned i = 0; Filter->Contexts && i < FLTP_SHARDS; i++) {
+        FLTP_CONTEXT_SHARD *shard = &Filter->ContextShards[i];
+        sched_lock(&shard->Lock);
+        for (PLIST_ENTRY link = shard->Live.Flink; link != &shard->Live; link = link->Flink) {
+            PFLTP_CONTEXT context = CONTAINING_RECORD(link, FLTP_CONTEXT, Live);
+            if (IsComplete(context))
+                Visit(context, Argument);
+        }
+        sched_unlock(&shard->Lock);
     }
 }
 
-static void Empty(CONTEXT_SHARD *shard, ULONG entries)
+static void Empty(FLTP_CONTEXT_SHARD *shard, ULONG entries)
 {
     while (shard->Kept) {
         PFLTP_CONTEXT context = shard->Kept;
         shard->Kept = context->NextFree;
         FreeBlock(context);
     }
-    for (ULONG i = 0; i < QUARANTINE; i++)
+    for (ULONG i = 0; i < FLTP_QUARANTINE; i++) {
         if (shard->Freed[i])
             Retire(shard->Freed[i]);
-    for (ULONG i = 0; i < entries; i++)
-        for (int paged = 0; paged < 2; paged++)
-            for (PFLTP_CONTEXT context; (context = Pop(shard, &shard->Lookaside[i][paged]));)
-                Retire(context);
+        shard->Freed[i] = NULL;
+    }
+    for (ULONG i = 0; i < 2 * entries; i++)
+        for (PFLTP_CONTEXT context; (context = PopLocked(&shard->Lookaside[i]));)
+            Retire(context);
+    sim_free(shard->Lookaside);
+    shard->Lookaside = NULL;
 }
 
 void FltpFreeBlocks(PFLT_FILTER Filter)
 {
     struct _FLTP_FILTER_CONTEXTS *all = Filter->Contexts;
     for (unsigned i = 0; i < FLTP_SHARDS; i++)
-        Empty(&all->Shards[i], all->EntryCount);
+        Empty(&Filter->ContextShards[i], all->EntryCount);
     Filter->Contexts = NULL;
-    FreeAll(all);
+    sim_free(all);
 }

@@ -8,8 +8,10 @@ enum { CREATION_LOCKS = 16 };
 
 static struct node_shard {
     struct sched_lock Lock;
-    LIST_ENTRY Nodes; /* FLTP_CONTEXT_NODE.Registry; Flink NULL: never used */
+    LIST_ENTRY Nodes;        /* FLTP_CONTEXT_NODE.Registry; Flink NULL: never used */
+    PFLTP_CONTEXT_NODE Free; /* by .Object */
 } __attribute__((aligned(64))) Shards[FLTP_SHARDS];
+static bool KeepsNodes;
 
 /* Two setters must not hang two nodes on one stream; by the stream's address. */
 static FAST_MUTEX CreationLocks[CREATION_LOCKS];
@@ -19,30 +21,69 @@ void FltpStartContexts(void)
     FltpForgetDeferredContexts();
     FltpWatchLocks(false);
     FltpExplainContextFaults();
-    for (unsigned i = 0; i < FLTP_SHARDS; i++)
+    for (unsigned i = 0; i < FLTP_SHARDS; i++) {
         InitializeListHead(&Shards[i].Nodes);
+        Shards[i].Free = NULL; /* it went with its machine */
+    }
+    KeepsNodes = true;
     for (unsigned i = 0; i < CREATION_LOCKS; i++)
         ExInitializeFastMutex(&CreationLocks[i]);
 }
 
+void FltpStopContexts(void)
+{
+    KeepsNodes = false;
+    if (sched_is_dead())
+        return;
+    for (unsigned i = 0; i < FLTP_SHARDS; i++)
+        for (PFLTP_CONTEXT_NODE node; (node = Shards[i].Free);) {
+            Shards[i].Free = node->Object;
+            sim_free(node);
+        }
+}
+
+static PFLTP_CONTEXT_NODE TakeFree(struct node_shard *shard)
+{
+    sched_lock(&shard->Lock);
+    PFLTP_CONTEXT_NODE node = shard->Free;
+    if (node)
+        shard->Free = node->Object;
+    sched_unlock(&shard->Lock);
+    return node;
+}
+
 PFLTP_CONTEXT_NODE FltpCreateNode(PVOID Object)
 {
-    PFLTP_CONTEXT_NODE node = sim_alloc(sizeof *node);
+    unsigned index = FltpShard();
+    struct node_shard *shard = &Shards[index];
+    PFLTP_CONTEXT_NODE node = TakeFree(shard);
+    if (!node)
+        node = sim_alloc(sizeof *node);
     InitializeListHead(&node->Contexts);
     node->Object = Object;
     node->References = 1;
-    node->Shard = (UCHAR)FltpShard();
-    struct node_shard *shard = &Shards[node->Shard];
+    node->Shard = (UCHAR)index;
+    __atomic_store_n(&node->Dead, false, __ATOMIC_RELAXED);
     sched_lock(&shard->Lock);
     InsertTailList(&shard->Nodes, &node->Registry);
     sched_unlock(&shard->Lock);
     return node;
 }
 
+/* Its lock is somebody's for a moment perhaps, who followed a context's Node to here. */
 void FltpDereferenceNode(PFLTP_CONTEXT_NODE Node)
 {
-    if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_ACQ_REL) == 0)
+    struct node_shard *shard = &Shards[Node->Shard];
+    if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (!KeepsNodes) {
         sim_free(Node);
+        return;
+    }
+    sched_lock(&shard->Lock);
+    Node->Object = shard->Free;
+    shard->Free = Node;
+    sched_unlock(&shard->Lock);
 }
 
 void FltpUnlinkLocked(PFLTP_CONTEXT Context)
@@ -116,18 +157,40 @@ PFLTP_CONTEXT_NODE FltpReferenceNodeOf(PFLTP_CONTEXT Context)
     return node;
 }
 
+static PFLTP_CONTEXT_NODE LockNodeOf(PFLTP_CONTEXT context)
+{
+    PFLTP_CONTEXT_NODE node;
+    while ((node = __atomic_load_n(&context->Node, __ATOMIC_RELAXED))) {
+        sched_lock(&node->Lock);
+        if (__atomic_load_n(&context->Node, __ATOMIC_RELAXED) == node)
+            break;
+        sched_unlock(&node->Lock);
+    }
+    return node;
+}
+
 bool FltpUnlinkContext(PFLTP_CONTEXT Context)
 {
-    PFLTP_CONTEXT_NODE node = FltpReferenceNodeOf(Context);
+    PFLTP_CONTEXT_NODE node = LockNodeOf(Context);
     if (!node)
         return false;
-    sched_lock(&node->Lock);
-    bool linked = Context->Node == node;
-    if (linked)
-        FltpUnlinkLocked(Context);
+    FltpUnlinkLocked(Context);
     sched_unlock(&node->Lock);
-    FltpDereferenceNode(node);
-    return linked;
+    return true;
+}
+
+bool FltpUnlinkAndDrop(PFLTP_CONTEXT Context, const char *Event, const void *Site)
+{
+    PFLTP_CONTEXT_NODE node = LockNodeOf(Context);
+    if (!node)
+        return false;
+    verify_ledger_drop(&Context->Ledger, Event, __atomic_load_n(&Context->Count, __ATOMIC_RELAXED) - 1, Site);
+    RemoveEntryList(&Context->Link);
+    LONG left = FltpDropLinkLocked(Context);
+    sched_unlock(&node->Lock);
+    if (left <= 0)
+        FltpCountRanOut(Context, left, Site);
+    return true;
 }
 
 void FltpUnlinkEverywhere(PVOID Key, const char *Event)
@@ -186,16 +249,10 @@ static PFAST_MUTEX CreationLock(const void *object)
     return &CreationLocks[((uintptr_t)object >> 6) % CREATION_LOCKS];
 }
 
-/* A file system that has the header's field ReservedContext lends it: a lookup is spared the list and its mutex. */
-static PFLTP_CONTEXT_NODE *KnownNode(PFSRTL_ADVANCED_FCB_HEADER header)
-{
-    return header->Version >= FSRTL_FCB_HEADER_V3 ? (PFLTP_CONTEXT_NODE *)&header->ReservedContext : NULL;
-}
-
 static VOID StreamGone(PVOID hook)
 {
     PFLTP_CONTEXT_NODE node = CONTAINING_RECORD((PFSRTL_PER_STREAM_CONTEXT)hook, FLTP_CONTEXT_NODE, Hook.Stream);
-    PFLTP_CONTEXT_NODE *known = KnownNode(node->Object);
+    PFLTP_CONTEXT_NODE *known = FltpKnownNode(node->Object);
     if (known)
         __atomic_store_n(known, NULL, __ATOMIC_RELEASE);
     FltpDestroyNode(node, "unlinked: the stream was torn down");
@@ -207,16 +264,10 @@ static VOID FileGone(PVOID hook)
     FltpDestroyNode(CONTAINING_RECORD(file, FLTP_CONTEXT_NODE, Hook.File), "unlinked: the file was torn down");
 }
 
-static bool SupportsStreamContexts(PFILE_OBJECT file)
-{
-    PFSRTL_ADVANCED_FCB_HEADER header = file && !(file->Flags & FLTP_FO_CLOSED) ? file->FsContext : NULL;
-    return header && FsRtlSupportsPerStreamContexts(file) && !(header->Flags2 & FSRTL_FLAG2_IS_PAGING_FILE);
-}
-
 BOOLEAN FltSupportsStreamContexts(PFILE_OBJECT FileObject)
 {
     API_IRQL(FltSupportsStreamContexts);
-    return SupportsStreamContexts(FileObject);
+    return FltpHasStream(FileObject);
 }
 
 BOOLEAN FltSupportsStreamHandleContexts(PFILE_OBJECT FileObject)
@@ -239,7 +290,7 @@ BOOLEAN FltSupportsFileContextsEx(PFILE_OBJECT FileObject, PFLT_INSTANCE Instanc
 
 static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
 {
-    PFLTP_CONTEXT_NODE *known = KnownNode(header);
+    PFLTP_CONTEXT_NODE *known = FltpKnownNode(header);
     if (known)
         return __atomic_load_n(known, __ATOMIC_ACQUIRE);
     PFSRTL_PER_STREAM_CONTEXT hook = FsRtlLookupPerStreamContextInternal(header, &FltGlobals, NULL);
@@ -249,7 +300,7 @@ static PFLTP_CONTEXT_NODE FindStreamNode(PFSRTL_ADVANCED_FCB_HEADER header)
 NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE *Node)
 {
     *Node = NULL;
-    if (!SupportsStreamContexts(FileObject))
+    if (!FltpHasStream(FileObject))
         return STATUS_NOT_SUPPORTED;
     PFSRTL_ADVANCED_FCB_HEADER header = FsRtlGetPerStreamContextPointer(FileObject);
     *Node = FindStreamNode(header);
@@ -263,8 +314,8 @@ NTSTATUS FltpStreamNode(PFILE_OBJECT FileObject, bool Create, PFLTP_CONTEXT_NODE
         *Node = FltpCreateNode(header);
         FsRtlInitPerStreamContext(&(*Node)->Hook.Stream, &FltGlobals, NULL, StreamGone);
         FsRtlInsertPerStreamContext(header, &(*Node)->Hook.Stream);
-        if (KnownNode(header))
-            __atomic_store_n(KnownNode(header), *Node, __ATOMIC_RELEASE);
+        if (FltpKnownNode(header))
+            __atomic_store_n(FltpKnownNode(header), *Node, __ATOMIC_RELEASE);
     }
     ExReleaseFastMutex(lock);
     return status;

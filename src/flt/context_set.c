@@ -164,18 +164,17 @@ NTSTATUS FltDeleteFileContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, P
     return DeleteFromFile(FltpFileNode, FLT_FILE_CONTEXT, Instance, FileObject, OldContext, VERIFY_CALLER);
 }
 
-NTSTATUS FltSetStreamContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, FLT_SET_CONTEXT_OPERATION Operation,
-                             PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext)
+NTSTATUS FltpSetStreamWithCare(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, FLT_SET_CONTEXT_OPERATION Operation,
+                               PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext, const void *Site)
 {
-    API_ENTER(FltSetStreamContext, FileObject, SCHED_WRITE);
-    return SetOnFile(FltpStreamNode, FLT_STREAM_CONTEXT, Instance, FileObject, Operation, NewContext, OldContext,
-                     VERIFY_CALLER);
+    API_ENTER_AT(FltSetStreamContext, FileObject, SCHED_WRITE, Site);
+    return SetOnFile(FltpStreamNode, FLT_STREAM_CONTEXT, Instance, FileObject, Operation, NewContext, OldContext, Site);
 }
 
-NTSTATUS FltGetStreamContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CONTEXT *Context)
+NTSTATUS FltpGetStreamWithCare(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CONTEXT *Context, const void *Site)
 {
-    API_ENTER(FltGetStreamContext, FileObject, SCHED_READ);
-    return GetFromFile(FltpStreamNode, FLT_STREAM_CONTEXT, Instance, FileObject, Context, VERIFY_CALLER);
+    API_ENTER_AT(FltGetStreamContext, FileObject, SCHED_READ, Site);
+    return GetFromFile(FltpStreamNode, FLT_STREAM_CONTEXT, Instance, FileObject, Context, Site);
 }
 
 NTSTATUS FltDeleteStreamContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CONTEXT *OldContext)

@@ -27,6 +27,10 @@ void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, 
 void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object,
                     const void *Site);
 LONG64 FltpRundownLeft(PFLT_OBJECT Object);
+/* context_memory.c: what a filter's contexts hold of it, beside Base.RundownRef. Close: they are counted by Wait from here
+ * on; answers how many there are. */
+LONG64 FltpCountContexts(PFLT_FILTER Filter);
+LONG64 FltpCloseContexts(PFLT_FILTER Filter, struct flt_rundown_wait *Wait);
 /* Reports the references of an object whose rundown nobody can end, and drops them. True: there were some. */
 bool FltpReportLeakedReferences(PFLT_OBJECT Object);
 /* Into a report: flags, rundown and pointer count, as the debugger shows them (dump.c). */
@@ -50,8 +54,13 @@ struct flt_running {
     const void *Routine;
     LONG Held;                 /* unload: references that the thread took on the filter and its instances since */
 };
-void FltpEnter(struct flt_running *Running, enum flt_runs What, PFLT_OBJECT Object, const void *Routine);
-void FltpLeave(struct flt_running *Running);
+static inline void FltpEnter(struct flt_running *Running, enum flt_runs What, PFLT_OBJECT Object, const void *Routine)
+{
+    PKTHREAD thread = KiCurrentThread();
+    *Running = (struct flt_running){.Outer = thread->flt_running, .What = What, .Object = Object, .Routine = Routine};
+    thread->flt_running = Running;
+}
+static inline void FltpLeave(struct flt_running *Running) { KiCurrentThread()->flt_running = Running->Outer; }
 bool FltpRunsNow(enum flt_runs What);
 void FltpCountHeld(PFLT_OBJECT Object, LONG Change);
 /* The threads whose return the object's end waits for; Add may be NULL. Only when nothing goes on. */

@@ -56,6 +56,8 @@ static void ShowRundown(int Depth, PFLT_OBJECT Object)
     ULONG_PTR value = __atomic_load_n(&Object->RundownRef.Count, __ATOMIC_ACQUIRE);
     LONG64 left = FltpRundownLeft(Object);
     const char *state = !(value & 1) ? "" : value == 1 ? " drained" : " draining";
+    if (!(value & 1))
+        value = (ULONG_PTR)left << 1; /* with a filter's contexts, which are counted apart */
     Line(Depth, "RundownRef", "0x%016" PRIxPTR " (%lld)%s", (uintptr_t)value, (long long)left, state);
 }
 

@@ -22,6 +22,8 @@
 #include "sim/machine.h"
 #include "verify/verify.h"
 
+#pragma GCC visibility push(hidden) /* as in sched.h */
+
 struct _FLTP_FRAME;
 struct _FLTP_CALLBACK_TABLE;
 struct _FLTP_OP;
@@ -53,8 +55,6 @@ typedef struct _FLT_OBJECT {
 void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type);
 /* The memory. The last dereference frees a filter, instance or volume. */
 void FltpReferencePointer(PFLT_OBJECT Object);
-/* bad-flt-object unless it is a filter: every routine that a driver calls with the filter it registered. */
-void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller);
 void FltpDereferencePointer(PFLT_OBJECT Object);
 /* The use: STATUS_FLT_DELETING_OBJECT once rundown began. `site` is what the ledger shows. */
 NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site);
@@ -72,7 +72,7 @@ typedef struct _FLTP_SHARD_COUNT {
     ULONG_PTR Padding[7];
 } FLTP_SHARD_COUNT;
 
-extern _Thread_local unsigned FltpThreadShard; /* index + 1; 0: none yet */
+extern _Thread_local unsigned FltpThreadShard __attribute__((tls_model("initial-exec"))); /* index + 1; 0: none yet */
 unsigned FltpAssignShard(void);
 static inline unsigned FltpShard(void)
 {
@@ -117,6 +117,23 @@ void FltpWaitRundown(volatile ULONG_PTR *First, size_t Count, size_t Stride, boo
 enum { FLTP_SLOTS = 50 };
 #define FLTP_SLOT(MajorFunction) ((UCHAR)((MajorFunction) + 22))
 
+/* ---- contexts in shards: each thread makes and ends them in its own ------------------------------------------------ */
+
+struct _FLTP_CONTEXT;
+enum { FLTP_QUARANTINE = 16 };
+
+typedef struct _FLTP_CONTEXT_SHARD {
+    struct sched_lock Lock;  /* leaf */
+    ULONG_PTR Rundown;       /* as EX_RUNDOWN_REF, of Live; where one thread runs at a time Base.RundownRef counts them */
+    LIST_ENTRY Live;         /* FLTP_CONTEXT.Live */
+    struct _FLTP_CONTEXT_LOOKASIDE *Lookaside;          /* two for each fixed size: nonpaged, paged */
+    struct _FLTP_CONTEXT *Kept;                         /* by .NextFree: somebody still uses what is in it */
+    struct _FLTP_CONTEXT *Freed[FLTP_QUARANTINE];       /* the last ones; still their own memory */
+    unsigned NextFreed;
+    UCHAR Apart[76]; /* no two shards on one cache line, wherever the filter is */
+} FLTP_CONTEXT_SHARD;
+_Static_assert(sizeof(FLTP_CONTEXT_SHARD) == 256, "whole cache lines");
+
 /* ---- frame, filter, volume, instance ------------------------------------------------------------------------------- */
 
 struct _FLTP_FRAME {
@@ -157,7 +174,7 @@ struct _FLT_FILTER {
     LIST_ENTRY Instances;           /* FLT_INSTANCE.FilterLink, in attach order */
     LIST_ENTRY Zombies;             /* FLT_INSTANCE.FilterLink: torn down, and still referenced */
     volatile LONG InstanceCount;
-    struct _FLTP_FILTER_CONTEXTS *Contexts; /* context.c: registered types, live contexts */
+    struct _FLTP_FILTER_CONTEXTS *Contexts; /* context_memory.c: registered types */
     LIST_ENTRY Ports;               /* port.c */
     LIST_ENTRY Connections;         /* port.c */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
@@ -167,7 +184,21 @@ struct _FLT_FILTER {
     volatile LONG Holds;            /* the memory: FltpHoldFilter */
     LIST_ENTRY LeavingLink;         /* FltGlobals.Leaving */
     FLTP_OPERATION_COUNT Counts[FLTP_SLOTS]; /* by FLTP_SLOT */
+    FLTP_CONTEXT_SHARD ContextShards[FLTP_SHARDS];
 };
+
+/* bad-flt-object unless it is a filter: every routine that a driver calls with the filter it registered. */
+_Noreturn void FltpReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller);
+static inline bool FltpIsFilter(PFLT_FILTER Filter)
+{
+    const ULONG types = FLT_OBFL_TYPE_FILTER | FLT_OBFL_TYPE_INSTANCE | FLT_OBFL_TYPE_VOLUME;
+    return __builtin_expect(Filter && (Filter->Base.Flags & types) == FLT_OBFL_TYPE_FILTER, 1);
+}
+static inline void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
+{
+    if (!FltpIsFilter(Filter))
+        FltpReportNoFilter(Filter, Routine, Caller);
+}
 
 enum {
     FLTP_VOLUME_SETUP_DONE = 0x1,  /* automatic attachments were made */
@@ -415,7 +446,7 @@ static inline bool FltpIsOnOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File
     PVPB vpb = File ? File->Vpb : NULL;
     PDEVICE_OBJECT device = vpb ? __atomic_load_n(&vpb->DeviceObject, __ATOMIC_RELAXED) : NULL;
     PDEVICE_OBJECT own = Instance->Volume->FileSystemDevice;
-    return device && own && device != own;
+    return device != own && device && own;
 }
 
 /* name.c. */
@@ -451,5 +482,7 @@ typedef struct _FLTP_TARGET {
 } FLTP_TARGET, *PFLTP_TARGET;
 /* The instance below which operations on this file object are shown only, or NULL. */
 PFLT_INSTANCE FltpTargetOfFileObject(PFILE_OBJECT FileObject);
+
+#pragma GCC visibility pop
 
 #endif

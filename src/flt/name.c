@@ -138,6 +138,7 @@ bool FltpReportLeakedNames(PFLT_FILTER Filter)
 
 void FltpStopNames(void)
 {
+    FltpStopContexts();
     struct flt_name_state *names = FltGlobals.Names;
     if (!names || sched_is_dead()) {
         FltGlobals.Names = NULL;

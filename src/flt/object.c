@@ -29,7 +29,8 @@ bool FltpReleaseRundownSlow(ULONG_PTR Value)
 
 enum { RUNDOWN_BIAS = 1 << 30 };
 
-void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride)
+static void BeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride,
+                         PFLT_FILTER Contexts)
 {
     LONG64 held = 0;
     KeInitializeEvent(&Wait->Event, NotificationEvent, FALSE);
@@ -38,11 +39,18 @@ void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, 
         volatile ULONG_PTR *value = (volatile ULONG_PTR *)((UCHAR *)First + i * Stride);
         held += (LONG64)(__atomic_exchange_n(value, (ULONG_PTR)Wait | 1, __ATOMIC_ACQ_REL) >> 1);
     }
+    if (Contexts)
+        held += FltpCloseContexts(Contexts, Wait);
     Wait->First = First;
     Wait->Count = Count;
     Wait->Stride = Stride;
     if (__atomic_add_fetch(&Wait->Left, held - RUNDOWN_BIAS, __ATOMIC_ACQ_REL) == 0)
         KeSetEvent(&Wait->Event, IO_NO_INCREMENT, FALSE);
+}
+
+void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride)
+{
+    BeginRundown(Wait, First, Count, Stride, NULL);
 }
 
 /* Virtual time passes only while every thread waits: when this much has passed, nothing was going on any more. */
@@ -99,21 +107,13 @@ void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type)
     RtlCopyMemory(&Object->UniqueIdentifier.Data4[4], &id, sizeof id);
 }
 
-static _Noreturn void ReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
+_Noreturn void FltpReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
 {
     struct verify_violation *v =
         Filter ? verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given %p, which is no filter.", Routine, (void *)Filter)
                : verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a filter.", Routine);
     verify_site(v, "called by", Caller);
     verify_end_bugcheck(v, 0x50, (uintptr_t)Filter, 0, (uintptr_t)Caller, 0);
-}
-
-void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
-{
-    const ULONG types = FLT_OBFL_TYPE_FILTER | FLT_OBFL_TYPE_INSTANCE | FLT_OBFL_TYPE_VOLUME;
-
-    if (__builtin_expect(!Filter || (Filter->Base.Flags & types) != FLT_OBFL_TYPE_FILTER, 0))
-        ReportNoFilter(Filter, Routine, Caller);
 }
 
 void FltpReferencePointer(PFLT_OBJECT Object) { __atomic_add_fetch(&Object->PointerCount, 1, __ATOMIC_RELAXED); }
@@ -131,13 +131,19 @@ void FltpDereferencePointer(PFLT_OBJECT Object)
         FltpFreeVolume(CONTAINING_RECORD(Object, struct _FLT_VOLUME, Base));
 }
 
+static PFLT_FILTER AsFilter(PFLT_OBJECT Object)
+{
+    return FltpIsOfType(Object, FLT_OBFL_TYPE_FILTER) ? CONTAINING_RECORD(Object, struct _FLT_FILTER, Base) : NULL;
+}
+
 static ULONG_PTR RundownWord(PFLT_OBJECT Object) { return __atomic_load_n(&Object->RundownRef.Count, __ATOMIC_ACQUIRE); }
 
 NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
 {
     if (!FltpAcquireRundown(&Object->RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
-    verify_ledger_add(&Object->Ledger, Event, (long long)(RundownWord(Object) >> 1), Site);
+    if (verify_ledgers_on)
+        verify_ledger_add(&Object->Ledger, Event, FltpRundownLeft(Object), Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, 1);
     return STATUS_SUCCESS;
@@ -158,7 +164,8 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
         verify_end(v);
         return;
     }
-    verify_ledger_drop(&Object->Ledger, Event, (long long)(value >> 1) - 1, Site);
+    if (verify_ledgers_on)
+        verify_ledger_drop(&Object->Ledger, Event, FltpRundownLeft(Object) - 1, Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, -1);
     if (!FltpIsOfType(Object, FLT_OBFL_TYPE_INSTANCE)) {
@@ -181,9 +188,12 @@ static const char *ReferencesOn(PFLT_OBJECT Object)
 void FltpRundownObject(PFLT_OBJECT Object, bool (*Stuck)(PFLT_OBJECT), const void *Site)
 {
     struct flt_rundown_wait wait;
+    PFLT_FILTER filter = AsFilter(Object);
     __atomic_or_fetch(&Object->Flags, FLT_OBFL_DRAINING, __ATOMIC_ACQ_REL);
-    FltpBeginRundown(&wait, &Object->RundownRef.Count, 1, 0);
+    BeginRundown(&wait, &Object->RundownRef.Count, 1, 0, filter);
     FltpEndRundown(&wait, ReferencesOn(Object), Stuck, Object, Site);
+    if (filter)
+        FltpCloseContexts(filter, NULL);
     __atomic_or_fetch(&Object->Flags, FLT_OBFL_ZOMBIED, __ATOMIC_ACQ_REL);
 }
 
@@ -226,8 +236,9 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
 LONG64 FltpRundownLeft(PFLT_OBJECT Object)
 {
     ULONG_PTR value = RundownWord(Object);
+    PFLT_FILTER filter = AsFilter(Object);
     if (!(value & 1))
-        return (LONG64)(value >> 1);
+        return (LONG64)(value >> 1) + (filter ? FltpCountContexts(filter) : 0);
     const struct flt_rundown_wait *wait = (const struct flt_rundown_wait *)(value & ~(ULONG_PTR)1);
     return wait ? __atomic_load_n(&wait->Left, __ATOMIC_ACQUIRE) : 0;
 }

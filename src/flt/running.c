@@ -1,15 +1,6 @@
 /* Driver code that runs in some thread because the Filter Manager called it: what a teardown may be waiting for. */
 #include "core.h"
 
-void FltpEnter(struct flt_running *Running, enum flt_runs What, PFLT_OBJECT Object, const void *Routine)
-{
-    PKTHREAD thread = KiCurrentThread();
-    *Running = (struct flt_running){.Outer = thread->flt_running, .What = What, .Object = Object, .Routine = Routine};
-    thread->flt_running = Running;
-}
-
-void FltpLeave(struct flt_running *Running) { KiCurrentThread()->flt_running = Running->Outer; }
-
 bool FltpRunsNow(enum flt_runs What)
 {
     for (const struct flt_running *at = KiCurrentThread()->flt_running; at; at = at->Outer)

@@ -4,15 +4,25 @@
 
 #include <stdio.h>
 
-/* Whoever holds a lock, or waits, has left a pointer into its KTHREAD there. Pointers are looked for first, by a filter of
- * a bit for each 64 bytes that a KTHREAD was ever seen in. */
-enum { LOOK_AT = 4096, GRANULE = 6 };
+/* Whoever holds a lock, or waits, has left a pointer into its KTHREAD there. Pointers are looked for first: such as
+ * lie among all KTHREADs, by a filter of a bit for each 64 bytes that a KTHREAD was ever seen in. */
+enum { GRANULE = 6 };
+uintptr_t KiThreadLow, KiThreadSpan;
 
 static atomic_uint_least64_t *BitOf(uintptr_t address, uint64_t *bit)
 {
     unsigned at = (unsigned)(address >> GRANULE ^ address >> (GRANULE + 15)) % KI_THREAD_BITS;
     *bit = 1ull << at % 64;
     return &ki->thread_bits[at / 64];
+}
+
+static void widen(uintptr_t start, uintptr_t end, bool first)
+{
+    uintptr_t low = first ? UINTPTR_MAX : KiThreadLow, high = first ? 0 : KiThreadLow + KiThreadSpan;
+    low = start < low ? start : low;
+    high = end > high ? end : high;
+    __atomic_store_n(&KiThreadLow, low, __ATOMIC_RELAXED);
+    __atomic_store_n(&KiThreadSpan, high - low, __ATOMIC_RELAXED);
 }
 
 void KiKnowThread(PKTHREAD thread)
@@ -23,6 +33,7 @@ void KiKnowThread(PKTHREAD thread)
         atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
     }
     sched_lock(&ki->known_lock);
+    widen((uintptr_t)thread, (uintptr_t)(thread + 1), IsListEmpty(&ki->known));
     InsertTailList(&ki->known, &thread->known_link);
     sched_unlock(&ki->known_lock);
 }
@@ -40,9 +51,11 @@ void KiForgetThread(PKTHREAD thread)
 static READS_WHAT_OTHERS_WRITE bool PointsAtThread(const void *start, size_t size)
 {
     const uintptr_t *words = start;
-    size_t count = (size < LOOK_AT ? size : LOOK_AT) / sizeof *words;
+    size_t count = (size < KI_LOOK_AT ? size : KI_LOOK_AT) / sizeof *words;
     uint64_t bit;
 
+    if (!KiPointsAmongThreads(start, size))
+        return false;
     for (size_t i = 0; i < count; i++)
         if (words[i] >> 16 && atomic_load_explicit(BitOf(words[i], &bit), memory_order_relaxed) & bit)
             return true;

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Ours alone: reached without a detour by way of the table of what other modules may replace. */
+#pragma GCC visibility push(hidden)
+
 struct sched_thread;
 
 enum sched_backend { SCHED_COOP, SCHED_NATIVE };
@@ -91,6 +94,12 @@ static inline void sched_lock(struct sched_lock *lock)
                                                        __ATOMIC_RELAXED))
         sched_lock_contended(lock);
 }
+static inline bool sched_trylock(struct sched_lock *lock)
+{
+    void *unlocked = NULL;
+    return !sched_parallel || __atomic_compare_exchange_n(&lock->state, &unlocked, lock, false, __ATOMIC_ACQUIRE,
+                                                          __ATOMIC_RELAXED);
+}
 static inline void sched_unlock(struct sched_lock *lock)
 {
     if (sched_parallel)
@@ -125,5 +134,7 @@ bool sched_is_dead(void);
 bool sched_is_caught(void);
 /* From the first thread: the machine is dead from here on, and no other thread of it runs any more. */
 void sched_kill(void);
+
+#pragma GCC visibility pop
 
 #endif

@@ -63,6 +63,12 @@ static bool resolve_options(struct fltsim_options *options)
                 return complain("FLTSIM_SEED is not a number");
         }
     }
+    const char *ledgers = getenv("FLTSIM_LEDGERS");
+    if (ledgers && *ledgers) {
+        if (strcmp(ledgers, "0") && strcmp(ledgers, "1"))
+            return complain("FLTSIM_LEDGERS is neither 0 nor 1");
+        options->no_ledgers |= *ledgers == '0';
+    }
     if (options->choices && options->seed)
         return complain("seed and choices exclude each other: a choice string is a whole schedule");
     if (options->choices && options->backend == FLTSIM_NATIVE)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden) /* as in sched.h */
+
 /* Each room keeps its own state behind its own pointer; only the room looks inside. */
 struct machine {
     struct fltsim_options options;
@@ -71,5 +73,7 @@ bool sim_give_instances(PCUNICODE_STRING service);
 
 /* The debugger's output (DbgPrint, KdPrint): kept in the trace and, where options ask for it, printed. */
 void sim_debug_print(const char *text);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,7 +9,7 @@
 bool trace_start(void);
 void trace_stop(void);
 
-extern bool trace_on;
+extern bool trace_on __attribute__((visibility("hidden")));
 /* One line of the trace: room, then printf text. Evaluated only when tracing. */
 #define TRACE(room, ...)                                                                                               \
     do {                                                                                                               \

@@ -41,8 +41,6 @@ struct verify_state {
     struct verify_call *calls[VERIFY_CALL_BUCKETS]; // irql.c: reported already
 };
 
-extern bool verify_ledgers_on;
-
 void *verify_zeroed(size_t size);
 char *verify_format(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 

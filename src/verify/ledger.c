@@ -39,27 +39,24 @@ static struct entry *slot(struct verify_ledger_entries *entries, unsigned index)
     return &entries->entries[index < FIRST ? index : FIRST + (index - FIRST) % LATER];
 }
 
-static void append(struct verify_ledger *ledger, const char *event, int change, long long count, const void *site)
+static unsigned next_index(struct verify_ledger_entries *entries)
 {
-    if (!verify_ledgers_on)
-        return;
+    if (sched_parallel)
+        return atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed);
+    unsigned index = atomic_load_explicit(&entries->used, memory_order_relaxed);
+    atomic_store_explicit(&entries->used, index + 1, memory_order_relaxed);
+    return index;
+}
+
+void verify_ledger_append(struct verify_ledger *ledger, const char *event, int change, long long count, const void *site)
+{
     struct verify_ledger_entries *entries = entries_of(ledger);
-    struct entry *entry = slot(entries, atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed));
+    struct entry *entry = slot(entries, next_index(entries));
     atomic_store_explicit(&entry->site, site, memory_order_relaxed);
     atomic_store_explicit(&entry->count, (int)count, memory_order_relaxed);
     atomic_store_explicit(&entry->thread, ((unsigned)((uintptr_t)sched_current >> 4) & ~1u) | (change > 0),
                           memory_order_relaxed);
     atomic_store_explicit(&entry->event, event, memory_order_relaxed);
-}
-
-void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address)
-{
-    append(ledger, event, 1, count_after, code_address);
-}
-
-void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address)
-{
-    append(ledger, event, -1, count_after, code_address);
 }
 
 /* ---- reading ---- */
@@ -196,7 +193,12 @@ const char *verify_ledger_holder(const struct verify_ledger *ledger)
     return holder;
 }
 
-void verify_ledger_free(struct verify_ledger *ledger)
+void verify_ledger_empty(struct verify_ledger *ledger)
+{
+    atomic_store_explicit(&ledger->entries->used, 0, memory_order_relaxed);
+}
+
+void verify_ledger_forget(struct verify_ledger *ledger)
 {
     sim_free(ledger->entries);
     ledger->entries = NULL;

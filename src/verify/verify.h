@@ -18,6 +18,8 @@ enum verify_rule {
     VERIFY_RULE_COUNT
 };
 
+#pragma GCC visibility push(hidden) /* as in sched.h */
+
 bool verify_start(void);
 void verify_stop(void);
 
@@ -74,14 +76,39 @@ void verify_symbolize(const void *code_address, char *text, size_t size);
  * literal that a code address may follow: "referenced by". A reference taken is paired with the one given back by what
  * nests: the newest of the same thread first; events that begin with "linked" with those that begin with "unlinked". */
 struct verify_ledger { struct verify_ledger_entries *entries; };
-void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
-void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long long count_after, const void *code_address);
+extern bool verify_ledgers_on;
+void verify_ledger_empty(struct verify_ledger *ledger);
+void verify_ledger_append(struct verify_ledger *ledger, const char *event, int change, long long count_after,
+                          const void *code_address);
+static inline void verify_ledger_add(struct verify_ledger *ledger, const char *event, long long count_after,
+                                     const void *code_address)
+{
+    if (verify_ledgers_on)
+        verify_ledger_append(ledger, event, 1, count_after, code_address);
+}
+static inline void verify_ledger_drop(struct verify_ledger *ledger, const char *event, long long count_after,
+                                      const void *code_address)
+{
+    if (verify_ledgers_on)
+        verify_ledger_append(ledger, event, -1, count_after, code_address);
+}
 /* What nobody gave back is marked "still out". */
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger);
 void verify_ledger_dump(const struct verify_ledger *ledger, const char *indent, FILE *out);
 /* The driver that took more references than it gave back, as far as the ledger tells; "": none did. */
 const char *verify_ledger_holder(const struct verify_ledger *ledger);
-void verify_ledger_free(struct verify_ledger *ledger);
+void verify_ledger_forget(struct verify_ledger *ledger);
+static inline void verify_ledger_free(struct verify_ledger *ledger)
+{
+    if (ledger->entries)
+        verify_ledger_forget(ledger);
+}
+/* The same, but its memory stays for what comes next at its place. */
+static inline void verify_ledger_begin(struct verify_ledger *ledger)
+{
+    if (ledger->entries)
+        verify_ledger_empty(ledger);
+}
 
 /* True the first time that this machine meets `what` (a literal) from that caller. */
 bool verify_first_time(const char *what, const void *caller);
@@ -148,5 +175,7 @@ enum verify_policy verify_get_policy(enum verify_rule rule);
 struct fltsim_report *verify_take_report(void);
 void verify_report_free(struct fltsim_report *report);
 void verify_print(const struct fltsim_violation *violation, FILE *out);
+
+#pragma GCC visibility pop
 
 #endif

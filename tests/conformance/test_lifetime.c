@@ -640,16 +640,6 @@ static void whatever_is_looked_up_comes_with_a_rundown_reference(void)
     succeeds(fltsim_close(handle));
 }
 
-static void a_context_holds_its_filter(void)
-{
-    stage_set();
-    LONG before = references(stage.filter);
-    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
-    assert_int_equal(references(stage.filter), before + 1);
-    FltReleaseContext(context);
-    assert_int_equal(references(stage.filter), before);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,7 +667,6 @@ int main(void)
         fltsim_unit_test(an_unload_waits_for_work_items),
         fltsim_unit_test(a_filter_pointer_is_good_until_the_unload_routine_returns),
         fltsim_unit_test(whatever_is_looked_up_comes_with_a_rundown_reference),
-        fltsim_unit_test(a_context_holds_its_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

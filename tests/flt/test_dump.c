@@ -62,6 +62,21 @@ static void a_filter_is_shown_with_its_counts_and_instances(void)
     FltObjectDereference(stage.filter);
 }
 
+/* Counted apart from Base.RundownRef, where threads would fight for it; shown together. */
+static void a_context_holds_its_filter(void)
+{
+    PFLT_CONTEXT context;
+    stage_set();
+    succeeds(FltObjectReference(stage.filter));
+    succeeds(FltAllocateContext(stage.filter, FLT_STREAM_CONTEXT, 32, NonPagedPool, &context));
+    into_text(filter_dump, stage.filter);
+    shows("      RundownRef               : 0x0000000000000006 (3)\n");
+    FltReleaseContext(context);
+    into_text(filter_dump, stage.filter);
+    shows("      RundownRef               : 0x0000000000000004 (2)\n");
+    FltObjectDereference(stage.filter);
+}
+
 static void look_after_unregistration(void)
 {
     into_text(filter_dump, stage.filter);
@@ -167,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fltsim_unit_test(a_filter_is_shown_with_its_counts_and_instances),
+        fltsim_unit_test(a_context_holds_its_filter),
         fltsim_unit_test(a_filter_that_unregistered_is_a_zombie_until_its_unload_routine_returns),
         fltsim_unit_test(instances_and_volumes_are_shown),
         fltsim_unit_test(a_stream_is_shown_with_every_context_on_it),

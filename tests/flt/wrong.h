@@ -4,6 +4,8 @@
 
 #include "../conformance/stage.h"
 
+#include <stdlib.h>
+
 struct twins {
     const char *rule;
     void (*wrong)(void), (*right)(void);
@@ -25,9 +27,26 @@ static struct fltsim_report *run_twin(const struct twins *twins, void (*body)(vo
     return report;
 }
 
+/* A line of the history that only the ledger knows; they may be switched off. */
+static bool is_of_ledger(const char *text)
+{
+    static const char *const events[] = {"allocated by", "referenced by", "linked by", "released by", "unlinked by",
+                                         "unlinked: "};
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (strstr(text, events[i]))
+            return true;
+    return false;
+}
+
+static bool ledgers_are_off(void)
+{
+    const char *ledgers = getenv("FLTSIM_LEDGERS");
+    return ledgers && *ledgers == '0';
+}
+
 static void assert_says(const struct fltsim_violation *v, const char *text)
 {
-    if (strstr(v->what, text) || strstr(v->history, text))
+    if (strstr(v->what, text) || strstr(v->history, text) || (ledgers_are_off() && is_of_ledger(text)))
         return;
     print_error("\"%s\" is not in:\n%s\n%s\n", text, v->what, v->history);
     fail();
