@@ -125,9 +125,11 @@ static void Release(PFLT_CONTEXT Context, const void *Site)
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", Site);
     FltpCheckContextPool(context, "FltReleaseContext", Site);
     FltpCheckContextCaller(context, "FltReleaseContext", Site);
-    /* What the links hold is not the driver's to release: a count that only links are left of goes below. */
-    if (__atomic_load_n(&context->Count, __ATOMIC_ACQUIRE) == 1 &&
-        __atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED)
+    /* What the link and enlistments hold is not the driver's to release. */
+    LONG others = __atomic_load_n(&context->Enlisted, __ATOMIC_RELAXED);
+    LONG count = __atomic_load_n(&context->Count, __ATOMIC_ACQUIRE);
+    if (count <= others + 1 &&
+        count <= others + (__atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED))
         FltpReportGoneContext(Context, context, "FltReleaseContext", Site);
     FltpDropReference(context, "released by", Site);
 }

@@ -43,6 +43,7 @@ typedef struct _FLTP_CONTEXT {
     struct _FLTP_CONTEXT *NextFree; /* work item's list */
     ULONG Suspect;      /* context_lock.c: a lock of it is gone */
     BOOLEAN InUse;      /* context_lock.c: somebody holds a lock of it, or waits, as it goes */
+    volatile USHORT Enlisted; /* references of enlistments: no driver's to release */
     UCHAR Shard;        /* of Live */
     UCHAR NodeShard;    /* of Node, while linked */
     USHORT Type;

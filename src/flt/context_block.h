@@ -68,6 +68,7 @@ static inline void StartBlock(PFLTP_CONTEXT block, PFLT_FILTER filter, const FLT
     block->Site = site;
     block->Suspect = 0;
     block->InUse = FALSE;
+    block->Enlisted = 0;
     block->Shard = (UCHAR)shard;
     block->NodeShard = 0;
     block->Type = type;

@@ -60,8 +60,10 @@ _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *C
         v = verify_begin_fatal(rule, "%s of %p, which is no context (any more).", Routine, Pointer);
     else
         v = verify_begin_fatal(rule, "%s of a %s context %p%s.", Routine, FltpContextTypeName(Context->Type), Pointer,
-                               linked ? " of which only the link's reference is left; that goes with the link"
-                                      : " whose last reference is gone");
+                               known && Context->Enlisted ? " of which only the references of its link and its enlistment are left;"
+                                                            " those go with the transaction"
+                               : linked ? " of which only the link's reference is left; that goes with the link"
+                                        : " whose last reference is gone");
     if (known)
         verify_ledger_print(v, &Context->Ledger);
     verify_site(v, "this call", Site);

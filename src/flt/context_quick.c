@@ -230,7 +230,7 @@ VOID FltReleaseContext(PFLT_CONTEXT Context)
 {
     const void *site = VERIFY_CALLER;
     PFLTP_CONTEXT context = FltpContextOf(Context);
-    if (FltpIsQuiet() && IsGood(context, site)) {
+    if (FltpIsQuiet() && IsGood(context, site) && !__atomic_load_n(&context->Enlisted, __ATOMIC_RELAXED)) {
         LONG count = __atomic_load_n(&context->Count, __ATOMIC_ACQUIRE);
         if (__builtin_expect(count > 1, 1)) {
             count = FltpChangeCount(context, -1, __ATOMIC_ACQ_REL);

@@ -51,6 +51,7 @@ void FltpDereferenceEnlistment(struct flt_enlistment *Enlistment)
 {
     if (__atomic_sub_fetch(&Enlistment->References, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    __atomic_sub_fetch(&FltpContextOf(Enlistment->Context)->Enlisted, 1, __ATOMIC_RELAXED);
     FltpDropReference(FltpContextOf(Enlistment->Context), "released: no longer enlisted", NULL);
     FltpDereferencePointer(&Enlistment->Instance->Base);
     sim_free(Enlistment);
@@ -117,6 +118,20 @@ bool FltpAbortTransaction(PKTRANSACTION Transaction)
     return true;
 }
 
+static void Finalize(PKTRANSACTION transaction)
+{
+    FltpNotifyTransaction(transaction, TRANSACTION_NOTIFY_COMMIT_FINALIZE);
+    FltpEndTransaction(transaction);
+}
+
+static VOID FinalizeLater(PVOID transaction)
+{
+    Finalize(transaction);
+    ObpDereference(transaction);
+}
+
+/* The last notification comes when the transaction is committed for everybody, who commits and whoever opens its files
+ * next included: filters must take it at any time after. */
 static NTSTATUS Commit(PKTRANSACTION transaction)
 {
     if (!Move(transaction, TRANSACTION_ACTIVE, TRANSACTION_PREPARING))
@@ -128,9 +143,14 @@ static NTSTATUS Commit(PKTRANSACTION transaction)
         return STATUS_TRANSACTION_ABORTED;
     }
     FltpNotifyTransaction(transaction, TRANSACTION_NOTIFY_COMMIT);
-    FltpNotifyTransaction(transaction, TRANSACTION_NOTIFY_COMMIT_FINALIZE);
     Move(transaction, TRANSACTION_COMMITTING, TRANSACTION_COMMITTED);
-    FltpEndTransaction(transaction);
+    if (sched_choose("finalize later", 2)) {
+        ObpReference(transaction);
+        ExInitializeWorkItem(&transaction->Finalize, FinalizeLater, transaction);
+        ExQueueWorkItem(&transaction->Finalize, DelayedWorkQueue);
+    } else {
+        Finalize(transaction);
+    }
     return STATUS_SUCCESS;
 }
 

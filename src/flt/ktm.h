@@ -23,6 +23,7 @@ struct _KTRANSACTION {
     ULONG Enlisted;             /* ever: what the next one is numbered */
     LIST_ENTRY Enlistments; /* flt_enlistment.Link, in the order they were made */
     LIST_ENTRY Live;        /* every transaction there is */
+    WORK_QUEUE_ITEM Finalize; /* the last notification of a commit */
     struct _FLTP_CONTEXT_LIST *Contexts;
 };
 

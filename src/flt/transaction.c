@@ -80,6 +80,7 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
         .Instance = Instance, .Context = TransactionContext, .Mask = NotificationMask, .References = 1};
     KeInitializeEvent(&fresh->Done, SynchronizationEvent, FALSE);
     FltpLinkReference(context, "enlisted by", VERIFY_CALLER);
+    __atomic_add_fetch(&context->Enlisted, 1, __ATOMIC_RELAXED);
 
     NTSTATUS status = STATUS_SUCCESS;
     sched_lock(&Transaction->Lock);

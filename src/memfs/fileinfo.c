@@ -307,11 +307,14 @@ static NTSTATUS query_class(struct memfs_query *query, FILE_INFORMATION_CLASS ki
     }
 }
 
-/* The last handle went and took the file along; only pointers to the file object are left to ask by. */
-static bool is_gone(const struct memfs_scb *scb)
+/* The last handle went and took the file along; only pointers to the file object are left to ask by. Where it took a stream
+ * alone, the file's identity is still there: filters tell the one from the other by that. */
+static bool is_gone(const struct memfs_scb *scb, FILE_INFORMATION_CLASS kind)
 {
-    return MemfsCount(&scb->handles) == 0 && (MemfsCount(&scb->node->link_count) == 0 ||
-                                              (scb->stream && MemfsIs(&scb->stream->removed)));
+    if (MemfsCount(&scb->handles))
+        return false;
+    return MemfsCount(&scb->node->link_count) == 0 ||
+           (scb->stream && MemfsIs(&scb->stream->removed) && kind != FileInternalInformation);
 }
 
 NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
@@ -329,9 +332,8 @@ NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(&query.scb->main, TRUE);
-    NTSTATUS status = is_gone(query.scb)
-                          ? STATUS_FILE_DELETED
-                          : query_class(&query, stack->Parameters.QueryFile.FileInformationClass);
+    FILE_INFORMATION_CLASS kind = stack->Parameters.QueryFile.FileInformationClass;
+    NTSTATUS status = is_gone(query.scb, kind) ? STATUS_FILE_DELETED : query_class(&query, kind);
     ExReleaseResourceLite(&query.scb->main);
     FsRtlExitFileSystem();
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);

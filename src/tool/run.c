@@ -263,14 +263,19 @@ static void detach_and_reattach(struct body *body, int i)
     struct workload *w = &body->w[i];
     HANDLE open = workload_open(w, "open across detach", &(struct fltsim_open){.disposition = FILE_OPEN_IF},
                                 STATUS_SUCCESS);
+    struct workload_pending *pending = workload_begin_pending(w);
     check_step(body->check, body->run, "detaching from %s", w->root);
     NTSTATUS status = fltsim_detach(body->driver, body->volumes[i], NULL);
     if (NT_SUCCESS(status)) {
         workload_cached(w);
+        workload_end_pending(w, pending);
+        pending = NULL;
         check_step(body->check, body->run, "attaching to %s", w->root);
         fltsim_attach(body->driver, body->volumes[i], NULL, NULL);
         workload_cached(w);
     }
+    if (pending)
+        workload_end_pending(w, pending);
     workload_close(w, open);
 }
 
@@ -397,8 +402,12 @@ static void run_normally(struct body *body)
     run_all_steps(body);
     come_and_go(body);
     come_and_go_beneath(body);
-    if (!clients)
+    if (clients) {
+        check_step(body->check, body->run, "writers that follow each other in transactions");
+        workload_follow(&body->w[0]);
+    } else {
         use_ports(body);
+    }
     check_describe(body->run, body->driver);
     unload(body);
     if (clients)

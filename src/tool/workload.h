@@ -84,6 +84,9 @@ void workload_transactions(struct workload *w);
 void workload_transact(struct workload *w);      /* once: a write and a delete */
 HANDLE workload_begin_transaction(struct workload *w); /* NULL: it could not be made */
 void workload_write_in(struct workload *w, HANDLE transaction, const char *name); /* nobody is told the answers */
+struct workload_pending *workload_begin_pending(struct workload *w); /* what is under way meanwhile; workload_pending.c */
+void workload_end_pending(struct workload *w, struct workload_pending *pending);
+void workload_follow(struct workload *w);        /* writers, before filters hear of the commit */
 void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);
@@ -93,6 +96,8 @@ void workload_folder(struct workload *w, const char *name);
 void workload_control_devices(struct workload *w); /* the driver's own programs; workload_port.c */
 void workload_each_allocation(struct workload *w); /* fails once, in a few small things; workload_short.c */
 
+/* A folder's path that the driver knows in full. */
+bool workload_is_full_folder(const char *path);
 /* The folders above those names (with themselves: those that are folders, too), for a driver that wants them when it
  * attaches. */
 /* Files by the names that the driver knows, with a line of text in each. */

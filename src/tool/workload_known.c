@@ -89,12 +89,6 @@ static void use_extensions(struct workload *w, const char *folder)
     }
 }
 
-/* A name alone was put into \work. */
-static bool is_full(const char *path)
-{
-    return strncmp(path, "\\work\\", 6) != 0;
-}
-
 static void use_all(struct workload *w)
 {
     size_t folders = 0;
@@ -112,12 +106,18 @@ static void use_all(struct workload *w)
     }
 }
 
+/* A name alone was put into \work. */
+bool workload_is_full_folder(const char *path)
+{
+    return strncmp(path, "\\work\\", 6) != 0 && !looks_like_a_file(path);
+}
+
 static void use_full_folders(struct workload *w)
 {
     size_t folders = 0;
 
     for (size_t i = 0; i < w->known->path_count && folders < 4; i++)
-        if (is_full(w->known->paths[i]) && !looks_like_a_file(w->known->paths[i])) {
+        if (workload_is_full_folder(w->known->paths[i])) {
             workload_folder(w, w->known->paths[i]);
             folders++;
         }

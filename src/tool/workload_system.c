@@ -186,6 +186,26 @@ void workload_transact(struct workload *w)
     ZwClose(transaction);
 }
 
+enum { FOLLOWERS = 12 };
+
+/* Writers of one file, one after the other, in transactions and without. Filters hear of a commit when they hear of it: the
+ * next writer may be there first. */
+void workload_follow(struct workload *w)
+{
+    for (unsigned i = 1; i <= FOLLOWERS && w->is_ntfs; i++) {
+        HANDLE transaction = workload_begin_transaction(w);
+        if (!transaction)
+            return;
+        write_in(w, transaction, "followed", false);
+        fltsim_shuffle(i);
+        workload_expect(w, "commit", ZwCommitTransaction(transaction, TRUE), STATUS_SUCCESS);
+        fltsim_shuffle(0);
+        if (i % 3 == 0)
+            workload_close(w, workload_open(w, "followed", &read_write, STATUS_SUCCESS));
+        ZwClose(transaction);
+    }
+}
+
 void workload_transactions(struct workload *w)
 {
     for (int round = 0; round < 4 && w->is_ntfs; round++) {
@@ -194,6 +214,7 @@ void workload_transactions(struct workload *w)
             return;
         write_in(w, transaction, "transacted", false);
         write_in(w, transaction, "transacted too", round > 1);
+        write_in(w, transaction, "transacted:stream", round > 1);
         write_in(w, transaction, "transacted", false);
         if (round % 2)
             workload_expect(w, "roll back", ZwRollbackTransaction(transaction, TRUE), STATUS_SUCCESS);

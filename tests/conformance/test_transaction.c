@@ -373,6 +373,42 @@ static void without_a_callback_nobody_enlists(void)
     ZwClose(handle);
 }
 
+/* Who commits does not wait for the last notification, which comes when everybody has committed. */
+static void the_end_of_a_commit_may_be_told_later(void)
+{
+    load();
+    bool later = false;
+    for (unsigned seed = 1; seed <= 16 && !later; seed++) {
+        heard_count = 0;
+        HANDLE handle = begin();
+        enlist(EVERYTHING);
+        fltsim_shuffle(seed);
+        assert_int_equal(ZwCommitTransaction(handle, TRUE), STATUS_SUCCESS);
+        fltsim_shuffle(0);
+        later = heard_count == 3;
+        assert_int_equal(outcome(handle), TransactionOutcomeCommitted);
+        fltsim_sleep(1);
+        assert_int_equal(heard_count, 4);
+        assert_int_equal(heard[3], TRANSACTION_NOTIFY_COMMIT_FINALIZE);
+        ObDereferenceObject(transaction);
+        ZwClose(handle);
+    }
+    assert_int_equal(cleanups > 0, true);
+}
+
+static void what_an_enlistment_holds_is_not_the_drivers_to_release(void)
+{
+    load();
+    begin();
+    PFLT_CONTEXT context = make(FLT_TRANSACTION_CONTEXT);
+    FltSetTransactionContext(instance, transaction, FLT_SET_CONTEXT_KEEP_IF_EXISTS, context, NULL);
+    assert_int_equal(FltEnlistInTransaction(instance, transaction, context, EVERYTHING), STATUS_SUCCESS);
+    FltReleaseContext(context);
+    fltsim_expect("context-over-release");
+    FltReleaseContext(context);
+    fail();
+}
+
 static void an_instance_that_goes_leaves_its_transaction(void)
 {
     load();
@@ -397,6 +433,8 @@ int main(void)
         fltsim_unit_test(an_enlistment_rolls_back),
         fltsim_unit_test(wrong_enlistments_are_refused),
         fltsim_unit_test(without_a_callback_nobody_enlists),
+        fltsim_unit_test(the_end_of_a_commit_may_be_told_later),
+        fltsim_unit_test(what_an_enlistment_holds_is_not_the_drivers_to_release),
         fltsim_unit_test(an_instance_that_goes_leaves_its_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,16 +35,24 @@ static void a_file_goes_with_its_last_handle(void **state)
     goes_with_the_last_handle(FLTSIM_FAT);
 }
 
-static NTSTATUS ask_after_the_end(HANDLE handle)
+static NTSTATUS ask_class_after_the_end(HANDLE handle, FILE_INFORMATION_CLASS kind, ULONG size)
 {
-    FILE_STANDARD_INFORMATION info;
+    union {
+        FILE_STANDARD_INFORMATION standard;
+        FILE_INTERNAL_INFORMATION internal;
+    } info;
     PFILE_OBJECT file;
     ULONG length;
     assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, (PVOID *)&file, NULL), STATUS_SUCCESS);
     close_it(handle);
-    NTSTATUS status = IoQueryFileInformation(file, FileStandardInformation, sizeof info, &info, &length);
+    NTSTATUS status = IoQueryFileInformation(file, kind, size, &info, &length);
     ObDereferenceObject(file);
     return status;
+}
+
+static NTSTATUS ask_after_the_end(HANDLE handle)
+{
+    return ask_class_after_the_end(handle, FileStandardInformation, sizeof(FILE_STANDARD_INFORMATION));
 }
 
 static void who_asks_a_deleted_file_is_told_so(void **state)
@@ -58,6 +66,26 @@ static void who_asks_a_deleted_file_is_told_so(void **state)
         assert_int_equal(ask_after_the_end(handle), STATUS_FILE_DELETED);
         unit_stop();
     }
+}
+
+static HANDLE open_to_go(const char *name)
+{
+    HANDLE handle = open_for(name, DELETE, FILE_OPEN, 0);
+    assert_int_equal(fltsim_set_delete(handle, true), STATUS_SUCCESS);
+    return handle;
+}
+
+static void a_deleted_stream_is_told_from_a_deleted_file_by_the_files_id(void **state)
+{
+    const ULONG size = sizeof(FILE_INTERNAL_INFORMATION);
+    unit_start(FLTSIM_NTFS);
+    make_file("\\f", "x");
+    make_file("\\f:s", "x");
+    assert_int_equal(ask_class_after_the_end(open_to_go("\\f:s"), FileInternalInformation, size), STATUS_SUCCESS);
+    make_file("\\f:s", "x");
+    assert_int_equal(ask_after_the_end(open_to_go("\\f:s")), STATUS_FILE_DELETED);
+    assert_int_equal(ask_class_after_the_end(open_to_go("\\f"), FileInternalInformation, size), STATUS_FILE_DELETED);
+    unit_stop();
 }
 
 static void a_disposition_can_be_taken_back(void **state)
@@ -177,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_goes_with_its_last_handle),
         cmocka_unit_test(who_asks_a_deleted_file_is_told_so),
+        cmocka_unit_test(a_deleted_stream_is_told_from_a_deleted_file_by_the_files_id),
         cmocka_unit_test(a_disposition_can_be_taken_back),
         cmocka_unit_test(delete_on_close_waits_for_its_handle),
         cmocka_unit_test(posix_deletion_takes_the_name_at_once),
