@@ -1,6 +1,7 @@
 #ifndef FLTSIM_WDK_EVNTRACE_H
 #define FLTSIM_WDK_EVNTRACE_H
 
+#include <nt/etw.h>
 #include <nt/types.h>
 
 #define TRACE_LEVEL_NONE 0
@@ -14,7 +15,5 @@
 #define EVENT_CONTROL_CODE_DISABLE_PROVIDER 0
 #define EVENT_CONTROL_CODE_ENABLE_PROVIDER 1
 #define EVENT_CONTROL_CODE_CAPTURE_STATE 2
-
-typedef ULONG64 TRACEHANDLE, *PTRACEHANDLE;
 
 #endif

@@ -13,7 +13,7 @@ typedef struct _GUID {
 } GUID;
 #endif
 
-typedef GUID *LPGUID;
+typedef GUID *PGUID, *LPGUID;
 typedef const GUID *LPCGUID;
 typedef GUID IID, *LPIID, CLSID, *LPCLSID, UUID, FMTID, *LPFMTID;
 

@@ -34,6 +34,7 @@ const struct workload_step workload_steps[] = {
     {"queries by name", workload_queries_by_name},
     {"programs that start and end", workload_programs},
     {"components of the kernel", workload_kernel},
+    {"connections", workload_connections},
     {"transactions", workload_transactions},
     {"the registry", workload_registry},
     {"devices that may be removed", workload_devices},

@@ -77,6 +77,7 @@ void workload_oplocks(struct workload *w);
 void workload_changes(struct workload *w);
 void workload_eas(struct workload *w);
 void workload_security(struct workload *w);
+void workload_connections(struct workload *w);   /* workload_net.c */
 void workload_queries_by_name(struct workload *w);
 void workload_programs(struct workload *w);      /* the system around them; workload_system.c */
 void workload_kernel(struct workload *w);

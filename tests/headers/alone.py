@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 WARNINGS = ['-Wall', '-Wextra', '-Werror', '-Wno-unknown-pragmas', '-Wno-unknown-warning-option', '-Wno-pragma-pack']
-# Act by being included, or need something before them.
-FRAGMENTS = {'wdk/nt/std_begin.h', 'wdk/nt/std_end.h', 'wdk/poppack.h'}
+# Act by being included, need something before them, or refuse.
+FRAGMENTS = {'wdk/nt/std_begin.h', 'wdk/nt/std_end.h', 'wdk/poppack.h', 'wdk/windows.h', 'wdk/winternl.h'}
 
 
 def headers(include):

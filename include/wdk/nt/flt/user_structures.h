@@ -2,6 +2,11 @@
 #ifndef FLTSIM_WDK_NT_FLT_USER_STRUCTURES_H
 #define FLTSIM_WDK_NT_FLT_USER_STRUCTURES_H
 
+/* The guard of Windows' own header: headers that both sides share ask for it. */
+#ifndef __FLT_USER_STRUCTURES_H__
+#define __FLT_USER_STRUCTURES_H__
+#endif
+
 #include "../begin.h"
 #include "../types.h"
 
