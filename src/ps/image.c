@@ -20,8 +20,10 @@ static UNICODE_STRING Join(const void *head, size_t head_bytes, PCUNICODE_STRING
 {
     USHORT bytes = (USHORT)(head_bytes + tail->Length);
     UNICODE_STRING whole = {bytes, (USHORT)(bytes + sizeof(WCHAR)), sim_alloc(bytes + sizeof(WCHAR))};
-    memcpy(whole.Buffer, head, head_bytes);
-    memcpy((PCHAR)whole.Buffer + head_bytes, tail->Buffer, tail->Length);
+    if (head_bytes)
+        memcpy(whole.Buffer, head, head_bytes);
+    if (tail->Length)
+        memcpy((PCHAR)whole.Buffer + head_bytes, tail->Buffer, tail->Length);
     return whole;
 }
 
