@@ -27,6 +27,7 @@ const struct workload_step workload_steps[] = {
     {"several threads on one file", workload_threads},
     {"threads that race", workload_races},
     {"control codes, reparse points", workload_controls},
+    {"journal, clusters, copies by token", workload_disk},
     {"oplocks", workload_oplocks},
     {"changes of directories", workload_changes},
     {"extended attributes", workload_eas},

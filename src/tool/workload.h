@@ -73,6 +73,7 @@ void workload_controls(struct workload *w);      /* beside the contents; workloa
 /* Control codes for a file's records in the journal and the lists of owners and clusters. Nobody is told the answers. */
 void workload_ask_records(struct workload *w, HANDLE file);
 void workload_control_file(struct workload *w, HANDLE file); /* those, and copies that others make */
+void workload_disk(struct workload *w);          /* what tools ask of volumes; workload_disk.c */
 void workload_oplocks(struct workload *w);
 void workload_changes(struct workload *w);
 void workload_eas(struct workload *w);

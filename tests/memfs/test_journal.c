@@ -633,6 +633,38 @@ static void waiting_ends_with_the_journal_or_the_volume(void **state)
     stop();
 }
 
+static NTSTATUS begin_wait(HANDLE handle, IO_STATUS_BLOCK *iosb)
+{
+    query();
+    waiting.ask = (READ_USN_JOURNAL_DATA_V1){.StartUsn = journal.NextUsn, .ReasonMask = MAXULONG, .Timeout = 60,
+                                             .BytesToWaitFor = 1, .UsnJournalID = journal.UsnJournalID,
+                                             .MinMajorVersion = 2, .MaxMajorVersion = 2};
+    *iosb = (IO_STATUS_BLOCK){.Status = STATUS_PENDING};
+    return NtFsControlFile(handle, NULL, NULL, NULL, iosb, FSCTL_READ_USN_JOURNAL, &waiting.ask, sizeof waiting.ask,
+                           &waiting.out, sizeof waiting.out);
+}
+
+static void a_wait_is_cancelled_or_ends_with_its_handle(void **state)
+{
+    IO_STATUS_BLOCK iosb, cancelled;
+    start_with_journal();
+    HANDLE other = second_volume_handle();
+    assert_int_equal(begin_wait(other, &iosb), STATUS_PENDING);
+    assert_int_equal(NtCancelIoFile(other, &cancelled), STATUS_SUCCESS);
+    fltsim_sleep(1);
+    assert_int_equal(iosb.Status, STATUS_CANCELLED);
+    assert_int_equal(begin_wait(other, &iosb), STATUS_PENDING);
+    make_file("\\f", "x");
+    fltsim_sleep(1);
+    assert_int_equal(iosb.Status, STATUS_SUCCESS);
+    assert_true(iosb.Information > sizeof(USN));
+    assert_int_equal(begin_wait(other, &iosb), STATUS_PENDING);
+    close_it(other);
+    fltsim_sleep(1);
+    assert_int_equal(iosb.Status, STATUS_CANCELLED);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,6 +685,7 @@ int main(void)
         cmocka_unit_test(readers_wait_for_what_matches),
         cmocka_unit_test(readers_wait_for_so_many_bytes_or_so_long),
         cmocka_unit_test(waiting_ends_with_the_journal_or_the_volume),
+        cmocka_unit_test(a_wait_is_cancelled_or_ends_with_its_handle),
     };
     return cmocka_run_group_tests_name("memfs/journal", tests, NULL, NULL);
 }
