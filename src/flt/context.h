@@ -77,10 +77,8 @@ struct _FLTP_CONTEXT_LIST {
 };
 
 /* Nothing to check or to keep a record of but what costs least (verify_api_is_quiet). */
-static inline bool FltpIsQuiet(void)
-{
-    return __builtin_expect(verify_api_is_quiet(APC_LEVEL) && !verify_ledgers_on && !machine->options.special_pool, 1);
-}
+extern bool FltpIsWatched; /* of the machine: ledgers, special pool */
+static inline bool FltpIsQuiet(void) { return __builtin_expect(verify_api_is_quiet(APC_LEVEL) && !FltpIsWatched, 1); }
 
 static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_CONTEXT)Context - 1; }
 static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }

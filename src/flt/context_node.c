@@ -12,6 +12,7 @@ static struct node_shard {
     PFLTP_CONTEXT_NODE Free; /* by .Object */
 } __attribute__((aligned(64))) Shards[FLTP_SHARDS];
 static bool KeepsNodes;
+bool FltpIsWatched;
 
 /* Two setters must not hang two nodes on one stream; by the stream's address. */
 static FAST_MUTEX CreationLocks[CREATION_LOCKS];
@@ -26,6 +27,7 @@ void FltpStartContexts(void)
         Shards[i].Free = NULL; /* it went with its machine */
     }
     KeepsNodes = true;
+    FltpIsWatched = verify_ledgers_on || machine->options.special_pool;
     for (unsigned i = 0; i < CREATION_LOCKS; i++)
         ExInitializeFastMutex(&CreationLocks[i]);
 }

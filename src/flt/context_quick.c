@@ -5,10 +5,14 @@
 #include "fault/fault.h"
 #include "trace/trace.h"
 
+static inline bool IsContext(PFLTP_CONTEXT context)
+{
+    return __atomic_load_n(&context->Magic, __ATOMIC_RELAXED) == FLTP_CONTEXT_MAGIC;
+}
+
 static inline bool IsGood(PFLTP_CONTEXT context, const void *site)
 {
-    return __atomic_load_n(&context->Magic, __ATOMIC_RELAXED) == FLTP_CONTEXT_MAGIC &&
-           verify_is_in(&context->Filter->Code, site);
+    return IsContext(context) && verify_is_in(&context->Filter->Code, site);
 }
 
 _Static_assert(VERIFY_IRQL_FltAllocateContext >= APC_LEVEL && VERIFY_IRQL_FltSetStreamContext >= APC_LEVEL &&
@@ -20,14 +24,17 @@ static inline bool HangsTogether(const LIST_ENTRY *link) { return link->Flink->B
 
 static inline void Unlink(const LIST_ENTRY *link)
 {
-    link->Blink->Flink = link->Flink;
-    link->Flink->Blink = link->Blink;
+    PLIST_ENTRY next = link->Flink, last = link->Blink;
+    last->Flink = next;
+    next->Blink = last;
 }
 
 static inline void LinkLast(PLIST_ENTRY head, PLIST_ENTRY link)
 {
-    *link = (LIST_ENTRY){head, head->Blink};
-    head->Blink->Flink = link;
+    PLIST_ENTRY last = head->Blink;
+    link->Flink = head;
+    link->Blink = last;
+    last->Flink = link;
     head->Blink = link;
 }
 
@@ -131,7 +138,7 @@ NTSTATUS FltSetStreamContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, FL
     const void *site = VERIFY_CALLER;
     PFLTP_CONTEXT fresh = FltpContextOf(NewContext);
     PFLTP_CONTEXT_NODE node = StreamNode(Instance, FileObject, site);
-    if (node && IsGood(fresh, site) && fresh->Type == FLT_STREAM_CONTEXT && fresh->Filter == Instance->Filter &&
+    if (node && IsContext(fresh) && fresh->Type == FLT_STREAM_CONTEXT && fresh->Filter == Instance->Filter &&
         __atomic_load_n(&fresh->Count, __ATOMIC_RELAXED) > 0 && (ULONG)Operation <= FLT_SET_CONTEXT_KEEP_IF_EXISTS &&
         sched_trylock(&node->Lock)) {
         bool linked = LinkFirst(node, Instance, fresh);

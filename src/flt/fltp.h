@@ -446,7 +446,9 @@ static inline bool FltpIsOnOtherVolume(PFLT_INSTANCE Instance, PFILE_OBJECT File
     PVPB vpb = File ? File->Vpb : NULL;
     PDEVICE_OBJECT device = vpb ? __atomic_load_n(&vpb->DeviceObject, __ATOMIC_RELAXED) : NULL;
     PDEVICE_OBJECT own = Instance->Volume->FileSystemDevice;
-    return device != own && device && own;
+    if (__builtin_expect(device == own, 1))
+        return false;
+    return device && own;
 }
 
 /* name.c. */

@@ -7,6 +7,8 @@
 
 /* Nanoseconds for one call of work(argument) that does `count` units: median of eleven rounds, per unit. */
 double bench_time(void (*work)(void *argument, unsigned count), void *argument, unsigned count);
+/* The same for what takes nanoseconds: the quickest of many short rounds, which whatever else the machine does leaves alone. */
+double bench_quickest(void (*work)(void *argument, unsigned count), void *argument, unsigned count);
 void bench_pair(void (*const work[2])(void *argument, unsigned count), void *argument, unsigned count, double times[2]);
 double bench_now(void);
 

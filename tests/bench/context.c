@@ -11,7 +11,7 @@
 #include <malloc.h>
 #endif
 
-enum { TAG = 'fcnB', SIZE = 64, THREADS = 2, SPREAD = 16 };
+enum { TAG = 'fcnB', SIZE = 64, THREADS = 2, SPREAD = 16, BRIEF = 2000 };
 
 static PFLT_FILTER filter;
 static PFLT_INSTANCE instance;
@@ -181,7 +181,7 @@ static double time_by_hand(void)
         entries[i].key = (struct key){&table, &entries[i]};
         HASH_ADD(hh, table, key, sizeof(struct key), &entries[i]);
     }
-    double time = bench_time(look_up_by_hand, &entries[MANY / 2], 100000);
+    double time = bench_quickest(look_up_by_hand, &entries[MANY / 2], BRIEF);
     HASH_CLEAR(hh, table);
     return time;
 }
@@ -197,13 +197,13 @@ static void measure_costs(enum fltsim_backend backend, const char *name)
         boot(backend, no_ledgers);
         open_streams(2);
         attach_context(streams[0].file);
-        get[no_ledgers] = bench_time(get_and_release, streams[0].file, 100000);
-        life[no_ledgers] = bench_time(whole_life, streams[1].file, 20000);
+        get[no_ledgers] = bench_quickest(get_and_release, streams[0].file, BRIEF);
+        life[no_ledgers] = bench_quickest(whole_life, streams[1].file, BRIEF);
         close_streams(2);
         bench_halt();
     }
-    double atomics = bench_time(two_atomics, &number, 100000), by_hand = time_by_hand(),
-           block = bench_time(malloc_and_free, NULL, 100000);
+    double atomics = bench_quickest(two_atomics, &number, BRIEF), by_hand = time_by_hand(),
+           block = bench_quickest(malloc_and_free, NULL, BRIEF);
     printf("(f) %-6s FltGetStreamContext + FltReleaseContext %.1f ns: %.2f x two atomic changes, %.2f x uthash behind a mutex;"
            " with the ledger %.1f ns\n"
            "           allocate, set, delete, release %.0f ns: %.1f x malloc + free; with the ledger %.0f ns\n",
@@ -239,14 +239,14 @@ static double run_jobs(struct job *jobs, unsigned threads)
 static double scale(void (*work)(void *, unsigned), PFILE_OBJECT one, PFILE_OBJECT two, unsigned count)
 {
     struct job jobs[THREADS] = {{work, one, count}, {work, two, count}};
-    double best = 0;
+    double alone = 1e18, both = 1e18;
     run_jobs(jobs, THREADS);
-    for (int round = 0; round < 7; round++) {
-        double alone = run_jobs(jobs, 1), both = run_jobs(jobs, THREADS);
-        if (2 * alone / both > best)
-            best = 2 * alone / both;
+    for (int round = 0; round < 40; round++) {
+        double one = run_jobs(jobs, 1), all = run_jobs(jobs, THREADS);
+        alone = one < alone ? one : alone;
+        both = all < both ? all : both;
     }
-    return best;
+    return THREADS * alone / both;
 }
 
 static void measure_threads(void)
@@ -256,11 +256,11 @@ static void measure_threads(void)
     attach_context(streams[0].file);
     attach_context(streams[1].file);
     printf("(f) two native threads: get + release on two streams %.2f x one thread, on one stream %.2f x;",
-           scale(get_and_release, streams[0].file, streams[1].file, 400000),
-           scale(get_and_release, streams[0].file, streams[0].file, 400000));
+           scale(get_and_release, streams[0].file, streams[1].file, 100000),
+           scale(get_and_release, streams[0].file, streams[0].file, 100000));
     printf(" whole life on two streams %.2f x, on one %.2f x\n",
-           scale(whole_life, streams[2].file, streams[3].file, 40000),
-           scale(whole_life, streams[2].file, streams[2].file, 40000));
+           scale(whole_life, streams[2].file, streams[3].file, 30000),
+           scale(whole_life, streams[2].file, streams[2].file, 30000));
     close_streams(4);
     bench_halt();
 }
@@ -313,7 +313,7 @@ static void measure_streams(void)
             attach_context(streams[k].file);
         for (unsigned k = 0; k < SPREAD; k++)
             some[k] = &streams[(size_t)k * counts[i] / SPREAD];
-        printf("%s %u %.1f ns", i ? "," : "", counts[i], bench_time(get_and_release_spread, some, 100000));
+        printf("%s %u %.1f ns", i ? "," : "", counts[i], bench_quickest(get_and_release_spread, some, BRIEF));
         close_streams(counts[i]);
         bench_halt();
     }
