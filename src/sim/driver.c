@@ -225,7 +225,7 @@ static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
 {
     NTSTATUS status = STATUS_SUCCESS;
 
-    if (driver->object) {
+    if (driver->object && find_driver_object(driver->name) == driver->object) { /* else another driver unloaded it */
         status = FltpUnloadFilter(driver->object, mandatory);
         if (status == STATUS_FLT_FILTER_NOT_FOUND) {
             UNICODE_STRING path = sim_service_path(driver->name);
