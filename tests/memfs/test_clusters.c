@@ -386,6 +386,35 @@ static void wrong_questions_about_clusters_are_refused(void **state)
     }
 }
 
+/* As whoever pages asks: pairs of a length and a place, in bytes, ended by zeros. */
+static void the_kernel_asks_where_a_paging_file_lies(void **state)
+{
+    LARGE_INTEGER map = {.QuadPart = 5 * CLUSTER}, pairs[8];
+    IO_STATUS_BLOCK iosb;
+    HANDLE file;
+    start(FLTSIM_NTFS);
+    assert_int_equal(fltsim_open(at("\\pagefile.sys"), &(struct fltsim_open){.access = GENERIC_READ | GENERIC_WRITE,
+                                                                           .disposition = FILE_CREATE,
+                                                                           .options = FILE_NO_INTERMEDIATE_BUFFERING,
+                                                                           .paging_file = true}, &file),
+                     STATUS_SUCCESS);
+    assert_int_equal(fltsim_set_size(file, 8 * CLUSTER), STATUS_SUCCESS);
+    assert_int_equal(get_pointers(file, 0), STATUS_SUCCESS);
+    assert_int_equal(ZwFsControlFile(file, NULL, NULL, NULL, &iosb, FSCTL_QUERY_RETRIEVAL_POINTERS, &map, sizeof map, pairs,
+                                     sizeof pairs),
+                     STATUS_SUCCESS);
+    assert_int_equal(pairs[0].QuadPart, 5 * CLUSTER);
+    assert_int_equal(pairs[1].QuadPart, pointers.info.Extents[0].Lcn.QuadPart * CLUSTER);
+    assert_int_equal(pairs[2].QuadPart, 0);
+    assert_int_equal(ZwFsControlFile(file, NULL, NULL, NULL, &iosb, FSCTL_QUERY_RETRIEVAL_POINTERS, &map, sizeof map, pairs,
+                                     3 * sizeof *pairs),
+                     STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(control(file, FSCTL_QUERY_RETRIEVAL_POINTERS, &map, sizeof map, pairs, sizeof pairs),
+                     STATUS_INVALID_PARAMETER); /* a program */
+    close_it(file);
+    unit_stop();
+}
+
 static void extents_that_do_not_fit_are_asked_for_again(void **state)
 {
     STARTING_VCN_INPUT_BUFFER vcn = {.StartingVcn.QuadPart = 0};
@@ -423,6 +452,7 @@ int main(void)
         cmocka_unit_test(what_cannot_move_is_refused),
         cmocka_unit_test(clusters_are_traced_to_streams),
         cmocka_unit_test(wrong_questions_about_clusters_are_refused),
+        cmocka_unit_test(the_kernel_asks_where_a_paging_file_lies),
         cmocka_unit_test(extents_that_do_not_fit_are_asked_for_again),
     };
     return cmocka_run_group_tests_name("memfs/clusters", tests, NULL, NULL);
