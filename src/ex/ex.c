@@ -85,4 +85,11 @@ ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution)
     return SetResolution && DesiredTime < coarse ? (DesiredTime < 10000 ? 10000 : DesiredTime) : coarse;
 }
 
+NTSTATUS ExGetFirmwareEnvironmentVariable(PUNICODE_STRING VariableName, LPGUID VendorGuid, PVOID Value, PULONG ValueLength,
+                                          PULONG Attributes)
+{
+    API_IRQL(ExGetFirmwareEnvironmentVariable);
+    return STATUS_NOT_IMPLEMENTED;
+}
+
 BOOLEAN ExVerifySuite(ULONG SuiteType) { return FALSE; }

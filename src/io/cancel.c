@@ -1,6 +1,8 @@
 /* Cancelling IRPs: the cancel spin lock, IoCancelIrp, the IRPs of a thread, NtCancelIoFile. */
 #include "iop.h"
 
+#include "ps/process.h"
+
 VOID IoAcquireCancelSpinLock(PKIRQL Irql)
 {
     API_IRQL(IoAcquireCancelSpinLock);
@@ -117,6 +119,27 @@ static bool CancelOne(PKTHREAD thread, const struct match *m)
     return true;
 }
 
+static unsigned CancelAll(PKTHREAD thread, const struct match *m)
+{
+    unsigned found = 0;
+    while (CancelOne(thread, m))
+        found++;
+    return found;
+}
+
+/* Of whichever thread of the process asked. */
+static unsigned CancelEverywhere(const struct match *m)
+{
+    PKTHREAD self = KiCurrentThread(), thread;
+    unsigned found = CancelAll(self, m);
+    for (HANDLE last = NULL; (thread = PspNextThread(KiCurrentProcess(), last)); ObpDereference(thread)) {
+        last = thread->id;
+        if (thread != self)
+            found += CancelAll(thread, m);
+    }
+    return found;
+}
+
 static NTSTATUS CancelIo(HANDLE handle, PIO_STATUS_BLOCK which, PIO_STATUS_BLOCK iosb, bool extended)
 {
     struct iop_service s;
@@ -124,9 +147,7 @@ static NTSTATUS CancelIo(HANDLE handle, PIO_STATUS_BLOCK which, PIO_STATUS_BLOCK
     if (!NT_SUCCESS(status))
         return status;
     struct match m = {.file = s.file, .iosb = which};
-    unsigned found = 0;
-    while (CancelOne(KiCurrentThread(), &m))
-        found++;
+    unsigned found = extended ? CancelEverywhere(&m) : CancelAll(KiCurrentThread(), &m);
     ObpDereference(s.file);
     status = extended && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS;
     iosb->Status = status;

@@ -326,6 +326,7 @@ NTSTATUS IoCreateDriver(PUNICODE_STRING DriverName, PDRIVER_INITIALIZE Initializ
     NTSTATUS status = IopCreateDriverObject(&name, &name, InitializationFunction, &driver);
     if (!NT_SUCCESS(status))
         return status;
+    driver->Flags |= DRVO_BUILTIN_DRIVER;
     status = InitializationFunction(driver, NULL);
     if (!NT_SUCCESS(status)) {
         ForgetDevices(driver);

@@ -1,6 +1,7 @@
 /* The kernel's modules. Drivers that are linked into one program share its image: the base and the size are the program's. */
 #include "iop.h"
 
+#include "ex/pool.h"
 #include "io/system_information.h"
 #include "plat/symbol.h"
 
@@ -69,6 +70,25 @@ struct iop_module_info *IopListModules(ULONG *count)
     sim_free(drivers);
     *count = found + 1;
     return modules;
+}
+
+NTSTATUS IoQueryFullDriverPath(PDRIVER_OBJECT DriverObject, PUNICODE_STRING FullPath)
+{
+    API_ENTER(IoQueryFullDriverPath, DriverObject, SCHED_READ);
+    struct iop_module_info module = {0};
+    *FullPath = (UNICODE_STRING){0};
+    if (DriverObject->Flags & DRVO_BUILTIN_DRIVER) /* it came from no file */
+        return STATUS_NOT_FOUND;
+    DescribeDriver(&module, DriverObject);
+    USHORT length = (USHORT)(strlen(module.path) * sizeof(WCHAR));
+    PWCH buffer = ExAllocatePoolWithTag(PagedPool, length, IOP_TAG);
+    if (!buffer)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    for (USHORT i = 0; i < length / sizeof(WCHAR); i++)
+        buffer[i] = (WCHAR)(UCHAR)module.path[i];
+    ExpHandOut(buffer, VERIFY_CALLER);
+    *FullPath = (UNICODE_STRING){length, length, buffer};
+    return STATUS_SUCCESS;
 }
 
 /* -- the auxiliary library ------------------------------------------------------------------------------------ */

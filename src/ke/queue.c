@@ -37,6 +37,18 @@ LONG KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry)
     return Insert(Queue, Entry, true);
 }
 
+static PLIST_ENTRY Remove(PRKQUEUE queue, const struct ki_wait_options *options)
+{
+    PVOID object = queue;
+    NTSTATUS status = KiWait(1, &object, options);
+    if (status != STATUS_SUCCESS)
+        return (PLIST_ENTRY)(ULONG_PTR)(ULONG)status;
+    KiLockObject(queue);
+    PLIST_ENTRY entry = IsListEmpty(&queue->EntryListHead) ? NULL : RemoveHeadList(&queue->EntryListHead);
+    KiUnlockObject(queue);
+    return entry ? entry : (PLIST_ENTRY)(ULONG_PTR)STATUS_ABANDONED;
+}
+
 PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout)
 {
     API_ENTER(KeRemoveQueue, Queue, SCHED_WRITE);
@@ -45,14 +57,31 @@ PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEG
                                             .mode = WaitMode,
                                             .deadline = KiDeadline(Timeout),
                                             .site = VERIFY_CALLER};
-    PVOID object = Queue;
-    NTSTATUS status = KiWait(1, &object, &options);
-    if (status != STATUS_SUCCESS)
-        return (PLIST_ENTRY)(ULONG_PTR)(ULONG)status;
-    KiLockObject(Queue);
-    PLIST_ENTRY entry = IsListEmpty(&Queue->EntryListHead) ? NULL : RemoveHeadList(&Queue->EntryListHead);
-    KiUnlockObject(Queue);
-    return entry ? entry : (PLIST_ENTRY)(ULONG_PTR)STATUS_ABANDONED;
+    return Remove(Queue, &options);
+}
+
+/* Takes what there is after the first, which is waited for; what stands for a status counts as an entry. */
+ULONG KeRemoveQueueEx(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                      PLIST_ENTRY *EntryArray, ULONG Count)
+{
+    API_ENTER(KeRemoveQueueEx, Queue, SCHED_WRITE);
+    LARGE_INTEGER none = {.QuadPart = 0};
+    struct ki_wait_options options = {.type = WaitAny,
+                                      .reason = WrQueue,
+                                      .mode = WaitMode,
+                                      .alertable = Alertable,
+                                      .deadline = KiDeadline(Timeout),
+                                      .site = VERIFY_CALLER};
+    ULONG taken = 0;
+    EntryArray[taken++] = Remove(Queue, &options);
+    options.deadline = KiDeadline(&none);
+    while (taken < Count && KeReadStateQueue(Queue) > 0) {
+        PLIST_ENTRY entry = Remove(Queue, &options);
+        if (entry == (PLIST_ENTRY)(ULONG_PTR)STATUS_TIMEOUT)
+            break; /* somebody else was faster */
+        EntryArray[taken++] = entry;
+    }
+    return taken;
 }
 
 /* The entries as a ring without a head, or NULL. Waiters are let go with STATUS_ABANDONED. */

@@ -30,6 +30,27 @@ NTSTATUS PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS *Process)
     return status;
 }
 
+static PKTHREAD FindAfter(PEPROCESS process, HANDLE after)
+{
+    PKTHREAD found = NULL;
+    for (PLIST_ENTRY entry = process->threads.Flink; entry != &process->threads; entry = entry->Flink) {
+        PKTHREAD thread = CONTAINING_RECORD(entry, struct _KTHREAD, process_link);
+        if ((ULONG_PTR)thread->id > (ULONG_PTR)after && (!found || (ULONG_PTR)thread->id < (ULONG_PTR)found->id))
+            found = thread;
+    }
+    return found;
+}
+
+PKTHREAD PspNextThread(PEPROCESS process, HANDLE after)
+{
+    PKTHREAD found;
+    sched_lock(&psp->lock);
+    while ((found = FindAfter(process, after)) && !ObpReferenceSafe(found))
+        after = found->id;
+    sched_unlock(&psp->lock);
+    return found;
+}
+
 NTSTATUS PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
 {
     NTSTATUS status = STATUS_INVALID_PARAMETER;

@@ -51,6 +51,8 @@ extern void (*PspThreadEnds)(struct _KTHREAD *thread);
  * the context of a system thread. */
 PEPROCESS PspEnterSystem(void);
 void PspLeaveSystem(PEPROCESS before);
+/* lookup.c: the process's threads by their numbers, from the one after, referenced; NULL: there are no more. */
+struct _KTHREAD *PspNextThread(PEPROCESS process, HANDLE after);
 /* image.c: the machine stops; no process keeps its file any more. */
 void PspReleaseImages(void);
 

@@ -7,7 +7,22 @@ struct check {
     ACCESS_MASK granted;
     ACCESS_MASK denied;
     bool maximum;
+    bool restricting;       /* by the token's restricting SIDs alone */
+    uint64_t used;          /* privileges that granted something */
 };
+
+static bool Has(const struct check *c, const void *sid, bool deny)
+{
+    return c->restricting ? SepIsRestrictedBy(c->token, sid) : SepTokenHasSid(c->token, sid, deny);
+}
+
+static ACCESS_MASK ByPrivilege(struct check *c, ACCESS_MASK right, ULONG privilege)
+{
+    if (!(c->remaining & right) || !SepHasPrivilege(c->token, privilege))
+        return 0;
+    c->used |= 1ull << privilege;
+    return right;
+}
 
 static void Map(ACCESS_MASK *mask, PGENERIC_MAPPING mapping)
 {
@@ -22,7 +37,7 @@ static bool Apply(struct check *c, const ACCESS_ALLOWED_ACE *ace, PGENERIC_MAPPI
     bool deny = ace->Header.AceType == ACCESS_DENIED_ACE_TYPE;
     if ((ace->Header.AceFlags & INHERIT_ONLY_ACE) || (!deny && ace->Header.AceType != ACCESS_ALLOWED_ACE_TYPE))
         return true;
-    if (!SepTokenHasSid(c->token, &ace->SidStart, deny))
+    if (!Has(c, &ace->SidStart, deny))
         return true;
     Map(&mask, mapping);
     if (!deny) {
@@ -53,13 +68,10 @@ static void GrantByRank(struct check *c, PSECURITY_DESCRIPTOR descriptor)
 {
     PSID owner = NULL;
     BOOLEAN defaulted;
-    ACCESS_MASK free = 0;
-    if ((c->remaining & ACCESS_SYSTEM_SECURITY) && SepHasPrivilege(c->token, SE_SECURITY_PRIVILEGE))
-        free |= ACCESS_SYSTEM_SECURITY;
-    if ((c->remaining & WRITE_OWNER) && SepHasPrivilege(c->token, SE_TAKE_OWNERSHIP_PRIVILEGE))
-        free |= WRITE_OWNER;
+    ACCESS_MASK free = ByPrivilege(c, ACCESS_SYSTEM_SECURITY, SE_SECURITY_PRIVILEGE) |
+                       ByPrivilege(c, WRITE_OWNER, SE_TAKE_OWNERSHIP_PRIVILEGE);
     if (NT_SUCCESS(RtlGetOwnerSecurityDescriptor(descriptor, &owner, &defaulted)) && owner &&
-        SepTokenHasSid(c->token, owner, false))
+        Has(c, owner, false))
         free |= READ_CONTROL | WRITE_DAC;
     c->granted |= free & (c->maximum ? ~0u : c->remaining);
     c->remaining &= ~free;
@@ -79,6 +91,40 @@ static bool CheckDescriptor(struct check *c, PSECURITY_DESCRIPTOR descriptor, PG
         return !c->remaining;
     }
     return WalkList(c, list, mapping);
+}
+
+/* The rights that a restricted token is asked about twice. */
+static ACCESS_MASK Restrictable(const struct sep_token *token, PGENERIC_MAPPING mapping)
+{
+    if (!token->write_restricted)
+        return ~0u;
+    return (mapping ? mapping->GenericWrite : 0) & ~(ACCESS_MASK)(READ_CONTROL | SYNCHRONIZE);
+}
+
+/* What the restricting SIDs do not grant is taken back. */
+static bool CheckRestricted(struct check *c, ACCESS_MASK wanted, PSECURITY_DESCRIPTOR descriptor, PGENERIC_MAPPING mapping)
+{
+    ACCESS_MASK asked = Restrictable(c->token, mapping);
+    struct check again = {.token = c->token, .remaining = wanted & asked, .maximum = c->maximum, .restricting = true};
+    bool granted = CheckDescriptor(&again, descriptor, mapping) || !(wanted & asked);
+    c->granted &= again.granted | ~asked;
+    return granted;
+}
+
+/* The caller's, by SeFreePrivileges; NULL: none was needed, or there is no memory to tell. */
+static PPRIVILEGE_SET TellPrivileges(uint64_t used)
+{
+    ULONG count = (ULONG)__builtin_popcountll(used);
+    SIZE_T size = FIELD_OFFSET(PRIVILEGE_SET, Privilege) + count * sizeof(LUID_AND_ATTRIBUTES);
+    PPRIVILEGE_SET set = count ? ExAllocatePoolWithTag(PagedPool, size, SEP_TAG) : NULL;
+    if (!set)
+        return NULL;
+    set->PrivilegeCount = 0;
+    set->Control = 0;
+    for (; used; used &= used - 1)
+        set->Privilege[set->PrivilegeCount++] = (LUID_AND_ATTRIBUTES){
+            RtlConvertUlongToLuid((ULONG)__builtin_ctzll(used)), SE_PRIVILEGE_USED_FOR_ACCESS};
+    return set;
 }
 
 static BOOLEAN Decide(BOOLEAN granted, NTSTATUS reason, PACCESS_MASK mask, ACCESS_MASK value, PNTSTATUS status)
@@ -115,6 +161,10 @@ BOOLEAN SeAccessCheck(PSECURITY_DESCRIPTOR SecurityDescriptor, PSECURITY_SUBJECT
                       .maximum = maximum};
     bool privileged = !(wanted & ACCESS_SYSTEM_SECURITY) || SepHasPrivilege(c.token, SE_SECURITY_PRIVILEGE);
     bool granted = CheckDescriptor(&c, SecurityDescriptor, GenericMapping);
+    if (c.token->restricted)
+        granted = CheckRestricted(&c, wanted, SecurityDescriptor, GenericMapping) && granted;
+    if (Privileges && granted)
+        *Privileges = TellPrivileges(c.used);
     if (maximum && !c.granted && !PreviouslyGrantedAccess)
         granted = false;
     ACCESS_MASK value = (maximum ? c.granted | wanted : wanted) | PreviouslyGrantedAccess;

@@ -1,6 +1,8 @@
 /* Tokens with less in them, and signing levels. */
 #include "sep.h"
 
+#include <string.h>
+
 static void DisableSids(struct sep_token *token, PTOKEN_GROUPS sids)
 {
     for (ULONG i = 0; sids && i < sids->GroupCount; i++) {
@@ -25,20 +27,45 @@ static void RemovePrivileges(struct sep_token *token, ULONG flags, PTOKEN_PRIVIL
     token->enabled &= keep;
 }
 
+static NTSTATUS CheckRestricting(PTOKEN_GROUPS sids)
+{
+    for (ULONG i = 0; sids && i < sids->GroupCount; i++) {
+        if (sids->Groups[i].Attributes)
+            return STATUS_INVALID_PARAMETER;
+        if (!RtlValidSid(sids->Groups[i].Sid) || RtlLengthSid(sids->Groups[i].Sid) > sizeof(struct sep_sid))
+            return STATUS_INVALID_SID;
+    }
+    return sids && sids->GroupCount > SEP_MAX_GROUPS ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
+}
+
+/* Of a token that was restricted before, only the SIDs that both lists have are left. */
+static void Restrict(struct sep_token *token, const struct sep_token *existing, ULONG flags, PTOKEN_GROUPS sids)
+{
+    if (!sids || !sids->GroupCount)
+        return;
+    token->restricting_count = 0;
+    for (ULONG i = 0; i < sids->GroupCount; i++) {
+        if (existing->restricted && !SepIsRestrictedBy(existing, sids->Groups[i].Sid))
+            continue;
+        memcpy(&token->restricting[token->restricting_count++], sids->Groups[i].Sid, RtlLengthSid(sids->Groups[i].Sid));
+    }
+    token->write_restricted = (flags & WRITE_RESTRICTED) && (!existing->restricted || existing->write_restricted);
+    token->restricted = true;
+}
+
 NTSTATUS SeFilterToken(PACCESS_TOKEN ExistingToken, ULONG Flags, PTOKEN_GROUPS SidsToDisable,
                        PTOKEN_PRIVILEGES PrivilegesToDelete, PTOKEN_GROUPS RestrictedSids,
                        PACCESS_TOKEN *FilteredToken)
 {
     API_IRQL(SeFilterToken);
     const struct sep_token *existing = ExistingToken;
-    for (ULONG i = 0; RestrictedSids && i < RestrictedSids->GroupCount; i++)
-        if (RestrictedSids->Groups[i].Attributes)
-            return STATUS_INVALID_PARAMETER;
+    NTSTATUS status = CheckRestricting(RestrictedSids);
+    if (!NT_SUCCESS(status))
+        return status;
     struct sep_token *token = SepCreateToken(existing->type, existing);
     DisableSids(token, SidsToDisable);
     RemovePrivileges(token, Flags, PrivilegesToDelete);
-    if (RestrictedSids && RestrictedSids->GroupCount)
-        token->restricted = true;
+    Restrict(token, existing, Flags, RestrictedSids);
     *FilteredToken = token;
     return STATUS_SUCCESS;
 }

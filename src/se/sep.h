@@ -35,10 +35,12 @@ struct sep_token {
     ULONG group_count;
     struct sep_sid groups[SEP_MAX_GROUPS];
     ULONG group_attributes[SEP_MAX_GROUPS];
-    ULONG restricted_count;
+    ULONG restricting_count;
+    struct sep_sid restricting[SEP_MAX_GROUPS]; /* an access check must pass with these alone, too */
     uint64_t privileges, enabled; /* bit SE_xxx_PRIVILEGE */
     ULONG integrity;              /* SECURITY_MANDATORY_xxx_RID */
     bool restricted, elevated;
+    bool write_restricted;        /* restricting sids are asked about write access only */
     CHAR source[TOKEN_SOURCE_LENGTH];
 };
 
@@ -66,6 +68,7 @@ struct sep_token *SepEffectiveToken(PKTHREAD thread);
 struct sep_token *SepCreateToken(TOKEN_TYPE type, const struct sep_token *like);
 bool SepHasPrivilege(const struct sep_token *token, ULONG privilege);
 bool SepTokenHasSid(const struct sep_token *token, const void *sid, bool deny);
+bool SepIsRestrictedBy(const struct sep_token *token, const void *sid);
 NTSTATUS SepQueryToken(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, PVOID buffer, ULONG length,
                        PULONG needed);
 LUID SepNewLuid(void);

@@ -120,6 +120,14 @@ bool SepTokenHasSid(const struct sep_token *token, const void *sid, bool deny)
     return false;
 }
 
+bool SepIsRestrictedBy(const struct sep_token *token, const void *sid)
+{
+    for (ULONG i = 0; i < token->restricting_count; i++)
+        if (SameSid(&token->restricting[i], sid))
+            return true;
+    return false;
+}
+
 /* -- references ------------------------------------------------------------------------------------------------ */
 
 PACCESS_TOKEN PsReferencePrimaryToken(PEPROCESS Process)

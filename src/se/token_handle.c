@@ -144,8 +144,22 @@ static NTSTATUS LevelOfCopy(const struct sep_token *token, TOKEN_TYPE type, cons
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, TOKEN_TYPE type,
-                               PHANDLE handle, KPROCESSOR_MODE mode, const void *site)
+/* Only what counts now is left. */
+static void LeaveOutDisabled(struct sep_token *token)
+{
+    ULONG left = 0;
+    for (ULONG i = 0; i < token->group_count; i++) {
+        if (!(token->group_attributes[i] & (SE_GROUP_ENABLED | SE_GROUP_USE_FOR_DENY_ONLY)))
+            continue;
+        token->groups[left] = token->groups[i];
+        token->group_attributes[left++] = token->group_attributes[i];
+    }
+    token->group_count = left;
+    token->privileges &= token->enabled;
+}
+
+static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, BOOLEAN effective,
+                               TOKEN_TYPE type, PHANDLE handle, KPROCESSOR_MODE mode, const void *site)
 {
     struct sep_token *token;
     ACCESS_MASK granted;
@@ -161,6 +175,8 @@ static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTR
     }
     struct sep_token *copy = SepCreateToken(type, token);
     copy->level = level;
+    if (effective)
+        LeaveOutDisabled(copy);
     status = OpenToken(copy, access ? access : granted, attributes ? attributes->Attributes : 0, site, handle);
     ObpDereference(copy);
     ObpDereference(token);
@@ -170,7 +186,7 @@ static NTSTATUS DuplicateToken(HANDLE existing, ACCESS_MASK access, POBJECT_ATTR
 NTSTATUS NtDuplicateToken(HANDLE ExistingTokenHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                           BOOLEAN EffectiveOnly, TOKEN_TYPE TokenType, PHANDLE NewTokenHandle)
 {
-    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, TokenType, NewTokenHandle,
+    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, EffectiveOnly, TokenType, NewTokenHandle,
                                KiCurrentThread()->previous_mode, site));
 }
 
@@ -178,6 +194,6 @@ NTSTATUS ZwDuplicateToken(HANDLE ExistingTokenHandle, ACCESS_MASK DesiredAccess,
                           BOOLEAN EffectiveOnly, TOKEN_TYPE TokenType, PHANDLE NewTokenHandle)
 {
     API_ENTER(ZwDuplicateToken, ExistingTokenHandle, SCHED_READ);
-    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, TokenType, NewTokenHandle,
+    KERNEL_CALL(DuplicateToken(ExistingTokenHandle, DesiredAccess, ObjectAttributes, EffectiveOnly, TokenType, NewTokenHandle,
                                KernelMode, site));
 }

@@ -84,10 +84,20 @@ static void test_list_forms(void **state)
     assert_false(ExVerifySuite(0));
 }
 
+static void test_a_bios_has_no_variables(void **state)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(u"SecureBoot");
+    GUID vendor = {0};
+    UCHAR value;
+    ULONG length = sizeof value, attributes;
+    assert_int_equal(ExGetFirmwareEnvironmentVariable(&name, &vendor, &value, &length, &attributes), STATUS_NOT_IMPLEMENTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_push_lock_ex),
+        TEST(test_a_bios_has_no_variables),
         TEST(test_spin_locks_at_dpc_level),
         TEST(test_resource_forms),
         TEST(test_list_forms),

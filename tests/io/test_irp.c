@@ -428,6 +428,39 @@ static void CancelsByHandle(void **state)
     fltsim_close(handle);
 }
 
+static HANDLE shared_handle;
+static IO_STATUS_BLOCK others_result = {.Status = STATUS_PENDING};
+static KEVENT others_end;
+
+static int ReadAndStay(void *argument)
+{
+    static char text[4];
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    NTSTATUS status = ZwReadFile(shared_handle, NULL, NULL, NULL, &others_result, text, 4, &offset, NULL);
+    KeWaitForSingleObject(&others_end, Executive, KernelMode, FALSE, NULL);
+    return status;
+}
+
+static void AnyThreadsRequestIsCancelledByHandle(void **state)
+{
+    IO_STATUS_BLOCK iosb;
+    shared_handle = stub_open("S:\\file", &(struct fltsim_open){.asynchronous = true});
+    others_result.Status = STATUS_PENDING;
+    KeInitializeEvent(&others_end, NotificationEvent, FALSE);
+    stub.mode = STUB_HOLD;
+    stub.hold_major = IRP_MJ_READ;
+    struct fltsim_thread *thread = fltsim_thread_create(NULL, ReadAndStay, NULL);
+    fltsim_sleep(5);
+    assert_int_equal(ZwCancelIoFile(shared_handle, &iosb), STATUS_SUCCESS); /* its own */
+    assert_int_equal(others_result.Status, STATUS_PENDING);
+    assert_int_equal(ZwCancelIoFileEx(shared_handle, NULL, &iosb), STATUS_SUCCESS);
+    KeSetEvent(&others_end, 0, FALSE);
+    assert_int_equal(fltsim_thread_join(thread), STATUS_PENDING);
+    assert_int_equal(others_result.Status, STATUS_CANCELLED);
+    assert_int_equal(NtCancelIoFileEx(shared_handle, NULL, &iosb), STATUS_NOT_FOUND);
+    fltsim_close(shared_handle);
+}
+
 static int LeaveARequest(void *handle)
 {
     static IO_STATUS_BLOCK iosb;
@@ -554,6 +587,7 @@ int main(void)
         CASE(Cancels),
         CASE(CancelLockKept),
         CASE(CancelsByHandle),
+        CASE(AnyThreadsRequestIsCancelledByHandle),
         CASE(ThreadEndCancels),
         CASE(CancelSafeQueue),
         CASE(TopLevelIrp),

@@ -1,4 +1,6 @@
 /* NtQuerySystemInformation, and the modules that the auxiliary library lists. */
+#include <fltsim/fault.h>
+
 #include "stub.h"
 
 #include "io/system_information.h"
@@ -29,6 +31,7 @@ static void FixedAnswersTakeTheirLength(void **state)
     assert_int_equal(basic->PageSize, PAGE_SIZE);
     assert_int_equal(basic->NumberOfProcessors, KeQueryActiveProcessorCount(NULL));
     assert_ptr_equal((PVOID)basic->MaximumUserModeAddress, MmHighestUserAddress);
+    assert_int_equal(MmUserProbeAddress, (ULONG_PTR)MmHighestUserAddress + 1);
     assert_int_equal(ZwQuerySystemInformation(IOP_SYSTEM_BASIC, buffer, sizeof *basic + 1, &needed),
                      STATUS_INFO_LENGTH_MISMATCH);
     assert_int_equal(needed, sizeof *basic);
@@ -112,12 +115,46 @@ static void ModulesBeginWithTheKernel(void **state)
     }
 }
 
+static PDRIVER_OBJECT loaded;
+
+static VOID Unload(PDRIVER_OBJECT driver) {}
+
+static NTSTATUS Entry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    loaded = driver;
+    driver->DriverUnload = Unload;
+    return STATUS_SUCCESS;
+}
+
+static void ADriverHasAPathUnlessItWasNeverLoaded(void **state)
+{
+    static const WCHAR expected[] = u"\\SystemRoot\\System32\\drivers\\pathy.sys";
+    UNICODE_STRING path;
+    struct fltsim_driver *driver;
+    UNICODE_STRING name = RTL_CONSTANT_STRING(u"\\Driver\\Pathless");
+
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.entry = Entry, .name = "pathy"}, &driver), STATUS_SUCCESS);
+    assert_int_equal(IoQueryFullDriverPath(loaded, &path), STATUS_SUCCESS);
+    assert_int_equal(path.Length, sizeof expected - sizeof(WCHAR));
+    assert_memory_equal(path.Buffer, expected, path.Length);
+    ExFreePool(path.Buffer);
+    fltsim_fail_allocation(1);
+    assert_int_equal(IoQueryFullDriverPath(loaded, &path), STATUS_INSUFFICIENT_RESOURCES);
+    fltsim_fail_allocation(0);
+    assert_int_equal(IoCreateDriver(&name, Entry), STATUS_SUCCESS);
+    assert_int_equal(IoQueryFullDriverPath(loaded, &path), STATUS_NOT_FOUND);
+    assert_null(path.Buffer);
+    ObMakeTemporaryObject(loaded); /* what IoDeleteDriver does */
+    ObDereferenceObject(loaded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(FixedAnswersTakeTheirLength, stub_setup, stub_teardown),
         cmocka_unit_test_setup_teardown(CodeIntegrityTellsItsLength, stub_setup, stub_teardown),
         cmocka_unit_test_setup_teardown(ProcessesComeWithTheirThreads, stub_setup, stub_teardown),
+        cmocka_unit_test_setup_teardown(ADriverHasAPathUnlessItWasNeverLoaded, stub_setup, stub_teardown),
         cmocka_unit_test_setup_teardown(ModulesBeginWithTheKernel, stub_setup, stub_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

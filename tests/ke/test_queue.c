@@ -36,6 +36,24 @@ static void a_waiter_gets_the_entry(void **state)
     assert_int_equal(fltsim_thread_join(thread), 7);
 }
 
+static void several_entries_are_taken_at_once(void **state)
+{
+    struct item items[3] = {{.value = 1}, {.value = 2}, {.value = 3}};
+    PLIST_ENTRY taken[4] = {NULL};
+    LARGE_INTEGER none = {.QuadPart = 0};
+
+    KeInitializeQueue(&queue, 0);
+    for (int i = 0; i < 3; i++)
+        KeInsertQueue(&queue, &items[i].link);
+    assert_int_equal(KeRemoveQueueEx(&queue, KernelMode, FALSE, NULL, taken, 2), 2);
+    assert_int_equal(value_of(taken[0]), 1);
+    assert_int_equal(value_of(taken[1]), 2);
+    assert_int_equal(KeRemoveQueueEx(&queue, KernelMode, FALSE, NULL, taken, 4), 1);
+    assert_int_equal(value_of(taken[0]), 3);
+    assert_int_equal(KeRemoveQueueEx(&queue, KernelMode, FALSE, &none, taken, 4), 1);
+    assert_int_equal((ULONG_PTR)taken[0], STATUS_TIMEOUT);
+}
+
 static int take_abandoned(void *argument)
 {
     return (ULONG_PTR)KeRemoveQueue(&queue, KernelMode, NULL) == STATUS_ABANDONED;
@@ -67,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         kernel_test(entries_come_out_in_order),
         kernel_test(a_waiter_gets_the_entry),
+        kernel_test(several_entries_are_taken_at_once),
         kernel_test(rundown_lets_waiters_go),
         kernel_test(rundown_hands_over_what_is_queued),
     };

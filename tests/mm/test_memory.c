@@ -198,6 +198,9 @@ static void views_are_flushed(void **state)
     SIZE_T size = view.size;
     assert_int_equal(ZwFlushVirtualMemory(NtCurrentProcess(), &base, &size, &iosb), STATUS_SUCCESS);
     assert_int_equal(iosb.Information, 4096);
+    memcpy(view.base, "efgh", 4);
+    assert_int_equal(NtFlushVirtualMemory(NtCurrentProcess(), &base, &size, &iosb), STATUS_SUCCESS);
+    assert_int_equal(iosb.Information, 4096);
     base = &base;
     assert_int_equal(ZwFlushVirtualMemory(NtCurrentProcess(), &base, &size, &iosb),
                      STATUS_NOT_MAPPED_VIEW);

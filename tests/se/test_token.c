@@ -208,6 +208,93 @@ static void AccessChecks(void **state)
     assert_int_equal(Check(d, FILE_ALL_ACCESS, UserMode, &granted), STATUS_SUCCESS);
 }
 
+static NTSTATUS CheckAs(PACCESS_TOKEN token, PSECURITY_DESCRIPTOR descriptor, ACCESS_MASK desired, PPRIVILEGE_SET *privileges)
+{
+    SECURITY_SUBJECT_CONTEXT subject = {.PrimaryToken = token};
+    ACCESS_MASK granted;
+    NTSTATUS status;
+    BOOLEAN allowed = SeAccessCheck(descriptor, &subject, FALSE, desired, 0, privileges, IoGetFileObjectGenericMapping(),
+                                    UserMode, &granted, &status);
+    assert_int_equal(allowed, NT_SUCCESS(status));
+    return status;
+}
+
+static void PrivilegesThatGrantAreTold(void **state)
+{
+    struct guarded g;
+    PPRIVILEGE_SET privileges;
+    PACCESS_TOKEN token = PsReferencePrimaryToken(PsInitialSystemProcess);
+    PSECURITY_DESCRIPTOR d = Guard(&g, SeExports->SeAliasAdminsSid, FILE_READ_DATA, SeExports->SeWorldSid, 0, NULL);
+    assert_int_equal(CheckAs(token, d, ACCESS_SYSTEM_SECURITY | FILE_READ_DATA, &privileges), STATUS_SUCCESS);
+    assert_non_null(privileges);
+    assert_int_equal(privileges->PrivilegeCount, 1);
+    assert_int_equal(privileges->Privilege[0].Luid.LowPart, SE_SECURITY_PRIVILEGE);
+    assert_int_equal(privileges->Privilege[0].Attributes, SE_PRIVILEGE_USED_FOR_ACCESS);
+    SeFreePrivileges(privileges);
+    assert_int_equal(CheckAs(token, d, FILE_READ_DATA, &privileges), STATUS_SUCCESS);
+    assert_null(privileges);
+    PsDereferencePrimaryToken(token);
+}
+
+static void RestrictingSidsMustPassTheCheckToo(void **state)
+{
+    struct guarded g;
+    PSID world = SeExports->SeWorldSid, users = SeExports->SeAliasUsersSid, admins = SeExports->SeAliasAdminsSid;
+    struct {
+        TOKEN_GROUPS groups;
+    } by_users = {{1, {{users, 0}}}}, by_admins = {{1, {{admins, 0}}}};
+    PACCESS_TOKEN token = PsReferencePrimaryToken(PsGetCurrentProcess()), less, writes, none;
+    assert_int_equal(SeFilterToken(token, 0, NULL, NULL, &by_users.groups, &less), STATUS_SUCCESS);
+    assert_int_equal(SeFilterToken(token, WRITE_RESTRICTED, NULL, NULL, &by_users.groups, &writes), STATUS_SUCCESS);
+    assert_int_equal(SeFilterToken(less, 0, NULL, NULL, &by_admins.groups, &none), STATUS_SUCCESS);
+    PSECURITY_DESCRIPTOR d = Guard(&g, admins, FILE_READ_DATA | FILE_WRITE_DATA, world, 0, NULL);
+    assert_int_equal(CheckAs(token, d, FILE_WRITE_DATA, NULL), STATUS_SUCCESS);
+    assert_int_equal(CheckAs(less, d, FILE_READ_DATA, NULL), STATUS_ACCESS_DENIED);
+    assert_int_equal(CheckAs(writes, d, FILE_READ_DATA, NULL), STATUS_SUCCESS);
+    assert_int_equal(CheckAs(writes, d, FILE_WRITE_DATA, NULL), STATUS_ACCESS_DENIED);
+    d = Guard(&g, admins, FILE_READ_DATA | FILE_WRITE_DATA, users, 0, NULL);
+    assert_int_equal(CheckAs(less, d, FILE_READ_DATA, NULL), STATUS_SUCCESS);
+    assert_int_equal(CheckAs(writes, d, FILE_WRITE_DATA, NULL), STATUS_SUCCESS);
+    assert_int_equal(CheckAs(none, d, FILE_READ_DATA, NULL), STATUS_ACCESS_DENIED);
+    ObDereferenceObject(none);
+    ObDereferenceObject(writes);
+    ObDereferenceObject(less);
+    PsDereferencePrimaryToken(token);
+}
+
+static ULONG CountOf(HANDLE token, TOKEN_INFORMATION_CLASS kind)
+{
+    union {
+        TOKEN_PRIVILEGES privileges;
+        TOKEN_GROUPS groups;
+        UCHAR bytes[2048];
+    } info;
+    ULONG length;
+    assert_int_equal(ZwQueryInformationToken(token, kind, &info, sizeof info, &length), STATUS_SUCCESS);
+    for (ULONG i = 0; kind == TokenPrivileges && i < info.privileges.PrivilegeCount; i++)
+        length += info.privileges.Privileges[i].Attributes & SE_PRIVILEGE_ENABLED ? 0x10000 : 0;
+    ULONG count = kind == TokenPrivileges ? info.privileges.PrivilegeCount : info.groups.GroupCount;
+    return count | (length & 0xffff0000);
+}
+
+static void AnEffectiveCopyHasOnlyWhatIsEnabled(void **state)
+{
+    OBJECT_ATTRIBUTES attributes;
+    HANDLE token, copy, effective;
+    InitializeObjectAttributes(&attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+    assert_int_equal(ZwOpenProcessTokenEx(NtCurrentProcess(), TOKEN_ALL_ACCESS, OBJ_KERNEL_HANDLE, &token), STATUS_SUCCESS);
+    assert_int_equal(ZwDuplicateToken(token, 0, &attributes, FALSE, TokenPrimary, &copy), STATUS_SUCCESS);
+    assert_int_equal(ZwDuplicateToken(token, 0, &attributes, TRUE, TokenPrimary, &effective), STATUS_SUCCESS);
+    ULONG all = CountOf(token, TokenPrivileges), enabled = all >> 16;
+    assert_true((all & 0xffff) > enabled);
+    assert_int_equal(CountOf(copy, TokenPrivileges), all);
+    assert_int_equal(CountOf(effective, TokenPrivileges), enabled | enabled << 16);
+    assert_int_equal(CountOf(effective, TokenGroups), CountOf(token, TokenGroups)); /* all of them are on */
+    ZwClose(effective);
+    ZwClose(copy);
+    ZwClose(token);
+}
+
 static void Descriptors(void **state)
 {
     struct guarded g;
@@ -347,6 +434,7 @@ int main(void)
         CASE(UserOfAProcess), CASE(SystemProcess),  CASE(AProgramNeedsTheRightToOpenTokens), CASE(SubjectContexts),
         CASE(UserOfAProcess), CASE(SystemProcess),  CASE(InformationClasses), CASE(SubjectContexts),
         CASE(Impersonates),   CASE(Privileges),     CASE(AccessChecks),       CASE(Descriptors),
+        CASE(PrivilegesThatGrantAreTold), CASE(RestrictingSidsMustPassTheCheckToo), CASE(AnEffectiveCopyHasOnlyWhatIsEnabled),
         CASE(FilteredTokens), CASE(RestrictingSidsHaveNoAttributes), CASE(CopiesOfTokens), CASE(ImageNames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

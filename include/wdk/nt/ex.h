@@ -487,11 +487,16 @@ VOID ExSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime
 VOID ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER SystemTime);
 ULONG ExSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution);
 BOOLEAN ExVerifySuite(ULONG SuiteType);
+/* nf-wdm-exgetfirmwareenvironmentvariable: PASSIVE_LEVEL. The machine was started by a BIOS, which has no variables: always
+ * STATUS_NOT_IMPLEMENTED. */
 NTSTATUS ExGetFirmwareEnvironmentVariable(PUNICODE_STRING VariableName, LPGUID VendorGuid, PVOID Value,
                                           PULONG ValueLength, PULONG Attributes);
 
 extern POBJECT_TYPE *ExEventObjectType;
 extern POBJECT_TYPE *ExSemaphoreObjectType;
+#ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
+extern POBJECT_TYPE *ExTimerObjectType;
+#endif
 extern POBJECT_TYPE *ExDesktopObjectType;
 extern POBJECT_TYPE *ExWindowStationObjectType;
 

@@ -450,6 +450,11 @@ VOID KeInitializeQueue(PRKQUEUE Queue, ULONG Count);
 LONG KeInsertQueue(PRKQUEUE Queue, PLIST_ENTRY Entry);
 LONG KeInsertHeadQueue(PRKQUEUE Queue, PLIST_ENTRY Entry);
 PLIST_ENTRY KeRemoveQueue(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, PLARGE_INTEGER Timeout);
+/* In no page; in ntifs.h: takes up to Count entries at once, waiting for the first. The number of places filled: at least one,
+ * and where the wait ended without an entry, the place has its status instead (STATUS_TIMEOUT, STATUS_USER_APC,
+ * STATUS_ABANDONED), as KeRemoveQueue answers it. */
+ULONG KeRemoveQueueEx(PRKQUEUE Queue, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                      PLIST_ENTRY *EntryArray, ULONG Count);
 PLIST_ENTRY KeRundownQueue(PRKQUEUE Queue);
 LONG KeReadStateQueue(PRKQUEUE Queue);
 VOID KeInitializeDeviceQueue(PKDEVICE_QUEUE DeviceQueue);

@@ -321,6 +321,19 @@ FLTSIM_SERVICE(CreateEvent, _Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredA
                _In_ BOOLEAN InitialState);
 FLTSIM_SERVICE(OpenEvent, _Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAccess,
                _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+// Timers: in no page of today. PASSIVE_LEVEL; the handle is the caller's to close, and with the last one the timer ends.
+// STATUS_INVALID_PARAMETER_4: no such TIMER_TYPE. A due time below 0 is relative; Period is in milliseconds, 0: once;
+// PreviousState and CurrentState (may be NULL): whether the timer was, or is, signalled. The APC routine must be NULL
+// (STATUS_NOT_SUPPORTED).
+typedef VOID (*PTIMER_APC_ROUTINE)(_In_ PVOID TimerContext, _In_ ULONG TimerLowValue, _In_ LONG TimerHighValue);
+FLTSIM_SERVICE(CreateTimer, _Out_ PHANDLE TimerHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ TIMER_TYPE TimerType);
+FLTSIM_SERVICE(OpenTimer, _Out_ PHANDLE TimerHandle, _In_ ACCESS_MASK DesiredAccess,
+               _In_ POBJECT_ATTRIBUTES ObjectAttributes);
+FLTSIM_SERVICE(SetTimer, _In_ HANDLE TimerHandle, _In_ PLARGE_INTEGER DueTime,
+               _In_opt_ PTIMER_APC_ROUTINE TimerApcRoutine, _In_opt_ PVOID TimerContext, _In_ BOOLEAN ResumeTimer,
+               _In_opt_ LONG Period, _Out_opt_ PBOOLEAN PreviousState);
+FLTSIM_SERVICE(CancelTimer, _In_ HANDLE TimerHandle, _Out_opt_ PBOOLEAN CurrentState);
 FLTSIM_SERVICE(SetEvent, _In_ HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
 FLTSIM_SERVICE(ClearEvent, _In_ HANDLE EventHandle);
 FLTSIM_SERVICE(WaitForSingleObject, _In_ HANDLE Handle, _In_ BOOLEAN Alertable,

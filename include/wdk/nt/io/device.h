@@ -281,6 +281,9 @@ NTSTATUS IoAllocateDriverObjectExtension(_In_ PDRIVER_OBJECT DriverObject,
                                          _In_ PVOID ClientIdentificationAddress,
                                          _In_ ULONG DriverObjectExtensionSize,
                                          _Outptr_ PVOID *DriverObjectExtension);
+/* nf-ntddk-ioqueryfulldriverpath: PASSIVE_LEVEL. FullPath->Buffer is paged pool, the caller's to free (ExFreePool).
+ * STATUS_NOT_FOUND: a driver that no service was loaded for; STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS IoQueryFullDriverPath(_In_ PDRIVER_OBJECT DriverObject, _Out_ PUNICODE_STRING FullPath);
 PVOID IoGetDriverObjectExtension(_In_ PDRIVER_OBJECT DriverObject,
                                  _In_ PVOID ClientIdentificationAddress);
 VOID IoRegisterBootDriverReinitialization(_In_ PDRIVER_OBJECT DriverObject,
