@@ -127,6 +127,12 @@ typedef void *PVOID, *LPVOID, **PPVOID;
 typedef void *PVOID64;
 typedef const void *LPCVOID, *PCVOID;
 typedef PVOID HANDLE, *PHANDLE;
+/* A handle type of its own: as Windows' headers with STRICT, which is their default. */
+#define DECLARE_HANDLE(name)                                                                       \
+    struct name##__ {                                                                              \
+        int unused;                                                                                \
+    };                                                                                             \
+    typedef struct name##__ *name
 typedef HANDLE HMODULE, HINSTANCE;
 typedef PVOID PSID;
 typedef PVOID PSECURITY_DESCRIPTOR;
