@@ -14,8 +14,9 @@
  * with the last file.
  *
  * Locks, in the order they are taken: a control block's main resource, its paging resource,
- * volume.tree (names of the whole tree; exclusive: a rename, a deletion), node.lock (two: by
- * address), then volume.lock. The data of a stream has a lock of its own, the last of all. */
+ * volume.tree (names of the whole tree; exclusive: a rename, a deletion), the store's clusters_lock,
+ * node.lock (two: by address), then volume.lock. The data of a stream has a lock of its own; that,
+ * the store's journal_lock and, behind it, ids_lock are the last of all. */
 #ifndef FLTSIM_MEMFS_MEMFS_H
 #define FLTSIM_MEMFS_MEMFS_H
 
