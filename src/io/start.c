@@ -1,6 +1,8 @@
 /* The room's start and stop: object types and the lists. */
 #include "iop.h"
 
+#include "io/power_setting.h"
+
 #include "ps/process.h"
 
 struct io_state *io;
@@ -68,6 +70,10 @@ void IopStop(void)
     if (!dead)
         ExDeleteResourceLite(&io->database);
     IopStopIrps(dead);
+    if (dead)
+        IopForgetPowerSettings();
+    else
+        IopReportPowerSettings(NULL);
     sim_free(io);
     io = machine->io = NULL;
 }

@@ -8,6 +8,7 @@
 #include "ex/pool.h"
 #include "flt/fltp.h"
 #include "fsrtl/fsrtlp.h"
+#include "io/power_setting.h"
 #include "net/net.h"
 #include "ob/object.h"
 #include "plat/module.h"
@@ -155,6 +156,7 @@ static void forget(struct fltsim_driver *driver)
     ObpReportDriver(driver->name);
     PspReportDriver(driver->name);
     CmpReportDriver(driver->name);
+    IopReportPowerSettings(driver->name);
 #ifdef FLTSIM_CRYPTO
     BCryptpReportDriver(driver->name);
 #endif
