@@ -127,6 +127,19 @@ static void clean_up_name(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs
     MemfsWriteUsnAtClose(scb->volume, ccb->link, ccb);
 }
 
+/* What was written in a transaction is on the disk when that is committed, and nothing is written back in its name later:
+ * the section lets go of the file object. */
+static void end_transacted_caching(PFILE_OBJECT file, struct memfs_scb *scb)
+{
+    IO_STATUS_BLOCK iosb;
+    bool transacted = IoGetTransactionParameterBlock(file) && !MemfsIs(&scb->volume->dismounted);
+    if (transacted && MemfsHasPages(scb))
+        CcFlushCache(&scb->sections, NULL, 0, &iosb);
+    end_caching(file, scb);
+    if (transacted && MemfsHasPages(scb))
+        MmForceSectionClosed(&scb->sections, FALSE);
+}
+
 void MemfsCleanUpFile(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
@@ -145,7 +158,7 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
     if (!MemfsIs(&volume->dismounted))
         clean_up_name(file, scb, ccb);
     if (scb->stream)
-        end_caching(file, scb);
+        end_transacted_caching(file, scb);
     ExReleaseResourceLite(&scb->main);
 }
 

@@ -494,13 +494,14 @@ static void run_body(void *argument)
     struct body *body = argument;
     struct check_run *run = body->run;
 
+    /* Before its volume is there: it holds no file on it open, or the volume could not be locked. */
+    struct fltsim_process *other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
     mount_all(body);
+    for (int i = 0; i < body->count; i++)
+        body->w[i].other = other;
     check_step(body->check, run, "loading");
     if (run->kind == CHECK_SHORT ? !load_short_of_memory(body) : !load(body))
         return;
-    body->w[0].other = fltsim_process_create("C:\\Windows\\System32\\notepad.exe");
-    for (int i = 1; i < body->count; i++)
-        body->w[i].other = body->w[0].other;
     know(body);
     if (run->kind == CHECK_SHORT)
         run_short_of_memory(body);
@@ -510,7 +511,7 @@ static void run_body(void *argument)
         body->w[i].driver = NULL;
         workload_cached(&body->w[i]);
     }
-    fltsim_process_exit(body->w[0].other);
+    fltsim_process_exit(other);
 }
 
 static void load_body(void *argument)

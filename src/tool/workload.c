@@ -113,6 +113,8 @@ static void make_file(struct workload *w, const char *name, size_t size, ULONG a
         size_t part = size - at < sizeof block ? size - at : sizeof block;
         workload_expect(w, "write", fltsim_write(file, block, part, (int64_t)at, NULL), STATUS_SUCCESS);
     }
+    if (file && strstr(name, ".exe")) /* what a program's image must begin with */
+        workload_expect(w, "write", fltsim_write(file, (char[64]){"MZ"}, 64, 0, NULL), STATUS_SUCCESS);
     workload_close(w, file);
 }
 
@@ -126,6 +128,7 @@ void workload_populate(struct workload *w)
         {"\\work", SIZE_MAX, 0},
         {"\\Windows", SIZE_MAX, 0},
         {"\\Windows\\System32", SIZE_MAX, 0},
+        {"\\Windows\\System32\\notepad.exe", 9000, 0},
         {"\\Windows\\win.ini", 100, 0},
         {"\\Users", SIZE_MAX, 0},
         {"\\Users\\alice", SIZE_MAX, 0},
@@ -144,5 +147,4 @@ void workload_populate(struct workload *w)
     }
     if (w->is_ntfs)
         make_file(w, "\\Users\\alice\\letter.txt:note", 64, 0);
-    fltsim_process_exit(fltsim_process_create(workload_path(w, "\\Windows\\System32\\notepad.exe"))); /* makes the image */
 }

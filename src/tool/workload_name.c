@@ -84,6 +84,22 @@ static void delete_on_close(struct workload *w)
     check_exists(w, "on close", false);
 }
 
+/* By one who comes while another thinks about it, and thinks better of it. */
+static void delete_on_close_after_a_disposition(struct workload *w)
+{
+    struct fltsim_open open = {.access = GENERIC_WRITE | DELETE, .options = FILE_DELETE_ON_CLOSE};
+    HANDLE first = make(w, "on second thoughts"), second;
+
+    if (!first)
+        return;
+    workload_expect(w, "set delete", fltsim_set_delete(first, true), STATUS_SUCCESS);
+    workload_expect(w, "undo delete", fltsim_set_delete(first, false), STATUS_SUCCESS);
+    second = workload_open(w, "on second thoughts", &open, STATUS_SUCCESS);
+    workload_close(w, second);
+    workload_close(w, first);
+    check_exists(w, "on second thoughts", false);
+}
+
 static void delete_disposition(struct workload *w)
 {
     HANDLE file = make(w, "disposition");
@@ -119,6 +135,7 @@ static void delete_posix(struct workload *w)
 void workload_deletes(struct workload *w)
 {
     delete_on_close(w);
+    delete_on_close_after_a_disposition(w);
     delete_disposition(w);
     if (w->is_ntfs)
         delete_posix(w);

@@ -8,7 +8,7 @@ enum { THREADS = 4, ROUNDS = 5, SEEDS = 3 };
 
 struct racer {
     struct workload w;
-    unsigned round;
+    unsigned round, serial;
     HANDLE transaction; /* or NULL */
     HANDLE folder;      /* open once for all */
 };
@@ -44,17 +44,21 @@ static int race(void *argument)
 {
     struct racer *racer = argument;
     struct workload *w = &racer->w;
-    char name[40];
+    char name[40], transacted[40];
+    bool transaction_first = racer->round % 2;
 
     snprintf(name, sizeof name, "raced %u", racer->round);
+    snprintf(transacted, sizeof transacted, "raced in transaction %u", racer->serial); /* of no other transaction */
+    if (racer->transaction && transaction_first)
+        workload_write_in(w, racer->transaction, transacted);
     use_file(w, name);
     use_folder(w, racer->folder);
-    if (racer->transaction)
-        workload_write_in(w, racer->transaction, "raced in a transaction");
+    if (racer->transaction && !transaction_first)
+        workload_write_in(w, racer->transaction, transacted);
     return 0;
 }
 
-static void race_once(struct workload *w, unsigned round)
+static void race_once(struct workload *w, unsigned round, unsigned serial)
 {
     struct racer racers[THREADS];
     struct fltsim_thread *threads[THREADS];
@@ -62,7 +66,7 @@ static void race_once(struct workload *w, unsigned round)
 
     fltsim_open(workload_path(w, "\\work"), &(struct fltsim_open){.options = FILE_DIRECTORY_FILE}, &folder);
     for (unsigned i = 0; i < THREADS; i++) {
-        racers[i] = (struct racer){*w, round, transaction, folder};
+        racers[i] = (struct racer){*w, round, serial, transaction, folder};
         racers[i].w.operations = 0;
         threads[i] = fltsim_thread_create(i % 2 ? w->other : NULL, race, &racers[i]);
     }
@@ -85,7 +89,7 @@ void workload_races(struct workload *w)
     for (unsigned seed = 1; seed <= SEEDS; seed++)
         for (unsigned round = 0; round < ROUNDS; round++) {
             fltsim_shuffle(seed * ROUNDS + round);
-            race_once(w, round);
+            race_once(w, round, seed * ROUNDS + round);
             fltsim_shuffle(0);
             if (w->volume && round % 2)
                 fltsim_trim(w->volume);
