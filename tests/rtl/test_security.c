@@ -4,6 +4,7 @@
 /* As a driver does: no published header has it. */
 NTSTATUS RtlAddAuditAccessAceEx(PACL Acl, ULONG AceRevision, ULONG AceFlags, ACCESS_MASK AccessMask, PSID Sid,
                                 BOOLEAN AuditSuccess, BOOLEAN AuditFailure);
+NTSTATUS RtlAddMandatoryAce(PACL Acl, ULONG AceRevision, ULONG AceFlags, PSID Sid, UCHAR AceType, ACCESS_MASK AccessMask);
 
 struct small_sid {
     SID sid;

@@ -7,6 +7,20 @@
 
 FLTSIM_WDK_BEGIN
 
+/* What each thread's TEB begins with. */
+typedef struct _NT_TIB {
+    struct _EXCEPTION_REGISTRATION_RECORD *ExceptionList;
+    PVOID StackBase;
+    PVOID StackLimit;
+    PVOID SubSystemTib;
+    union {
+        PVOID FiberData;
+        DWORD Version;
+    };
+    PVOID ArbitraryUserPointer;
+    struct _NT_TIB *Self;
+} NT_TIB, *PNT_TIB;
+
 typedef struct _PEB *PPEB;
 typedef struct _TEB *PTEB;
 

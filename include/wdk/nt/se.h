@@ -53,8 +53,10 @@ typedef struct _SID {
 #define SECURITY_MANDATORY_UNTRUSTED_RID 0x00000000
 #define SECURITY_MANDATORY_LOW_RID 0x00001000
 #define SECURITY_MANDATORY_MEDIUM_RID 0x00002000
+#define SECURITY_MANDATORY_MEDIUM_PLUS_RID (SECURITY_MANDATORY_MEDIUM_RID + 0x100)
 #define SECURITY_MANDATORY_HIGH_RID 0x00003000
 #define SECURITY_MANDATORY_SYSTEM_RID 0x00004000
+#define SECURITY_MANDATORY_PROTECTED_PROCESS_RID 0x00005000
 #define DOMAIN_USER_RID_ADMIN 0x000001F4
 #define DOMAIN_USER_RID_GUEST 0x000001F5
 #define DOMAIN_ALIAS_RID_ADMINS 0x00000220
@@ -153,9 +155,9 @@ NTSTATUS RtlAddAccessDeniedAce(PACL Acl, ULONG AceRevision, ACCESS_MASK AccessMa
 #ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
 NTSTATUS RtlAddAuditAccessAceEx(PACL Acl, ULONG AceRevision, ULONG AceFlags, ACCESS_MASK AccessMask, PSID Sid,
                                 BOOLEAN AuditSuccess, BOOLEAN AuditFailure);
-#endif
 NTSTATUS RtlAddMandatoryAce(PACL Acl, ULONG AceRevision, ULONG AceFlags, PSID Sid, UCHAR AceType,
                             ACCESS_MASK AccessMask);
+#endif
 NTSTATUS RtlAddAce(PACL Acl, ULONG AceRevision, ULONG StartingAceIndex, PVOID AceList, ULONG AceListLength);
 NTSTATUS RtlDeleteAce(PACL Acl, ULONG AceIndex);
 NTSTATUS RtlGetAce(PACL Acl, ULONG AceIndex, PVOID *Ace);
