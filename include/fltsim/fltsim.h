@@ -113,6 +113,8 @@ void fltsim_violate(const char *rule, const char *format, ...) __attribute__((fo
 /* What stands in a driver's module for a routine that the library lacks (fltsim build --trap-missing): ends the run as
  * `missing-routine`. */
 __attribute__((noreturn)) void fltsim_missing_routine(const char *name, const void *caller);
+/* Likewise where the host's C library has the routine and no kernel does (abort, fork, malloc): host-routine. */
+__attribute__((noreturn)) void fltsim_host_routine(const char *name, const void *caller);
 /* For driver code that was built so that its calls go through this: notes a status that says failure, with its caller, and
  * gives it back. The other shows the last of them, oldest first: "FltRegisterFilter answered STATUS_... in DriverEntry
  * (foo.c:12)". */

@@ -126,18 +126,40 @@ static bool is_intact(const struct pool_special *special)
     return true;
 }
 
+static void blame(struct verify_violation *v, const void *site)
+{
+    const char *culprit = verify_driver_of(site);
+    if (*culprit && strcmp(culprit, "fltsim"))
+        verify_blame(v, culprit);
+}
+
+static void check_guard(struct pool_special *special, const char *noticed, const void *site)
+{
+    if (is_intact(special))
+        return;
+    struct verify_violation *v =
+        verify_begin_fatal(VERIFY_POOL_CORRUPTION, "Something wrote next to the pool block %p (%zu bytes).",
+                           (void *)special->body, special->block.size);
+    describe(v, special);
+    verify_site(v, noticed, site);
+    blame(v, site);
+    verify_end_bugcheck(v, 0xC1, (uintptr_t)special->body, 0, special->block.size, 0x23);
+}
+
+void ExpCheckGuard(const void *body, const char *noticed, const void *site)
+{
+    if (!machine->options.special_pool)
+        return;
+    struct pool_special *special = find_body(body);
+    if (special && !special->freed)
+        check_guard(special, noticed, site);
+}
+
 static void check(struct pool_special *special, ULONG tag, const char *routine, const void *site)
 {
     if (tag && tag != special->block.tag)
         ExpReportWrongTag(&special->block, special->body, tag, routine, site);
-    if (!is_intact(special)) {
-        struct verify_violation *v =
-            verify_begin_fatal(VERIFY_POOL_CORRUPTION, "Something wrote next to the pool block %p (%zu bytes).",
-                               (void *)special->body, special->block.size);
-        describe(v, special);
-        verify_site(v, "noticed when freed by", site);
-        verify_end_bugcheck(v, 0xC1, (uintptr_t)special->body, 0, special->block.size, 0x23);
-    }
+    check_guard(special, "noticed when freed by", site);
 }
 
 static void drop_oldest(void)
@@ -201,9 +223,7 @@ static void report_fault(struct pool_special *special, uintptr_t address, bool w
                                  access, offset, (void *)special->body, special->block.size);
     describe(v, special);
     verify_routine(v, write ? "and now written by" : "and now read by", pc);
-    const char *culprit = verify_driver_of(pc);
-    if (*culprit && strcmp(culprit, "fltsim"))
-        verify_blame(v, culprit);
+    blame(v, pc);
     verify_end_bugcheck(v, special->freed ? 0xCC : 0xCD, address, write, (uintptr_t)pc, 0);
 }
 

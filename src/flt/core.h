@@ -23,6 +23,9 @@ struct flt_rundown_wait {
     volatile ULONG_PTR *First;
     size_t Count, Stride;
 };
+/* Prepared, it may be waited for by others than the one that begins it. Begin prepares what is not; Start does not. */
+void FltpPrepareRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride);
+void FltpStartRundown(struct flt_rundown_wait *Wait);
 void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride);
 void FltpEndRundown(struct flt_rundown_wait *Wait, const char *What, bool (*Stuck)(PFLT_OBJECT), PFLT_OBJECT Object,
                     const void *Site);
@@ -318,9 +321,12 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
 bool FltpIsBeingCreated(PFILE_OBJECT FileObject);
 /* file-object-used-before-create: a request about a file that no file system knows yet. */
 void FltpUsedBeforeCreate(const char *Routine, const void *Site);
+_Noreturn void FltpReportNullInstance(const char *Routine, const void *Site);
 /* The file is open, and on the instance's volume. */
 static inline void FltpCheckTarget(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, const char *Routine, const void *Site)
 {
+    if (__builtin_expect(!Instance, 0))
+        FltpReportNullInstance(Routine, Site);
     if (__builtin_expect(FileObject && !FileObject->FsContext, 0) && FltpIsBeingCreated(FileObject))
         FltpUsedBeforeCreate(Routine, Site);
     if (__builtin_expect(FltpIsOnOtherVolume(Instance, FileObject), 0))

@@ -285,6 +285,10 @@ VOID FltCancelFileOpen(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
         verify_violate(VERIFY_CANCELLED_OPEN_FILE, "FltCancelFileOpen was called for a file that has a handle already.");
         return;
     }
+    if (!FileObject->FsContext && FltpIsBeingCreated(FileObject)) {
+        FltpUsedBeforeCreate("FltCancelFileOpen", VERIFY_CALLER);
+        return;
+    }
     FileObject->Flags |= FO_FILE_OPEN_CANCELLED;
     for (int step = 0; step < 2; step++) {
         while (!NT_SUCCESS(FltAllocateCallbackData(Instance, FileObject, &data)))

@@ -177,9 +177,8 @@ void FltpLastReferenceGone(PFLT_INSTANCE Instance)
 
 static void BeginBaseRundown(PFLT_INSTANCE Instance)
 {
-    Instance->Rundown = sim_alloc(sizeof *Instance->Rundown);
     __atomic_or_fetch(&Instance->Base.Flags, FLT_OBFL_DRAINING, __ATOMIC_ACQ_REL);
-    FltpBeginRundown(Instance->Rundown, &Instance->Base.RundownRef.Count, 1, 0);
+    FltpStartRundown(Instance->Rundown);
     __atomic_or_fetch(&Instance->Base.Flags, FLT_OBFL_ZOMBIED, __ATOMIC_ACQ_REL);
 }
 
@@ -187,6 +186,9 @@ static void BeginBaseRundown(PFLT_INSTANCE Instance)
 static void RetireInstance(PFLT_INSTANCE Instance, bool Wait)
 {
     FltpCloseInstanceContexts(Instance);
+    /* Among the zombies, the thread that unregisters the filter finds it and waits. */
+    Instance->Rundown = sim_alloc(sizeof *Instance->Rundown);
+    FltpPrepareRundown(Instance->Rundown, &Instance->Base.RundownRef.Count, 1, 0);
     UnlinkInstance(Instance);
     BeginBaseRundown(Instance);
     __atomic_or_fetch(&Instance->Flags, FLTP_INSTANCE_GONE, __ATOMIC_ACQ_REL);

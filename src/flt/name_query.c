@@ -111,9 +111,16 @@ static enum verify_call_kind CallKind(const FLTP_NAME_REQUEST *request)
     return request->Opened ? VERIFY_CALL_FILE : VERIFY_CALL_OTHER;
 }
 
+/* The documentation asks for a method; the many drivers that give none are answered all the same. */
+static ULONG MethodOf(FLT_FILE_NAME_OPTIONS options)
+{
+    ULONG method = FltGetFileNameQueryMethod(options);
+    return method ? method : FLT_FILE_NAME_QUERY_DEFAULT;
+}
+
 static NTSTATUS Query(PFLTP_NAME_REQUEST request, bool safe, PFLTP_NAME *name, const void *site)
 {
-    ULONG method = FltGetFileNameQueryMethod(request->Options);
+    ULONG method = MethodOf(request->Options);
     bool lookup = method != FLT_FILE_NAME_QUERY_FILESYSTEM_ONLY && (safe || method != FLT_FILE_NAME_QUERY_DEFAULT);
     request->Generation = FltpNameGeneration(request->Volume);
     *name = lookup ? FindName(request) : NULL;
@@ -139,7 +146,7 @@ static NTSTATUS Query(PFLTP_NAME_REQUEST request, bool safe, PFLTP_NAME *name, c
 
 static bool ValidOptions(FLT_FILE_NAME_OPTIONS options)
 {
-    ULONG format = FltGetFileNameFormat(options), method = FltGetFileNameQueryMethod(options);
+    ULONG format = FltGetFileNameFormat(options), method = MethodOf(options);
     ULONG known = FLT_FILE_NAME_REQUEST_FROM_CURRENT_PROVIDER | FLT_FILE_NAME_DO_NOT_CACHE |
                   FLT_FILE_NAME_ALLOW_QUERY_ON_REPARSE;
     return format >= FLT_FILE_NAME_NORMALIZED && format <= FLT_FILE_NAME_SHORT &&

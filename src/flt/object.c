@@ -29,23 +29,35 @@ bool FltpReleaseRundownSlow(ULONG_PTR Value)
 
 enum { RUNDOWN_BIAS = 1 << 30 };
 
-static void BeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride,
-                         PFLT_FILTER Contexts)
+void FltpPrepareRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride)
 {
-    LONG64 held = 0;
     KeInitializeEvent(&Wait->Event, NotificationEvent, FALSE);
     Wait->Left = RUNDOWN_BIAS;
-    for (size_t i = 0; i < Count; i++) {
-        volatile ULONG_PTR *value = (volatile ULONG_PTR *)((UCHAR *)First + i * Stride);
+    Wait->First = First;
+    Wait->Count = Count;
+    Wait->Stride = Stride;
+}
+
+static void StartRundown(struct flt_rundown_wait *Wait, PFLT_FILTER Contexts)
+{
+    LONG64 held = 0;
+    for (size_t i = 0; i < Wait->Count; i++) {
+        volatile ULONG_PTR *value = (volatile ULONG_PTR *)((UCHAR *)Wait->First + i * Wait->Stride);
         held += (LONG64)(__atomic_exchange_n(value, (ULONG_PTR)Wait | 1, __ATOMIC_ACQ_REL) >> 1);
     }
     if (Contexts)
         held += FltpCloseContexts(Contexts, Wait);
-    Wait->First = First;
-    Wait->Count = Count;
-    Wait->Stride = Stride;
     if (__atomic_add_fetch(&Wait->Left, held - RUNDOWN_BIAS, __ATOMIC_ACQ_REL) == 0)
         KeSetEvent(&Wait->Event, IO_NO_INCREMENT, FALSE);
+}
+
+void FltpStartRundown(struct flt_rundown_wait *Wait) { StartRundown(Wait, NULL); }
+
+static void BeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride,
+                         PFLT_FILTER Contexts)
+{
+    FltpPrepareRundown(Wait, First, Count, Stride);
+    StartRundown(Wait, Contexts);
 }
 
 void FltpBeginRundown(struct flt_rundown_wait *Wait, volatile ULONG_PTR *First, size_t Count, size_t Stride)
@@ -114,6 +126,13 @@ _Noreturn void FltpReportNoFilter(PFLT_FILTER Filter, const char *Routine, const
                : verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a filter.", Routine);
     verify_site(v, "called by", Caller);
     verify_end_bugcheck(v, 0x50, (uintptr_t)Filter, 0, (uintptr_t)Caller, 0);
+}
+
+_Noreturn void FltpReportNullInstance(const char *Routine, const void *Caller)
+{
+    struct verify_violation *v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of an instance.", Routine);
+    verify_site(v, "called by", Caller);
+    verify_end_bugcheck(v, 0x50, 0, 0, (uintptr_t)Caller, 0);
 }
 
 void FltpReferencePointer(PFLT_OBJECT Object) { __atomic_add_fetch(&Object->PointerCount, 1, __ATOMIC_RELAXED); }

@@ -4,6 +4,8 @@
  * and at up to DISPATCH_LEVEL; Windows queues a special kernel APC to the issuing thread for it. */
 #include "iop.h"
 
+#include "ex/pool.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +71,8 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
         CompletedTwice(Irp, VERIFY_CALLER);
     if (__builtin_expect(Irp->IoStatus.Status == STATUS_PENDING || CancelRoutineOf(Irp), 0))
         CheckCompletion(Irp, VERIFY_CALLER);
+    if (__builtin_expect((Irp->Flags & IRP_DEALLOCATE_BUFFER) && Irp->AssociatedIrp.SystemBuffer, 0))
+        ExpCheckGuard(Irp->AssociatedIrp.SystemBuffer, "noticed when its request was completed by", VERIFY_CALLER);
     TRACE("io", "complete irp %p %s information %llu", (void *)Irp, trace_status(Irp->IoStatus.Status),
           (unsigned long long)Irp->IoStatus.Information);
 

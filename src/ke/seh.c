@@ -138,6 +138,14 @@ static _Noreturn void Dispatch(void)
     _longjmp(frame->jb, 1);
 }
 
+bool KiHasHandler(void)
+{
+    for (const struct fltsim_seh_frame *frame = Current()->top; frame; frame = frame->next)
+        if (frame->kind == FLTSIM_SEH_EXCEPT)
+            return true;
+    return false;
+}
+
 int fltsim_seh_accept(int filter_result)
 {
     if (filter_result > 0)

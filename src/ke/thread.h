@@ -27,6 +27,9 @@ struct ki_seh {
     void *fault_address; /* and this was touched */
 };
 
+/* seh.c: an exception that is raised now meets an __except first or last. */
+bool KiHasHandler(void);
+
 /* ---- waits (dispatcher.c) ------------------------------------------------------------------------------------------ */
 
 /* Tells a deadlock report what a wait really is for, when the dispatcher object is only a part of it: an ERESOURCE, a

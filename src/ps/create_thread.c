@@ -205,18 +205,22 @@ static void ReportLeft(PKTHREAD thread, const char *when)
 /* Virtual time: it passes only when nobody makes progress. */
 static const LARGE_INTEGER a_while = {.QuadPart = -10000};
 
-void PspReportThreads(const char *driver)
+bool PspReportThreads(const char *driver)
 {
     PKTHREAD thread;
     char when[96];
+    bool left = false;
 
     snprintf(when, sizeof when, "%s has unloaded", driver);
     /* One that is at its last steps is given the time for them. */
     while ((thread = NextThread(IsDrivers, driver)) != NULL) {
-        if (KiWaitFor(thread, &a_while, NULL, NULL) == STATUS_TIMEOUT)
+        if (KiWaitFor(thread, &a_while, NULL, NULL) == STATUS_TIMEOUT) {
             ReportLeft(thread, when);
+            left = true;
+        }
         ObpDereference(thread);
     }
+    return left;
 }
 
 /* Everybody gets the chance to end. */

@@ -213,13 +213,12 @@ static void ReportRoutine(struct psp_notify *notify)
     notify->routine = NULL;
 }
 
-void PspReportDriver(const char *driver)
+bool PspReportDriver(const char *driver)
 {
     for (int i = 0; i < PSP_NOTIFY_LIMIT; i++) {
         struct psp_notify *notify = &psp->notify[i];
         if (notify->routine && verify_is_driver_code(notify->routine, driver))
             ReportRoutine(notify);
     }
-    if (driver)
-        PspReportThreads(driver);
+    return driver && PspReportThreads(driver);
 }

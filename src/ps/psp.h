@@ -95,7 +95,7 @@ PKTHREAD PspMakeThreadObject(PEPROCESS process, const char *name);
 void PspUnlistThread(PKTHREAD thread);
 void PspDeleteThread(PVOID object);
 void PspStopThreads(void);
-void PspReportThreads(const char *driver);
+bool PspReportThreads(const char *driver); /* true: one is left */
 /* adopt.c: what the machine knows of an OS thread of the program's own. */
 void PspForgetAdopted(PKTHREAD thread);
 
@@ -104,8 +104,8 @@ void PspNotifyProcess(PEPROCESS process, PPS_CREATE_NOTIFY_INFO info);
 void PspNotifyThread(PKTHREAD thread, bool create);
 void PspNotifyImage(PUNICODE_STRING name, HANDLE process, PIMAGE_INFO info);
 /* callback-left-registered and thread-left-running for what a driver did not take with it; called when it is gone.
- * NULL: at the machine's end. */
-void PspReportDriver(const char *driver);
+ * NULL: at the machine's end. True: a thread is left in its code. */
+bool PspReportDriver(const char *driver);
 
 bool PspStart(void);
 void PspStop(void);

@@ -106,16 +106,25 @@ BOOLEAN KdRefreshDebuggerNotPresent(VOID)
 
 /* -- breakpoints and assertions ------------------------------------------------------------------- */
 
-/* No debugger takes it, so that the breakpoint is an exception like any other. */
-VOID DbgBreakPoint(VOID)
+/* No debugger takes it, so that the breakpoint is an exception like any other, where a handler is in reach; elsewhere it
+ * ends the machine, unless the policy is to go on as a debugger would. */
+static void Break(ULONG Count, const ULONG_PTR *Information, const void *Site)
 {
-    fltsim_seh_raise((unsigned int)STATUS_BREAKPOINT, 0, NULL);
+    struct verify_violation *v;
+
+    if (KiHasHandler())
+        fltsim_seh_raise((unsigned int)STATUS_BREAKPOINT, Count, Information);
+    v = verify_begin(VERIFY_BREAKPOINT, "A breakpoint was met, and no debugger is there.");
+    verify_site(v, "in", Site);
+    verify_end_or_go_on(v, 0x1E, (ULONG)STATUS_BREAKPOINT, (ULONG_PTR)Site, 0, 0);
 }
+
+VOID DbgBreakPoint(VOID) { Break(0, NULL, VERIFY_CALLER); }
 
 VOID DbgBreakPointWithStatus(ULONG Status)
 {
     ULONG_PTR information = Status;
-    fltsim_seh_raise((unsigned int)STATUS_BREAKPOINT, 1, &information);
+    Break(1, &information, VERIFY_CALLER);
 }
 
 void fltsim_debug_break(const char *file, int line)
@@ -124,7 +133,7 @@ void fltsim_debug_break(const char *file, int line)
 
     snprintf(text, sizeof text, "Break instruction at %s:%d\n", file, line);
     sim_debug_print(text);
-    fltsim_seh_raise((unsigned int)STATUS_BREAKPOINT, 0, NULL);
+    Break(0, NULL, VERIFY_CALLER);
 }
 
 VOID RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber, PCSTR MutableMessage)

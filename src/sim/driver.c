@@ -29,6 +29,7 @@ struct fltsim_driver {
 };
 
 static struct fltsim_driver *drivers; /* belongs to the machine; sim_unload_drivers empties it */
+static struct fltsim_driver *haunted; /* gone, with a thread left that still waits for what lies in the module */
 
 static NTSTATUS refuse(NTSTATUS status, const char *format, const char *a, const char *b)
 {
@@ -154,7 +155,7 @@ static void forget(struct fltsim_driver *driver)
     unlink_driver(driver);
     KiReportDriver(driver->name);
     ObpReportDriver(driver->name);
-    PspReportDriver(driver->name);
+    bool left = PspReportDriver(driver->name);
     CmpReportDriver(driver->name);
     IopReportPowerSettings(driver->name);
 #ifdef FLTSIM_CRYPTO
@@ -165,10 +166,15 @@ static void forget(struct fltsim_driver *driver)
     ExpReportDriver(driver->name);
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);
-    plat_module_close(driver->module);
     sim_free(driver->name);
     sim_free(driver->altitude);
     sim_free(driver->instance);
+    if (left) {
+        driver->next = haunted;
+        haunted = driver;
+        return;
+    }
+    plat_module_close(driver->module);
     sim_free(driver);
 }
 
@@ -267,6 +273,12 @@ void sim_forget_drivers(void)
         struct fltsim_driver *driver = drivers;
         drivers = driver->next;
         plat_module_close(driver->module);
+    }
+    while (haunted) {
+        struct fltsim_driver *driver = haunted;
+        haunted = driver->next;
+        plat_module_close(driver->module);
+        sim_free(driver);
     }
 }
 

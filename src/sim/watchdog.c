@@ -53,5 +53,12 @@ void fltsim_missing_routine(const char *name, const void *caller)
     verify_end_bugcheck(v, 0, 0, 0, 0, 0);
 }
 
+void fltsim_host_routine(const char *name, const void *caller)
+{
+    struct verify_violation *v = verify_begin_fatal(VERIFY_HOST_ROUTINE, "%s was called, which the kernel has not.", name);
+    verify_site(v, "called by", caller);
+    verify_end_bugcheck(v, 0, 0, 0, 0, 0);
+}
+
 const char *fltsim_status_name(NTSTATUS status) { return trace_status(status); }
 bool fltsim_status_value(const char *name, NTSTATUS *status) { return trace_status_value(name, status); }

@@ -494,6 +494,31 @@ static bool may_trap(const struct build_options *options, const struct build_res
     return all || (result->missing_count && options->trap_missing);
 }
 
+/* What a program finds in its C library and a driver nowhere. A definition of the driver's own comes first. */
+static const char *const host_routines[] = {
+    "_Exit", "__assert_fail", "_exit",  "abort",   "atexit", "calloc", "close",  "execl",   "execlp", "execv",  "execve", "execvp",
+    "exit",  "fclose",        "fflush", "fgets",   "fopen",  "fork",   "fprintf", "fputs",   "fread",  "free",   "fseek",  "ftell",
+    "fwrite", "getchar",      "getenv", "gets",    "kill",   "malloc", "nanosleep", "open",  "perror", "pipe",   "popen",  "printf",
+    "pthread_create", "putchar", "puts", "quick_exit", "raise", "realloc", "remove", "rename", "scanf", "signal", "sleep", "strdup",
+    "system", "usleep",       "vfork",  "vfprintf", "vprintf", "wait",  "waitpid"};
+
+static bool compile_host_routines(const struct build_options *options, const char *mirror, struct tool_list *objects,
+                                  const struct build_result *result)
+{
+    char *text = tool_strdup("_Noreturn void fltsim_host_routine(const char *name, const void *caller);\n");
+    for (size_t i = 0; i < sizeof host_routines / sizeof *host_routines; i++) {
+        const char *name = host_routines[i];
+        char *more = tool_format("%s__attribute__((weak, visibility(\"hidden\"))) void %s(void)\n"
+                                 "{ fltsim_host_routine(\"%s\", __builtin_return_address(0)); }\n",
+                                 text, name, strcmp(name, "__assert_fail") ? name : "assert");
+        free(text);
+        text = more;
+    }
+    bool good = compile_extra(options, mirror, objects, result, "host", text);
+    free(text);
+    return good;
+}
+
 /* Stand-ins for what the library lacks. */
 static bool compile_traps(const struct build_options *options, const char *mirror, struct tool_list *objects,
                           const struct build_result *result)
@@ -562,7 +587,7 @@ bool compile_all(const struct build_options *options, const struct selection *se
         tool_list_add(&free_build.defines, selection->defines.items[i]);
     tool_list_add(&free_build.defines, "DBG=0");
     bool good = !compile_sources(options, selection, &free_build, mirror, include_folders, result, &objects, &is_free);
-    if (good)
+    if (good && compile_host_routines(options, mirror, &objects, result))
         good = link_module(options, mirror, &objects, result) ||
                (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result)) ||
                (may_trap(options, result) && (result->trapped = compile_traps(options, mirror, &objects, result) &&

@@ -545,6 +545,7 @@ void check_run_body(const struct check *check, struct check_run *run)
         return;
     fltsim_set_policy("pool-wrong-tag", FLTSIM_GO_ON);
     fltsim_set_policy("pool-bad-free", FLTSIM_GO_ON);
+    fltsim_set_policy("breakpoint", FLTSIM_GO_ON);
     fltsim_set_policy("assertion-failed", run->kind == CHECK_SHORT ? FLTSIM_OFF /* it may say that memory suffices */
                                                                    : FLTSIM_GO_ON);
     run->finished = fltsim_try(run_body, body);

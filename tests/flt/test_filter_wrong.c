@@ -23,6 +23,13 @@ static void close_null_port(void)
     FltCloseCommunicationPort(NULL);
 }
 
+static void query_null_instance(void)
+{
+    FILE_STANDARD_INFORMATION information;
+    stage_set();
+    FltQueryInformationFile(NULL, NULL, &information, sizeof information, FileStandardInformation, NULL);
+}
+
 static void start_again(void)
 {
     stage_set();
@@ -61,6 +68,8 @@ int main(void)
                    {"FltUnregisterFilter was given NULL"}),
         twins_test(a_communication_port_that_is_null, "bad-flt-object", close_null_port, start_again, 0x50, 0,
                    {"FltCloseCommunicationPort was given NULL", "called by close_null_port"}),
+        twins_test(an_instance_that_is_null, "bad-flt-object", query_null_instance, start_again, 0x50, 0,
+                   {"FltQueryInformationFile was given NULL", "called by query_null_instance"}),
         twins_test(contexts_without_an_end_mark, "bad-registration", no_end_mark, end_mark,
                    .says = {"Entry 1 of the context registration has the type 0x1234", "registered by register_with"}),
     };

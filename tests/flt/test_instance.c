@@ -429,6 +429,29 @@ static void detach_under_load(void **state)
     }
 }
 
+static int detach_it(void *filter)
+{
+    FltDetachVolume(filter, tiny.volume, NULL);
+    FltObjectDereference(filter);
+    return 0;
+}
+
+/* The unload may meet an instance at any step of another thread's detach. */
+static void unload_while_detaching(void **state)
+{
+    A->quiet = true;
+    for (int i = 0; i < 50; i++) {
+        load(A, FLT_PREOP_SUCCESS_NO_CALLBACK);
+        assert_int_equal(FltObjectReference(A->filter), STATUS_SUCCESS);
+        struct fltsim_thread *thread = fltsim_thread_create(NULL, detach_it, A->filter);
+        for (int k = 0; k < i % 3; k++)
+            fltsim_yield();
+        assert_int_equal(probe_unload(A), STATUS_SUCCESS);
+        fltsim_thread_join(thread);
+        noted();
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -454,6 +477,7 @@ int main(void)
         CASE(draining),
         CASE(swapped_buffers_are_cancelled),
         CASE(detach_under_load),
+        CASE(unload_while_detaching),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

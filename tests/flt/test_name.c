@@ -374,7 +374,7 @@ static void ask_wrongly(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
                      STATUS_INVALID_PARAMETER);
     assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, NULL),
                      STATUS_INVALID_PARAMETER);
-    assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED, &info), STATUS_INVALID_PARAMETER);
+    assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED | 0x700, &info), STATUS_INVALID_PARAMETER);
     assert_int_equal(FltGetFileNameInformation(data, 9 | FLT_FILE_NAME_QUERY_DEFAULT, &info), STATUS_INVALID_PARAMETER);
     IoSetTopLevelIrp((PIRP)1);
     assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_DEFAULT, &info),
@@ -383,6 +383,8 @@ static void ask_wrongly(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
                          data, FLT_FILE_NAME_OPENED | FLT_FILE_NAME_QUERY_ALWAYS_ALLOW_CACHE_LOOKUP, &info),
                      STATUS_FLT_NAME_CACHE_MISS);
     IoSetTopLevelIrp(NULL);
+    assert_int_equal(FltGetFileNameInformation(data, FLT_FILE_NAME_OPENED, &info), STATUS_SUCCESS); /* the default method */
+    FltReleaseFileNameInformation(info);
 }
 
 static void wrong_questions_get_their_statuses(void)

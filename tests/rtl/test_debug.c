@@ -1,6 +1,8 @@
 /* The debugger's side: every way to print, breakpoints, the stack; and memory helpers. */
 #include "rtl_test.h"
 
+#include <fltsim/verify.h>
+
 #define NOINLINE __attribute__((noinline))
 
 static ULONG print(const char *format, ...)
@@ -47,15 +49,34 @@ static void break_in(void *argument)
     DbgBreakPoint();
 }
 
-static void a_breakpoint_is_an_exception(void **state)
+static void a_breakpoint_is_an_exception_where_a_handler_is(void **state)
 {
-    fltsim_expect("unhandled-exception");
+    volatile NTSTATUS code = 0;
+    __try {
+        DbgBreakPoint();
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        code = GetExceptionCode();
+    }
+    assert_int_equal(code, STATUS_BREAKPOINT);
+}
+
+static void a_breakpoint_can_be_gone_on_from(void **state)
+{
+    fltsim_set_policy("breakpoint", FLTSIM_GO_ON);
+    fltsim_expect("breakpoint");
+    DbgBreakPoint();
+    assert_string_equal(fltsim_last_rule(), "breakpoint");
+}
+
+static void a_breakpoint_without_a_debugger_ends_the_machine(void **state)
+{
+    fltsim_expect("breakpoint");
     assert_false(fltsim_try(break_in, NULL));
 }
 
 static void a_breakpoint_with_a_status_is_one_too(void **state)
 {
-    fltsim_expect("unhandled-exception");
+    fltsim_expect("breakpoint");
     assert_false(fltsim_try(break_in, state));
 }
 
@@ -110,7 +131,9 @@ int main(void)
         TEST(every_way_to_print_succeeds),
         TEST(a_long_message_is_cut),
         TEST(no_debugger_is_there),
-        QUIET(a_breakpoint_is_an_exception),
+        QUIET(a_breakpoint_is_an_exception_where_a_handler_is),
+        QUIET(a_breakpoint_can_be_gone_on_from),
+        QUIET(a_breakpoint_without_a_debugger_ends_the_machine),
         QUIET(a_breakpoint_with_a_status_is_one_too),
         cmocka_unit_test_setup(a_failed_assertion_says_what_and_where, start_quiet_machine),
         TEST(the_stack_is_walked),

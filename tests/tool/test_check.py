@@ -53,6 +53,9 @@ WRONG = [
     ('deadlock', dict(globals='KEVENT Event;', entry='KeInitializeEvent(&Event, NotificationEvent, FALSE);',
                       pre='KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);')),
     ('unhandled-exception', dict(pre=ONCE + 'ExRaiseStatus(STATUS_ACCESS_DENIED);')),
+    ('host-routine', dict(globals='void abort(void);', pre=ONCE + 'abort();')),
+    ('host-routine', dict(globals='int fork(void);', pre=ONCE + 'fork();')),
+    ('breakpoint', dict(pre=ONCE + 'DbgBreakPoint();')),
     ('crash', dict(pre=ONCE + CRASH)),
     ('bugcheck', dict(pre=ONCE + 'KeBugCheckEx(0xE2, 1, 2, 3, 4);')),
     ('endless-loop', dict(pre=ONCE + 'for (;;) { }')),
@@ -286,6 +289,35 @@ def an_event_that_stays_open_is_laid_to_the_driver():
         globals='static HANDLE Event; static UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\\\BaseNamedObjects\\\\Mine");',
         entry='IoCreateNotificationEvent(&Name, &Event);')})
     assert code == 1 and rules == ['handle-leak'] and 'DriverEntry' in result.stdout, result.stdout
+
+
+@test
+def a_thread_that_outlives_its_driver_is_the_only_finding():
+    """It waits for what lies in the module, which the machine looks at once more when it stops."""
+    parts = dict(globals='static KEVENT Event; static VOID Wait(PVOID p) { KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL); }',
+                 begin='{ HANDLE h; KeInitializeEvent(&Event, NotificationEvent, FALSE);'
+                       'if (NT_SUCCESS(PsCreateSystemThread(&h, THREAD_ALL_ACCESS, NULL, NULL, NULL, Wait, NULL))) ZwClose(h); }')
+    for backend in ['coop', 'native']:
+        code, rules, result = rules_of({'main.c': driver(**parts)}, '--backend', backend)
+        assert code == 1 and set(rules) == {'thread-left-running'}, result.stdout
+
+
+@test
+def what_writes_beside_a_small_system_buffer_is_laid_to_the_driver():
+    control = ('PUCHAR p = Irp->AssociatedIrp.SystemBuffer; PIO_STACK_LOCATION s = IoGetCurrentIrpStackLocation(Irp);'
+               'ULONG n = max(s->Parameters.DeviceIoControl.InputBufferLength, s->Parameters.DeviceIoControl.OutputBufferLength);'
+               'if (p && n % 16) p[n] = 0;')
+    code, rules, result = rules_of({'main.c': driver(**device(control))})
+    assert code == 1 and rules == ['pool-corruption'], result.stdout
+    violation = json.loads(result.stdout)['violations'][0]
+    assert violation['driver'] != 'fltsim' and 'Dispatch (main.c:' in violation['history'][1], violation
+
+
+@test
+def a_cancelled_open_in_a_pre_create_is_laid_to_the_driver():
+    code, rules, result = rules_of({'main.c': driver(pre=ONCE + 'FltCancelFileOpen(FltObjects->Instance, FltObjects->FileObject);')})
+    assert code == 1 and rules == ['file-object-used-before-create'], result.stdout
+    assert 'main.c:' in result.stdout and '[fltsim]' not in result.stdout, result.stdout
 
 
 @test
