@@ -95,6 +95,8 @@ struct _KTHREAD {
     bool hidden;             /* ThreadHideFromDebugger */
     bool hard_errors_disabled; /* IoSetThreadHardErrorMode */
     UCHAR io_priority;       /* io: its IO_PRIORITY_HINT, one more than the value; 0: none was set */
+    LPCGUID activity;        /* io: IoSetActivityIdThread; NULL: none. The GUID is whose pointer it is */
+    GUID own_activity;       /* etw: of EtwActivityIdControl, for `activity` to point at */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
     LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */
     struct sched_lock apc_lock;

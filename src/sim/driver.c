@@ -5,6 +5,7 @@
 #include "bcrypt/bcryptp.h"
 #endif
 #include "cm/callback.h"
+#include "etw/etwp.h"
 #include "ex/pool.h"
 #include "flt/fltp.h"
 #include "fsrtl/fsrtlp.h"
@@ -161,6 +162,7 @@ static void forget(struct fltsim_driver *driver)
 #ifdef FLTSIM_CRYPTO
     BCryptpReportDriver(driver->name);
 #endif
+    EtwpReportDriver(driver->name);
     FsRtlpReportDriver(driver->name);
     NetpReportDriver(driver->name);
     ExpReportDriver(driver->name);

@@ -11,7 +11,7 @@ ROOT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.dirname(os.
 
 # A request goes io -> flt -> memfs through device objects, never by calling each other; all stand on the floor; the
 # instruments are called by every room. What is not listed here is an arrow that runs the wrong way.
-FLOOR = {'rtl', 'ke', 'ex', 'ob', 'mm', 'ps', 'se', 'cm', 'cc', 'bcrypt'}
+FLOOR = {'rtl', 'ke', 'ex', 'ob', 'mm', 'ps', 'se', 'cm', 'cc', 'bcrypt', 'etw'}
 INSTRUMENTS = {'verify', 'fault', 'trace', 'sched', 'plat', 'sim'}
 MAY_INCLUDE = {
     'plat': set(),
