@@ -45,6 +45,7 @@ typedef PVOID BCRYPT_SECRET_HANDLE;
 #define BCRYPT_SHA256_ALGORITHM L"SHA256"
 #define BCRYPT_SHA384_ALGORITHM L"SHA384"
 #define BCRYPT_SHA512_ALGORITHM L"SHA512"
+#define BCRYPT_ECDSA_P521_ALGORITHM L"ECDSA_P521"
 #define BCRYPT_ECDSA_P256_ALGORITHM L"ECDSA_P256"
 #define BCRYPT_ECDSA_P384_ALGORITHM L"ECDSA_P384"
 #define BCRYPT_ECDH_P256_ALGORITHM L"ECDH_P256"
@@ -82,6 +83,7 @@ typedef PVOID BCRYPT_SECRET_HANDLE;
 #define BCRYPT_CHAIN_MODE_GCM L"ChainingModeGCM"
 #define BCRYPT_KEY_DATA_BLOB L"KeyDataBlob"
 #define BCRYPT_OPAQUE_KEY_BLOB L"OpaqueKeyBlob"
+#define BCRYPT_PUBLIC_KEY_BLOB L"PUBLICBLOB"
 #define BCRYPT_RSAPUBLIC_BLOB L"RSAPUBLICBLOB"
 #define BCRYPT_RSAPRIVATE_BLOB L"RSAPRIVATEBLOB"
 #define BCRYPT_ECCPUBLIC_BLOB L"ECCPUBLICBLOB"
@@ -92,6 +94,7 @@ typedef PVOID BCRYPT_SECRET_HANDLE;
 #define BCRYPT_ALG_HANDLE_HMAC_FLAG 0x00000008
 #define BCRYPT_HASH_REUSABLE_FLAG 0x00000020
 #define BCRYPT_BLOCK_PADDING 0x00000001
+#define BCRYPT_NO_KEY_VALIDATION 0x00000008
 #define BCRYPT_PAD_NONE 0x00000001
 #define BCRYPT_PAD_PKCS1 0x00000002
 #define BCRYPT_PAD_OAEP 0x00000004
@@ -152,6 +155,8 @@ typedef struct _BCRYPT_ECCKEY_BLOB {
     ULONG cbKey;
 } BCRYPT_ECCKEY_BLOB, *PBCRYPT_ECCKEY_BLOB;
 #define BCRYPT_ECDSA_PUBLIC_P256_MAGIC 0x31534345
+#define BCRYPT_ECDSA_PUBLIC_P384_MAGIC 0x33534345
+#define BCRYPT_ECDSA_PUBLIC_P521_MAGIC 0x35534345
 
 typedef struct _BCRYPT_PKCS1_PADDING_INFO {
     LPCWSTR pszAlgId;
@@ -238,6 +243,9 @@ NTSTATUS BCryptImportKey(_In_ BCRYPT_ALG_HANDLE hAlgorithm, _In_opt_ BCRYPT_KEY_
                          _In_ LPCWSTR pszBlobType, _Out_ BCRYPT_KEY_HANDLE *phKey,
                          _Out_opt_ PUCHAR pbKeyObject, _In_ ULONG cbKeyObject, _In_ PUCHAR pbInput,
                          _In_ ULONG cbInput, _In_ ULONG dwFlags);
+/* Public keys, for BCryptVerifySignature: RSAPUBLICBLOB, ECCPUBLICBLOB (ECDSA_P256, _P384, _P521), PUBLICBLOB. dwFlags: 0 or
+ * BCRYPT_NO_KEY_VALIDATION. A blob that is damaged: STATUS_INVALID_PARAMETER; another one, or an algorithm that signs
+ * nothing: STATUS_NOT_SUPPORTED; STATUS_NO_MEMORY. */
 NTSTATUS BCryptImportKeyPair(_In_ BCRYPT_ALG_HANDLE hAlgorithm,
                              _In_opt_ BCRYPT_KEY_HANDLE hImportKey, _In_ LPCWSTR pszBlobType,
                              _Out_ BCRYPT_KEY_HANDLE *phKey, _In_ PUCHAR pbInput,
@@ -267,6 +275,8 @@ NTSTATUS BCryptDecrypt(_Inout_ BCRYPT_KEY_HANDLE hKey, _In_opt_ PUCHAR pbInput, 
 NTSTATUS BCryptSignHash(_In_ BCRYPT_KEY_HANDLE hKey, _In_opt_ VOID *pPaddingInfo,
                         _In_ PUCHAR pbInput, _In_ ULONG cbInput, _Out_opt_ PUCHAR pbOutput,
                         _In_ ULONG cbOutput, _Out_ ULONG *pcbResult, _In_ ULONG dwFlags);
+/* RSA: dwFlags BCRYPT_PAD_PKCS1 or BCRYPT_PAD_PSS, and the information that goes with it; ECDSA: neither, r and s behind each
+ * other. STATUS_INVALID_SIGNATURE; STATUS_NOT_SUPPORTED: no public key; STATUS_INVALID_PARAMETER. */
 NTSTATUS BCryptVerifySignature(_In_ BCRYPT_KEY_HANDLE hKey, _In_opt_ VOID *pPaddingInfo,
                                _In_ PUCHAR pbHash, _In_ ULONG cbHash, _In_ PUCHAR pbSignature,
                                _In_ ULONG cbSignature, _In_ ULONG dwFlags);

@@ -13,8 +13,13 @@ static const struct bcrypt_algorithm algorithms[] = {
     {u"SHA512", "SHA512", BCRYPT_HASHES, 64, 128, 382},
     {u"AES", "AES", BCRYPT_CIPHERS, 0, 16, 654},
     {u"RNG", "RNG", BCRYPT_RANDOM, 0, 0, 0},
+    {u"RSA", "RSA", BCRYPT_SIGNATURES, 0, 0, 0},
+    {u"RSA_SIGN", "RSA", BCRYPT_SIGNATURES, 0, 0, 0},
+    {u"ECDSA_P256", "P-256", BCRYPT_SIGNATURES, 32, 0, 0},
+    {u"ECDSA_P384", "P-384", BCRYPT_SIGNATURES, 48, 0, 0},
+    {u"ECDSA_P521", "P-521", BCRYPT_SIGNATURES, 66, 0, 0},
 };
-enum { MD5, SHA1, SHA256, SHA384, SHA512, AES, RNG, ALGORITHMS };
+enum { MD5, SHA1, SHA256, SHA384, SHA512, AES, RNG, RSA, RSA_SIGN, ECDSA_P256, ECDSA_P384, ECDSA_P521, ALGORITHMS };
 _Static_assert(sizeof algorithms / sizeof *algorithms == ALGORITHMS, "one name each");
 
 static const struct bcrypt_mode modes[] = {
@@ -37,7 +42,7 @@ static struct pseudo {
     struct bcrypt_object provider;
 } pseudo[] = {
     PSEUDO(0x21, MD5, 0), PSEUDO(0x31, SHA1, 0), PSEUDO(0x41, SHA256, 0), PSEUDO(0x51, SHA384, 0), PSEUDO(0x61, SHA512, 0),
-    PSEUDO(0x81, RNG, 0),
+    PSEUDO(0x81, RNG, 0), PSEUDO(0xe1, RSA, 0),
     PSEUDO(0x91, MD5, BCRYPT_ALG_HANDLE_HMAC_FLAG), PSEUDO(0xa1, SHA1, BCRYPT_ALG_HANDLE_HMAC_FLAG),
     PSEUDO(0xb1, SHA256, BCRYPT_ALG_HANDLE_HMAC_FLAG), PSEUDO(0xc1, SHA384, BCRYPT_ALG_HANDLE_HMAC_FLAG),
     PSEUDO(0xd1, SHA512, BCRYPT_ALG_HANDLE_HMAC_FLAG),
@@ -76,7 +81,7 @@ const struct bcrypt_mode *BCryptpMode(LPCWSTR id)
     return NULL;
 }
 
-static const struct bcrypt_algorithm *find_algorithm(LPCWSTR id)
+const struct bcrypt_algorithm *BCryptpAlgorithm(LPCWSTR id)
 {
     for (size_t i = 0; i < ALGORITHMS; i++)
         if (BCryptpSameName(algorithms[i].id, id))
@@ -91,7 +96,7 @@ NTSTATUS BCryptOpenAlgorithmProvider(BCRYPT_ALG_HANDLE *phAlgorithm, LPCWSTR psz
     const ULONG known = BCRYPT_PROV_DISPATCH | BCRYPT_ALG_HANDLE_HMAC_FLAG | BCRYPT_HASH_REUSABLE_FLAG;
     if (!phAlgorithm || !pszAlgId || (dwFlags & ~known))
         return STATUS_INVALID_PARAMETER;
-    const struct bcrypt_algorithm *algorithm = find_algorithm(pszAlgId);
+    const struct bcrypt_algorithm *algorithm = BCryptpAlgorithm(pszAlgId);
     if (!algorithm || (pszImplementation && !BCryptpSameName(u"Microsoft Primitive Provider", pszImplementation)))
         return STATUS_NOT_FOUND;
     if (algorithm->class != BCRYPT_HASHES && (dwFlags & ~BCRYPT_PROV_DISPATCH))

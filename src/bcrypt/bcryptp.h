@@ -12,13 +12,13 @@
 #include <stdbool.h>
 
 enum bcrypt_kind { BCRYPT_PROVIDER = 1, BCRYPT_HASH = 2, BCRYPT_KEY = 4 };
-enum bcrypt_class { BCRYPT_HASHES, BCRYPT_CIPHERS, BCRYPT_RANDOM };
+enum bcrypt_class { BCRYPT_HASHES, BCRYPT_CIPHERS, BCRYPT_RANDOM, BCRYPT_SIGNATURES };
 
 struct bcrypt_algorithm {
     const WCHAR *id;
     const char *name; // plat/crypto.h's
     enum bcrypt_class class;
-    ULONG size;                 // of a hash
+    ULONG size;                 // of a hash; of a curve's number, 0: RSA
     ULONG block;
     ULONG object;
 };
@@ -54,6 +54,7 @@ struct bcrypt_object {
     ULONG feedback; // CFB's message block length
     ULONG key_size;
     UCHAR key[32];
+    struct plat_public *public; // a public key: no other member of keys means anything
     struct bcrypt_chain *chains;
 };
 
@@ -77,6 +78,8 @@ struct bcrypt_object *BCryptpCreate(enum bcrypt_kind kind, struct bcrypt_object 
 /* Takes it off the list, so that nobody finds it, and frees it. */
 bool BCryptpDestroy(BCRYPT_HANDLE handle, enum bcrypt_kind kind, const char *routine, const void *site);
 
+/* NULL: there is no such algorithm. */
+const struct bcrypt_algorithm *BCryptpAlgorithm(LPCWSTR id);
 /* NULL: there is no such mode. */
 const struct bcrypt_mode *BCryptpMode(LPCWSTR id);
 /* The provider that a pseudo handle stands for; NULL: it is none. */

@@ -252,6 +252,8 @@ NTSTATUS BCryptEncrypt(BCRYPT_KEY_HANDLE hKey, PUCHAR pbInput, ULONG cbInput, VO
 {
     API_ENTER(BCryptEncrypt, hKey, SCHED_READ);
     struct bcrypt_object *key = BCryptpFind(hKey, BCRYPT_KEY, "BCryptEncrypt", VERIFY_CALLER);
+    if (key && key->public)
+        return STATUS_NOT_SUPPORTED;
     struct cipher_call call = {key, pbInput, cbInput, pbIV, pbOutput, cbOutput, pcbResult, .encrypt = true};
     return start(&call, pPaddingInfo, cbIV, dwFlags);
 }
@@ -261,6 +263,8 @@ NTSTATUS BCryptDecrypt(BCRYPT_KEY_HANDLE hKey, PUCHAR pbInput, ULONG cbInput, VO
 {
     API_ENTER(BCryptDecrypt, hKey, SCHED_READ);
     struct bcrypt_object *key = BCryptpFind(hKey, BCRYPT_KEY, "BCryptDecrypt", VERIFY_CALLER);
+    if (key && key->public)
+        return STATUS_NOT_SUPPORTED;
     struct cipher_call call = {key, pbInput, cbInput, pbIV, pbOutput, cbOutput, pcbResult, .encrypt = false};
     return start(&call, pPaddingInfo, cbIV, dwFlags);
 }

@@ -73,6 +73,7 @@ struct bcrypt_object *BCryptpCreate(enum bcrypt_kind kind, struct bcrypt_object 
 static void free_object(struct bcrypt_object *object)
 {
     plat_hash_free(object->hash);
+    plat_public_free(object->public);
     while (object->chains) {
         struct bcrypt_chain *chain = object->chains;
         object->chains = chain->next;

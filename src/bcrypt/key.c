@@ -66,7 +66,7 @@ NTSTATUS BCryptExportKey(BCRYPT_KEY_HANDLE hKey, BCRYPT_KEY_HANDLE hExportKey, L
         return STATUS_INVALID_HANDLE;
     if (!pszBlobType || !pcbResult || dwFlags)
         return STATUS_INVALID_PARAMETER;
-    if (hExportKey || !BCryptpSameName(u"KeyDataBlob", pszBlobType))
+    if (hExportKey || key->public || !BCryptpSameName(u"KeyDataBlob", pszBlobType))
         return STATUS_NOT_SUPPORTED;
     BCRYPT_KEY_DATA_BLOB_HEADER header = {BCRYPT_KEY_DATA_BLOB_MAGIC, BCRYPT_KEY_DATA_BLOB_VERSION1, key->key_size};
     *pcbResult = (ULONG)sizeof header + key->key_size;

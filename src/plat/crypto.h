@@ -41,4 +41,17 @@ bool plat_sealed_text(struct plat_sealed *sealed, const void *in, size_t size, v
 bool plat_sealed_end(struct plat_sealed *sealed, void *tag, size_t tag_size);
 void plat_sealed_free(struct plat_sealed *sealed);
 
+/* Public keys, for checking signatures. Numbers are big-endian. */
+struct plat_public;
+struct plat_public *plat_rsa_public(const void *exponent, size_t exponent_size, const void *modulus, size_t modulus_size);
+/* `curve`: "P-256", "P-384", "P-521"; x and y of `size` bytes each. */
+struct plat_public *plat_ec_public(const char *curve, const void *x, const void *y, size_t size);
+struct plat_public *plat_public_copy(struct plat_public *key);
+void plat_public_free(struct plat_public *key);
+/* RSA. `digest`: of the hash, NULL: none is named in the padding. salt < 0: PKCS #1 1.5, else PSS with that much salt. */
+bool plat_rsa_verify(struct plat_public *key, const char *digest, int salt, const void *hash, size_t hash_size,
+                     const void *signature, size_t signature_size);
+/* The signature is r and s, of the same size. */
+bool plat_ec_verify(struct plat_public *key, const void *hash, size_t hash_size, const void *signature, size_t signature_size);
+
 #endif

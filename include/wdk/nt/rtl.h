@@ -682,17 +682,41 @@ NTSTATUS RtlImageNtHeaderEx(ULONG Flags, PVOID BaseOfImage, ULONGLONG Size, PVOI
 // whose lowest bit is set: the image lies in memory as it does in its file.
 PVOID RtlImageDirectoryEntryToData(PVOID BaseOfImage, BOOLEAN MappedAsImage, USHORT DirectoryEntry, PULONG Size);
 PVOID RtlFindExportedRoutineByName(PVOID ImageBase, PCSTR RoutineName);
+
+#include <nt/range_list.h>
 #endif
 #define RtlVolumeDeviceToDosName IoVolumeDeviceToDosName
-PVOID RtlCreateHeap(ULONG Flags, PVOID HeapBase, SIZE_T ReserveSize, SIZE_T CommitSize, PVOID Lock,
-                    PVOID Parameters);
-PVOID RtlDestroyHeap(PVOID HeapHandle);
-PVOID RtlAllocateHeap(PVOID HeapHandle, ULONG Flags, SIZE_T Size);
-LOGICAL RtlFreeHeap(PVOID HeapHandle, ULONG Flags, PVOID BaseAddress);
 #define HEAP_NO_SERIALIZE 0x00000001
 #define HEAP_GROWABLE 0x00000002
 #define HEAP_GENERATE_EXCEPTIONS 0x00000004
 #define HEAP_ZERO_MEMORY 0x00000008
+#define HEAP_REALLOC_IN_PLACE_ONLY 0x00000010
+typedef NTSTATUS (*PRTL_HEAP_COMMIT_ROUTINE)(PVOID Base, PVOID *CommitAddress, PSIZE_T CommitSize);
+typedef struct _RTL_HEAP_PARAMETERS {
+    ULONG Length;
+    SIZE_T SegmentReserve;
+    SIZE_T SegmentCommit;
+    SIZE_T DeCommitFreeBlockThreshold;
+    SIZE_T DeCommitTotalFreeThreshold;
+    SIZE_T MaximumAllocationSize;
+    SIZE_T VirtualMemoryThreshold;
+    SIZE_T InitialCommit;
+    SIZE_T InitialReserve;
+    PRTL_HEAP_COMMIT_ROUTINE CommitRoutine;
+    SIZE_T Reserved[2];
+} RTL_HEAP_PARAMETERS, *PRTL_HEAP_PARAMETERS;
+// A heap (nf-ntifs-rtlcreateheap), which goes with all its blocks when it is destroyed. IRQL < DISPATCH_LEVEL. Without
+// HEAP_GROWABLE, it holds ReserveSize bytes (0: CommitSize, or else 64 pages), a block 0x7F000 at most, or less by
+// Parameters. A HeapBase that the caller gives is not written to: blocks are memory of the machine's. Lock is not needed.
+// NULL: no memory, a Lock with HEAP_NO_SERIALIZE, no HeapBase and not growable.
+PVOID RtlCreateHeap(_In_ ULONG Flags, _In_opt_ PVOID HeapBase, _In_opt_ SIZE_T ReserveSize, _In_opt_ SIZE_T CommitSize,
+                    _In_opt_ PVOID Lock, _In_opt_ PRTL_HEAP_PARAMETERS Parameters);
+// NULL; the handle itself when it is none.
+PVOID RtlDestroyHeap(_In_ PVOID HeapHandle);
+// NULL, or with HEAP_GENERATE_EXCEPTIONS, here or of the heap, STATUS_NO_MEMORY raised.
+PVOID RtlAllocateHeap(_In_ PVOID HeapHandle, _In_opt_ ULONG Flags, _In_ SIZE_T Size);
+// FALSE: no block of that heap.
+LOGICAL RtlFreeHeap(_In_ PVOID HeapHandle, _In_opt_ ULONG Flags, PVOID BaseAddress);
 
 /* Compression: formats are named so that drivers compile; there is no engine. */
 #define COMPRESSION_FORMAT_NONE 0x0000
