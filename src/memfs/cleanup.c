@@ -45,6 +45,7 @@ static bool drop_link(struct memfs_volume *volume, struct memfs_link *link, cons
     if (!MemfsIs(&link->removed) && !(directory && node->child_count)) {
         bool last = MemfsCount(&node->link_count) == 1;
         MemfsChanged(volume, link, last ? USN_REASON_FILE_DELETE | USN_REASON_CLOSE : USN_REASON_HARD_LINK_CHANGE, ccb);
+        MemfsRememberName(volume, link);
         MemfsRemoveLink(link);
         gone = true;
     } else {

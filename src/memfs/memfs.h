@@ -215,6 +215,7 @@ struct memfs_volume { /* extension of the volume's device */
     struct memfs_scb *self; /* opens of the volume itself */
     PNOTIFY_SYNC notify;
     LIST_ENTRY watchers; /* of FsRtlNotify */
+    TUNNEL tunnel;
     PFILE_OBJECT locked_by; /* FSCTL_LOCK_VOLUME; changed by compare-and-swap */
     bool dismounting, dismounted, deleting;
     KEVENT gone; /* the dismount is over */
@@ -480,6 +481,11 @@ bool MemfsOplockAllowsFastIo(struct memfs_scb *scb, bool changes);
 bool MemfsIsOplockControl(ULONG code);
 NTSTATUS MemfsOplockControl(PIRP irp); /* completes it */
 
+/* -- tunnel.c ------------------------------------------------------------------------------------ */
+
+void MemfsRememberName(struct memfs_volume *volume, const struct memfs_link *link);
+void MemfsRecallName(struct memfs_volume *volume, struct memfs_link *link);
+
 /* -- dirctl.c ---------------------------------------------------------------------------------- */
 
 void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
@@ -537,6 +543,9 @@ DRIVER_DISPATCH MemfsCreate, MemfsClose, MemfsRead, MemfsWrite, MemfsQueryInform
 void MemfsCleanUpFile(PFILE_OBJECT file);
 void MemfsCloseFile(PFILE_OBJECT file);
 FAST_IO_QUERY_OPEN MemfsFastQueryOpen; /* create.c */
+NTSTATUS MemfsPreQueryOpen(PFS_FILTER_CALLBACK_DATA data, PVOID *context);
+/* fileinfo.c: *length: of the buffer, and of the answer. */
+NTSTATUS MemfsQueryClass(PFILE_OBJECT file, FILE_INFORMATION_CLASS kind, PVOID buffer, PULONG length);
 FAST_IO_LOCK MemfsFastLock;            /* lockctl.c */
 FAST_IO_UNLOCK_SINGLE MemfsFastUnlockSingle;
 FAST_IO_UNLOCK_ALL MemfsFastUnlockAll;

@@ -383,6 +383,7 @@ static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
                           : STATUS_DELETE_PENDING;
     if (NT_SUCCESS(status)) {
         MemfsReferenceLink(link);
+        MemfsRecallName(open->volume, link);
         open->link = link;
     }
     MemfsUnlockNode(open->parent);

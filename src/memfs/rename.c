@@ -236,8 +236,12 @@ static NTSTATUS move(struct rename *rename)
     MemfsNotify(rename->volume, link, NULL, filter,
                 same_folder ? FILE_ACTION_RENAMED_OLD_NAME : FILE_ACTION_REMOVED);
     MemfsChanged(rename->volume, link, USN_REASON_RENAME_OLD_NAME, MemfsCcbOf(rename->file));
+    MemfsRememberName(rename->volume, link);
     NTSTATUS status = MemfsMoveLink(link, rename->target, &rename->name);
     if (NT_SUCCESS(status)) {
+        MemfsLockNode(rename->target);
+        MemfsRecallName(rename->volume, link);
+        MemfsUnlockNode(rename->target);
         MemfsChanged(rename->volume, link, USN_REASON_RENAME_NEW_NAME, MemfsCcbOf(rename->file));
         MemfsCcbOf(rename->file)->flags &= ~(ULONG)MEMFS_CCB_SHORT_NAME;
         MemfsNotify(rename->volume, link, NULL, filter,

@@ -33,6 +33,7 @@ static void open_volume(struct memfs_volume *volume, PDEVICE_OBJECT device, PVPB
     ExInitializeFastMutex(&volume->lock);
     InitializeListHead(&volume->scbs);
     InitializeListHead(&volume->watchers);
+    FsRtlInitializeTunnelCache(&volume->tunnel);
     FsRtlNotifyInitializeSync(&volume->notify);
 }
 
@@ -125,6 +126,7 @@ static void delete_volume(struct memfs_volume *volume)
     ExDeleteResourceLite(&self->paging);
     sim_free(self);
     FsRtlNotifyUninitializeSync(&volume->notify);
+    FsRtlDeleteTunnelCache(&volume->tunnel);
     ExDeleteResourceLite(&volume->tree);
     ExFreePool(volume->vpb);
     if (volume->spare)

@@ -8,6 +8,7 @@
 #include "fsrtl/ecp.h"
 #include "fsrtl/fcb.h"
 #include "fsrtl/lock.h"
+#include "fsrtl/mcb.h"
 #include "fsrtl/notify.h"
 #include "fsrtl/oplock.h"
 #include "io.h"
@@ -100,6 +101,10 @@ BOOLEAN FsRtlCopyRead(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffs
 BOOLEAN FsRtlCopyWrite(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
                        _In_ ULONG Length, _In_ BOOLEAN Wait, _In_ ULONG LockKey, _In_ PVOID Buffer,
                        _Out_ PIO_STATUS_BLOCK IoStatus, _In_ PDEVICE_OBJECT DeviceObject);
+/* MDLs of the cached data, for fast I/O tables (nf-ntifs-fsrtlmdlreaddev, -fsrtlpreparemdlwritedev and their ends):
+ * <= APC_LEVEL, the ends PASSIVE_LEVEL. FALSE: by an IRP. A write is lent within the valid data only, and not for
+ * FO_WRITE_THROUGH: there FsRtlMdlWriteCompleteDev is FALSE, too, and the chain remains the caller's, to be completed
+ * by an IRP. Those without Dev ask the file's whole stack. */
 BOOLEAN FsRtlMdlReadDev(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
                         _In_ ULONG Length, _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain,
                         _Out_ PIO_STATUS_BLOCK IoStatus, _In_opt_ PDEVICE_OBJECT DeviceObject);
@@ -119,6 +124,12 @@ BOOLEAN FsRtlPrepareMdlWrite(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER F
                              _Out_ PIO_STATUS_BLOCK IoStatus);
 BOOLEAN FsRtlMdlWriteComplete(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
                               _In_ PMDL MdlChain);
+/* nf-ntifs-fsrtlmdlreadex, -fsrtlpreparemdlwriteex: by fast I/O, or else by an IRP. CcMdlReadComplete, CcMdlWriteComplete
+ * give back. PASSIVE_LEVEL. STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS FsRtlMdlReadEx(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset, _In_ ULONG Length,
+                        _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain, _Out_ PIO_STATUS_BLOCK IoStatus);
+NTSTATUS FsRtlPrepareMdlWriteEx(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset, _In_ ULONG Length,
+                                _In_ ULONG LockKey, _Outptr_ PMDL *MdlChain, _Out_ PIO_STATUS_BLOCK IoStatus);
 VOID FsRtlAcquireFileExclusive(_In_ PFILE_OBJECT FileObject);
 VOID FsRtlReleaseFile(_In_ PFILE_OBJECT FileObject);
 NTSTATUS FsRtlCreateSectionForDataScan(_Out_ PHANDLE SectionHandle, _Outptr_ PVOID *SectionObject,
@@ -187,44 +198,6 @@ NTSTATUS FsRtlCancellableWaitForMultipleObjects(_In_ ULONG Count, _In_ PVOID Obj
                                                 _In_opt_ PLARGE_INTEGER Timeout,
                                                 _In_opt_ PKWAIT_BLOCK WaitBlockArray,
                                                 _In_opt_ PIRP Irp);
-
-// Maps of a file's clusters. Nothing of ours keeps one: the types are for the headers of file
-// systems.
-typedef struct _BASE_MCB {
-    ULONG MaximumPairCount;
-    ULONG PairCount;
-    USHORT PoolType;
-    USHORT Flags;
-    PVOID Mapping;
-} BASE_MCB, *PBASE_MCB;
-
-typedef struct _LARGE_MCB {
-    PKGUARDED_MUTEX GuardedMutex;
-    BASE_MCB BaseMcb;
-} LARGE_MCB, *PLARGE_MCB;
-
-typedef struct _MCB {
-    LARGE_MCB DummyFieldThatSizesThisStructureCorrectly;
-} MCB, *PMCB;
-
-// Tunnelling.
-typedef struct _TUNNEL {
-    FAST_MUTEX Mutex;
-    struct _RTL_SPLAY_LINKS *Cache;
-    LIST_ENTRY TimerQueue;
-    USHORT NumEntries;
-} TUNNEL, *PTUNNEL;
-
-VOID FsRtlInitializeTunnelCache(_In_ TUNNEL *Cache);
-VOID FsRtlDeleteTunnelCache(_In_ TUNNEL *Cache);
-VOID FsRtlAddToTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey,
-                           _In_ UNICODE_STRING *ShortName, _In_ UNICODE_STRING *LongName,
-                           _In_ BOOLEAN KeyByShortName, _In_ ULONG DataLength, _In_ VOID *Data);
-BOOLEAN FsRtlFindInTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey,
-                               _In_ UNICODE_STRING *Name, _Out_ UNICODE_STRING *ShortName,
-                               _Out_ UNICODE_STRING *LongName, _Inout_ ULONG *DataLength,
-                               _Out_ VOID *Data);
-VOID FsRtlDeleteKeyFromTunnelCache(_In_ TUNNEL *Cache, _In_ ULONGLONG DirectoryKey);
 
 FLTSIM_WDK_END
 
