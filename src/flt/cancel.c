@@ -92,6 +92,13 @@ static void CancelPended(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     FltpOpFromData(data)->CancelRoutine(data);
 }
 
+static bool ArmIrp(PIRP_CTRL Op, PIRP Irp, PFLT_COMPLETE_CANCELED_CALLBACK Callback)
+{
+    Op->CancelRoutine = Callback;
+    IoSetCancelRoutine(Irp, CancelPended);
+    return !__atomic_load_n(&Irp->Cancel, __ATOMIC_SEQ_CST) || !IoSetCancelRoutine(Irp, NULL);
+}
+
 NTSTATUS FltSetCancelCompletion(PFLT_CALLBACK_DATA CallbackData, PFLT_COMPLETE_CANCELED_CALLBACK CanceledCallback)
 {
     API_ENTER(FltSetCancelCompletion, CallbackData, SCHED_WRITE);
@@ -102,12 +109,16 @@ NTSTATUS FltSetCancelCompletion(PFLT_CALLBACK_DATA CallbackData, PFLT_COMPLETE_C
         return STATUS_INVALID_PARAMETER;
     if (!(irp = IrpOf(op)))
         return STATUS_INSUFFICIENT_RESOURCES;
-    op->CancelRoutine = CanceledCallback;
-    IoSetCancelRoutine(irp, CancelPended);
-    if (__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) && IoSetCancelRoutine(irp, NULL))
-        return STATUS_CANCELLED;
-    return STATUS_SUCCESS;
+    return ArmIrp(op, irp, CanceledCallback) ? STATUS_SUCCESS : STATUS_CANCELLED;
 }
+
+bool FltpArmCancel(PIRP_CTRL Op, PFLT_COMPLETE_CANCELED_CALLBACK Callback)
+{
+    PIRP irp = IrpOf(Op);
+    return irp && ArmIrp(Op, irp, Callback);
+}
+
+bool FltpDisarmCancel(PIRP_CTRL Op) { return IoSetCancelRoutine(Op->Irp, NULL) != NULL; }
 
 NTSTATUS FltClearCancelCompletion(PFLT_CALLBACK_DATA CallbackData)
 {

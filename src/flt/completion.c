@@ -194,6 +194,8 @@ static void RestoreBuffers(PIRP_CTRL Op, PIRP Irp)
     if (Irp->MdlAddress == Op->SentMdl || Op->OriginalMdl)
         Irp->MdlAddress = Op->OriginalMdl;
     Irp->UserBuffer = Op->OriginalUserBuffer;
+    if (Op->Data.Flags & FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER)
+        return;
     Irp->AssociatedIrp.SystemBuffer = Op->OriginalSystemBuffer;
     Irp->Flags = Op->OriginalIrpFlags | (Irp->Flags & (IRP_DEALLOCATE_BUFFER | IRP_INPUT_OPERATION));
 }
@@ -253,6 +255,8 @@ NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
     op->Data.IoStatus = Irp->IoStatus;
     if (op->Iopb.MajorFunction == IRP_MJ_CREATE)
         op->Data.TagData = (PFLT_TAG_DATA_BUFFER)Irp->Tail.Overlay.AuxiliaryBuffer;
+    else if (__builtin_expect(Irp->AssociatedIrp.SystemBuffer && !op->OriginalSystemBuffer && Irp->Flags & IRP_BUFFERED_IO, 0))
+        op->Data.Flags |= FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER; /* the file system's, which the I/O manager frees */
     bool later = Irp->PendingReturned;
     if (later) {
         op->Descent = NULL; /* the dispatch routine has its answer */

@@ -251,6 +251,15 @@ static inline PVOID *FltpEcpSlot(PIRP_CTRL Op)
         return &Op->Irp->FltsimPrivate[0];
     return Op->Flags & FLTP_OP_GENERATED ? &Op->Ecps : NULL;
 }
+/* Activity, priority and so on of an IRP operation; NULL: it is none, or is shown to be drained only. */
+static inline struct fltsim_irp_extension *FltpExtensionOf(PIRP_CTRL Op)
+{
+    if (!(Op->Kind & FLTFL_CALLBACK_DATA_IRP_OPERATION))
+        return NULL;
+    if (Op->Flags & FLTP_OP_GENERATED)
+        return &Op->Extension;
+    return Op->Irp ? &Op->Irp->FltsimExtension : NULL;
+}
 /* Of callback data. NULL: no create, or one that is shown to be drained only. ecp.c */
 PVOID *FltpCreateSlot(PFLT_CALLBACK_DATA Data);
 struct fsrtl_who;
@@ -270,6 +279,10 @@ static inline struct flt_status_request *FltpTakeStatusRequests(PIRP_CTRL Op)
 }
 /* cancel.c: the IRP of a generated operation is through. False: somebody is cancelling it, and will free it. */
 bool FltpForgetIrp(PIRP_CTRL Op);
+/* FltSetCancelCompletion and FltClearCancelCompletion for who holds an internal lock. False: it is cancelled (or no memory
+ * for an IRP). */
+bool FltpArmCancel(PIRP_CTRL Op, PFLT_COMPLETE_CANCELED_CALLBACK Callback);
+bool FltpDisarmCancel(PIRP_CTRL Op);
 /* redirect.c: a callback sent the operation on below an instance of its own on another volume. */
 void FltpSetRedirect(PIRP_CTRL Op, const CALLBACK_NODE *Node);
 void FltpRunRedirected(PIRP_CTRL Op);

@@ -299,3 +299,44 @@ VOID FltCancelFileOpen(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
         FltFreeCallbackData(data);
     }
 }
+
+/* ---- a question by name ---- */
+
+static NTSTATUS QueryByName(struct flt_aim *Aim, struct iop_open *Open, POBJECT_ATTRIBUTES Attributes)
+{
+    Open->ea = Aim->Ea;
+    Open->ea_length = Aim->EaLength;
+    Open->hint = Aim->Context.DeviceObjectHint;
+    Open->ecps = Aim->Context.ExtraCreateParameter;
+    Open->txn = Aim->Context.TxnParameters;
+    return Aim->Context.Size == sizeof Aim->Context ? IopQueryByName(Open, Attributes) : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS FltQueryInformationByName(PFLT_FILTER Filter, PFLT_INSTANCE Instance, POBJECT_ATTRIBUTES ObjectAttributes,
+                                   PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
+                                   FILE_INFORMATION_CLASS FileInformationClass, PIO_DRIVER_CREATE_CONTEXT DriverContext)
+{
+    API_ENTER(FltQueryInformationByName, Filter, SCHED_READ);
+    const void *site = VERIFY_CALLER;
+    bool checked = FileInformationClass == FileCaseSensitiveInformationForceAccessCheck;
+    struct iop_open open = {
+        .mode = KernelMode,
+        .flags = checked ? IO_FORCE_ACCESS_CHECK : 0,
+        .query_class = checked ? FileCaseSensitiveInformation : FileInformationClass,
+        .query_buffer = FileInformation,
+        .query_length = Length,
+        .site = site,
+    };
+    struct flt_aim aim;
+    NTSTATUS status = IopCheckQueryByName(open.query_class, Length);
+    if (!NT_SUCCESS(status))
+        return status;
+    FltpCheckApcs("FltQueryInformationByName", site);
+    VERIFY_CALL_DOWN("FltQueryInformationByName", VERIFY_CALL_CREATE, NULL, site);
+    status = FltpBeginAim(&aim, Filter, Instance, DriverContext, CreateFileTypeNone, NULL, 0);
+    if (NT_SUCCESS(status))
+        status = QueryByName(&aim, &open, ObjectAttributes);
+    FltpEndAim(&aim);
+    *IoStatusBlock = (IO_STATUS_BLOCK){.Status = status, .Information = NT_ERROR(status) ? 0 : open.query_length};
+    return status;
+}

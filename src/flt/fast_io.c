@@ -2,13 +2,13 @@
 #include "flt/core.h"
 
 #include "ke/thread.h"
+#include "verify/api.h"
 
 /* ---- the operation ---- */
 
-static PIRP_CTRL Begin(PFLT_VOLUME Volume, UCHAR Major, PFILE_OBJECT FileObject)
+static PIRP_CTRL BeginBelow(PFLT_VOLUME Volume, UCHAR Major, PFILE_OBJECT FileObject, PFLT_INSTANCE Below)
 {
-    PFLT_INSTANCE target = FileObject ? FltpTargetOfFileObject(FileObject) : NULL;
-    PIRP_CTRL op = FltpBeginOperation(Volume, Major, target);
+    PIRP_CTRL op = FltpBeginOperation(Volume, Major, Below);
     op->Thread = op->Data.Thread = (PETHREAD)KiCurrentThread();
     op->RequestorMode = op->Data.RequestorMode = ExGetPreviousMode();
     op->Kind = FLTFL_CALLBACK_DATA_FAST_IO_OPERATION;
@@ -16,6 +16,11 @@ static PIRP_CTRL Begin(PFLT_VOLUME Volume, UCHAR Major, PFILE_OBJECT FileObject)
     op->Iopb.MajorFunction = Major;
     op->Iopb.TargetFileObject = FileObject;
     return op;
+}
+
+static PIRP_CTRL Begin(PFLT_VOLUME Volume, UCHAR Major, PFILE_OBJECT FileObject)
+{
+    return BeginBelow(Volume, Major, FileObject, FileObject ? FltpTargetOfFileObject(FileObject) : NULL);
 }
 
 /* True: the file system is to be asked. */
@@ -297,69 +302,138 @@ static BOOLEAN FastIoDeviceControl(PFILE_OBJECT FileObject, BOOLEAN Wait, PVOID 
 
 /* ---- MDLs ---- */
 
-static BOOLEAN MdlTransfer(UCHAR Major, PFAST_IO_MDL_READ Routine, PFLT_VOLUME Volume, PFILE_OBJECT FileObject,
-                           PLARGE_INTEGER FileOffset, ULONG Length, ULONG LockKey, PMDL *MdlChain,
+/* What one request for MDLs, or their return, is asked. Initiator: who issues it, a filter that calls below itself. */
+struct mdl_request {
+    PFLT_VOLUME Volume;
+    PFLT_INSTANCE Initiator;
+    PFILE_OBJECT FileObject;
+    PLARGE_INTEGER FileOffset;
+    ULONG Length, LockKey;
+};
+
+static PIRP_CTRL BeginMdl(const struct mdl_request *R, UCHAR Major)
+{
+    return R->Initiator ? BeginBelow(R->Volume, Major, R->FileObject, R->Initiator) : Begin(R->Volume, Major, R->FileObject);
+}
+
+static BOOLEAN MdlTransfer(const struct mdl_request *R, UCHAR Major, PFAST_IO_MDL_READ Routine, PMDL *MdlChain,
                            PIO_STATUS_BLOCK IoStatus)
 {
+    PDEVICE_OBJECT below = R->Volume->AttachedToDevice;
     IO_STATUS_BLOCK result = {0};
 
-    if (Unseen(Volume, Major))
-        return Routine && Routine(FileObject, FileOffset, Length, LockKey, MdlChain, IoStatus, Volume->AttachedToDevice);
-    PIRP_CTRL op = Begin(Volume, Major, FileObject);
-    op->Iopb.Parameters.MdlRead.FileOffset = *FileOffset;
-    op->Iopb.Parameters.MdlRead.Length = Length;
-    op->Iopb.Parameters.MdlRead.Key = LockKey;
+    if (Unseen(R->Volume, Major))
+        return Routine && Routine(R->FileObject, R->FileOffset, R->Length, R->LockKey, MdlChain, IoStatus, below);
+    PIRP_CTRL op = BeginMdl(R, Major);
+    op->Iopb.Parameters.MdlRead.FileOffset = *R->FileOffset;
+    op->Iopb.Parameters.MdlRead.Length = R->Length;
+    op->Iopb.Parameters.MdlRead.Key = R->LockKey;
     op->Iopb.Parameters.MdlRead.MdlChain = MdlChain;
     if (Down(op))
-        Answer(op, Routine && Routine(FileObject, FileOffset, Length, LockKey, MdlChain, &result, Volume->AttachedToDevice),
+        Answer(op, Routine && Routine(R->FileObject, R->FileOffset, R->Length, R->LockKey, MdlChain, &result, below),
                &result);
     return Up(op, IoStatus);
+}
+
+static const IO_STATUS_BLOCK AllRight = {.Status = STATUS_SUCCESS};
+
+static BOOLEAN ReadComplete(const struct mdl_request *R, PFAST_IO_MDL_READ_COMPLETE Routine, PMDL MdlChain)
+{
+    PDEVICE_OBJECT below = R->Volume->AttachedToDevice;
+    if (Unseen(R->Volume, IRP_MJ_MDL_READ_COMPLETE))
+        return Routine && Routine(R->FileObject, MdlChain, below);
+    PIRP_CTRL op = BeginMdl(R, IRP_MJ_MDL_READ_COMPLETE);
+    op->Iopb.Parameters.MdlReadComplete.MdlChain = MdlChain;
+    if (Down(op))
+        Answer(op, Routine && Routine(R->FileObject, MdlChain, below), &AllRight);
+    return Up(op, NULL);
+}
+
+static BOOLEAN WriteComplete(const struct mdl_request *R, PFAST_IO_MDL_WRITE_COMPLETE Routine, PMDL MdlChain)
+{
+    PDEVICE_OBJECT below = R->Volume->AttachedToDevice;
+    if (Unseen(R->Volume, IRP_MJ_MDL_WRITE_COMPLETE))
+        return Routine && Routine(R->FileObject, R->FileOffset, MdlChain, below);
+    PIRP_CTRL op = BeginMdl(R, IRP_MJ_MDL_WRITE_COMPLETE);
+    op->Iopb.Parameters.MdlWriteComplete.FileOffset = *R->FileOffset;
+    op->Iopb.Parameters.MdlWriteComplete.MdlChain = MdlChain;
+    if (Down(op))
+        Answer(op, Routine && Routine(R->FileObject, R->FileOffset, MdlChain, below), &AllRight);
+    return Up(op, NULL);
 }
 
 static BOOLEAN MdlRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG LockKey, PMDL *MdlChain,
                        PIO_STATUS_BLOCK IoStatus, PDEVICE_OBJECT DeviceObject)
 {
     PROLOGUE;
-    (void)below;
-    return MdlTransfer(IRP_MJ_MDL_READ, BELOW(MdlRead), volume, FileObject, FileOffset, Length, LockKey, MdlChain,
-                       IoStatus);
+    const struct mdl_request r = {volume, NULL, FileObject, FileOffset, Length, LockKey};
+    return MdlTransfer(&r, IRP_MJ_MDL_READ, BELOW(MdlRead), MdlChain, IoStatus);
 }
 
 static BOOLEAN PrepareMdlWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG LockKey,
                                PMDL *MdlChain, PIO_STATUS_BLOCK IoStatus, PDEVICE_OBJECT DeviceObject)
 {
     PROLOGUE;
-    (void)below;
-    return MdlTransfer(IRP_MJ_PREPARE_MDL_WRITE, BELOW(PrepareMdlWrite), volume, FileObject, FileOffset, Length, LockKey,
-                       MdlChain, IoStatus);
+    const struct mdl_request r = {volume, NULL, FileObject, FileOffset, Length, LockKey};
+    return MdlTransfer(&r, IRP_MJ_PREPARE_MDL_WRITE, BELOW(PrepareMdlWrite), MdlChain, IoStatus);
 }
 
 static BOOLEAN MdlReadComplete(PFILE_OBJECT FileObject, PMDL MdlChain, PDEVICE_OBJECT DeviceObject)
 {
     PROLOGUE;
-    const IO_STATUS_BLOCK done = {.Status = STATUS_SUCCESS};
-    if (Unseen(volume, IRP_MJ_MDL_READ_COMPLETE))
-        return BELOW(MdlReadComplete) && fast->MdlReadComplete(FileObject, MdlChain, below);
-    PIRP_CTRL op = Begin(volume, IRP_MJ_MDL_READ_COMPLETE, FileObject);
-    op->Iopb.Parameters.MdlReadComplete.MdlChain = MdlChain;
-    if (Down(op))
-        Answer(op, BELOW(MdlReadComplete) && fast->MdlReadComplete(FileObject, MdlChain, below), &done);
-    return Up(op, NULL);
+    const struct mdl_request r = {.Volume = volume, .FileObject = FileObject};
+    return ReadComplete(&r, BELOW(MdlReadComplete), MdlChain);
 }
 
 static BOOLEAN MdlWriteComplete(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, PMDL MdlChain,
                                 PDEVICE_OBJECT DeviceObject)
 {
     PROLOGUE;
-    const IO_STATUS_BLOCK done = {.Status = STATUS_SUCCESS};
-    if (Unseen(volume, IRP_MJ_MDL_WRITE_COMPLETE))
-        return BELOW(MdlWriteComplete) && fast->MdlWriteComplete(FileObject, FileOffset, MdlChain, below);
-    PIRP_CTRL op = Begin(volume, IRP_MJ_MDL_WRITE_COMPLETE, FileObject);
-    op->Iopb.Parameters.MdlWriteComplete.FileOffset = *FileOffset;
-    op->Iopb.Parameters.MdlWriteComplete.MdlChain = MdlChain;
-    if (Down(op))
-        Answer(op, BELOW(MdlWriteComplete) && fast->MdlWriteComplete(FileObject, FileOffset, MdlChain, below), &done);
-    return Up(op, NULL);
+    const struct mdl_request r = {.Volume = volume, .FileObject = FileObject, .FileOffset = FileOffset};
+    return WriteComplete(&r, BELOW(MdlWriteComplete), MdlChain);
+}
+
+/* ---- the same, issued by a filter ---- */
+
+#define ISSUED(routine)                                                                                                \
+    API_ENTER(routine, FileObject, SCHED_WRITE);                                                                       \
+    FltpCheckTarget(InitiatingInstance, FileObject, #routine, VERIFY_CALLER);                                          \
+    PFLT_VOLUME volume = InitiatingInstance->Volume;                                                                   \
+    const FAST_IO_DISPATCH *fast = volume->AttachedToDevice->DriverObject->FastIoDispatch
+
+BOOLEAN FltFastIoMdlRead(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
+                         ULONG LockKey, PMDL *MdlChain, PIO_STATUS_BLOCK IoStatus)
+{
+    ISSUED(FltFastIoMdlRead);
+    const struct mdl_request r = {volume, InitiatingInstance, FileObject, FileOffset, Length, LockKey};
+    CALL_DOWN(FltFastIoMdlRead, IRP_MJ_READ, FileObject);
+    return MdlTransfer(&r, IRP_MJ_MDL_READ, BELOW(MdlRead), MdlChain, IoStatus);
+}
+
+BOOLEAN FltFastIoMdlReadComplete(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, PMDL MdlChain)
+{
+    ISSUED(FltFastIoMdlReadComplete);
+    const struct mdl_request r = {.Volume = volume, .Initiator = InitiatingInstance, .FileObject = FileObject};
+    return ReadComplete(&r, BELOW(MdlReadComplete), MdlChain);
+}
+
+BOOLEAN FltFastIoPrepareMdlWrite(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset,
+                                 ULONG Length, ULONG LockKey, PMDL *MdlChain, PIO_STATUS_BLOCK IoStatus)
+{
+    ISSUED(FltFastIoPrepareMdlWrite);
+    const struct mdl_request r = {volume, InitiatingInstance, FileObject, FileOffset, Length, LockKey};
+    CALL_DOWN(FltFastIoPrepareMdlWrite, IRP_MJ_WRITE, FileObject);
+    return MdlTransfer(&r, IRP_MJ_PREPARE_MDL_WRITE, BELOW(PrepareMdlWrite), MdlChain, IoStatus);
+}
+
+BOOLEAN FltFastIoMdlWriteComplete(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset,
+                                  PMDL MdlChain)
+{
+    ISSUED(FltFastIoMdlWriteComplete);
+    const struct mdl_request r = {.Volume = volume, .Initiator = InitiatingInstance, .FileObject = FileObject,
+                                  .FileOffset = FileOffset};
+    CALL_DOWN(FltFastIoMdlWriteComplete, IRP_MJ_WRITE, FileObject);
+    return WriteComplete(&r, BELOW(MdlWriteComplete), MdlChain);
 }
 
 /* ---- the stack goes ---- */

@@ -353,6 +353,7 @@ struct _FLTP_OP {
     PFLT_COMPLETE_CANCELED_CALLBACK CancelRoutine;
     struct flt_status_request *StatusRequests; /* FltRequestOperationStatusCallback */
     PVOID Ecps;                  /* PECP_LIST: of a generated create, while it has no IRP */
+    struct fltsim_irp_extension Extension; /* generated: of the IRP that it is sent in, and after that went */
     bool FreeAtEnd;              /* FltReadFile with a callback: nobody else frees it */
     PFLT_COMPLETED_ASYNC_IO_CALLBACK AsyncCallback;
     PVOID AsyncContext;

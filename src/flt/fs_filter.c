@@ -35,16 +35,41 @@ static void FillParameters(PIRP_CTRL Op, const FS_FILTER_CALLBACK_DATA *Data)
     }
 }
 
+static bool IsQueryOpen(const FS_FILTER_CALLBACK_DATA *Data) { return (UCHAR)Data->Operation == IRP_MJ_QUERY_OPEN; }
+
+static PFLT_INSTANCE TargetOf(PFLT_VOLUME Volume, const FS_FILTER_CALLBACK_DATA *Data)
+{
+    if (IsQueryOpen(Data))
+        return FltpTargetOfCreate(Volume, Data->Parameters.QueryOpen.Irp);
+    return Data->FileObject ? FltpTargetOfFileObject(Data->FileObject) : NULL;
+}
+
+static bool Sees(PFLT_VOLUME Volume, UCHAR Major)
+{
+    return __atomic_load_n(&Volume->Seen[FLTP_SLOT(Major)], __ATOMIC_RELAXED);
+}
+
+static NTSTATUS Completed(PFS_FILTER_CALLBACK_DATA Data, NTSTATUS Status)
+{
+    if (!IsQueryOpen(Data))
+        return Status == STATUS_SUCCESS ? STATUS_FSFILTER_OP_COMPLETED_SUCCESSFULLY : Status;
+    Data->Parameters.QueryOpen.CompletionStatus = Status;
+    return Status == STATUS_FLT_DISALLOW_FSFILTER_IO ? Status : STATUS_FSFILTER_OP_COMPLETED_SUCCESSFULLY;
+}
+
 /* STATUS_SUCCESS: the next lower filter, then the file system. Anything else: an instance completed it. */
 static NTSTATUS Pre(PFS_FILTER_CALLBACK_DATA Data, PVOID *CompletionContext)
 {
     PFLT_VOLUME volume = FltpVolumeOf(Data->DeviceObject);
 
     *CompletionContext = NULL;
-    if (!volume || !__atomic_load_n(&volume->Seen[FLTP_SLOT(Data->Operation)], __ATOMIC_RELAXED))
+    if (!volume)
         return STATUS_SUCCESS;
-    PFLT_INSTANCE target = Data->FileObject ? FltpTargetOfFileObject(Data->FileObject) : NULL;
-    PIRP_CTRL op = FltpBeginOperation(volume, (UCHAR)Data->Operation, target);
+    if (IsQueryOpen(Data) && !(FltpVolumeFlags(volume) & FLTP_VOLUME_SETUP_DONE))
+        FltpSetupVolume(volume);
+    if (!Sees(volume, (UCHAR)Data->Operation)) /* who filters creates must see the open */
+        return IsQueryOpen(Data) && Sees(volume, IRP_MJ_CREATE) ? STATUS_FLT_DISALLOW_FSFILTER_IO : STATUS_SUCCESS;
+    PIRP_CTRL op = FltpBeginOperation(volume, (UCHAR)Data->Operation, TargetOf(volume, Data));
     op->Thread = op->Data.Thread = (PETHREAD)KiCurrentThread();
     op->Kind = FLTFL_CALLBACK_DATA_FS_FILTER_OPERATION;
     op->Data.Flags = op->Kind;
@@ -59,7 +84,7 @@ static NTSTATUS Pre(PFS_FILTER_CALLBACK_DATA Data, PVOID *CompletionContext)
     FltpAscend(op, true);
     NTSTATUS status = op->Data.IoStatus.Status;
     FltpEndOperation(op);
-    return status == STATUS_SUCCESS ? STATUS_FSFILTER_OP_COMPLETED_SUCCESSFULLY : status;
+    return Completed(Data, status);
 }
 
 static VOID Post(PFS_FILTER_CALLBACK_DATA Data, NTSTATUS OperationStatus, PVOID CompletionContext)
@@ -69,6 +94,8 @@ static VOID Post(PFS_FILTER_CALLBACK_DATA Data, NTSTATUS OperationStatus, PVOID 
         return;
     op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = OperationStatus};
     FltpAscend(op, true);
+    if (IsQueryOpen(Data))
+        Data->Parameters.QueryOpen.CompletionStatus = op->Data.IoStatus.Status;
     FltpEndOperation(op);
 }
 

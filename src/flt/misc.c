@@ -34,32 +34,7 @@ NTSTATUS FltCancellableWaitForMultipleObjects(ULONG Count, PVOID ObjectArray[], 
                                                   IrpOf(CallbackData));
 }
 
-/* ---- priorities ---- */
-
-IO_PRIORITY_HINT FltGetIoPriorityHintFromCallbackData(PFLT_CALLBACK_DATA Data)
-{
-    API_IRQL(FltGetIoPriorityHintFromCallbackData);
-    PIRP irp = IrpOf(Data);
-    return irp ? IoGetIoPriorityHint(irp) : IoPriorityNormal;
-}
-
-IO_PRIORITY_HINT FltGetIoPriorityHint(PFLT_CALLBACK_DATA Data)
-{
-    API_IRQL(FltGetIoPriorityHint);
-    IO_PRIORITY_INFO info;
-    IoRetrievePriorityInfo(IrpOf(Data), Data->Iopb->TargetFileObject, Data->Thread, &info);
-    return info.IoPriority;
-}
-
-/* Fast I/O has nowhere to keep one. */
-NTSTATUS FltSetIoPriorityHintIntoCallbackData(PFLT_CALLBACK_DATA Data, IO_PRIORITY_HINT PriorityHint)
-{
-    API_IRQL(FltSetIoPriorityHintIntoCallbackData);
-    PIRP irp = IrpOf(Data);
-    if ((unsigned)PriorityHint > IoPriorityCritical)
-        return STATUS_INVALID_PARAMETER;
-    return irp ? IoSetIoPriorityHint(irp, PriorityHint) : STATUS_SUCCESS;
-}
+/* ---- priorities of files and threads ---- */
 
 IO_PRIORITY_HINT FltGetIoPriorityHintFromFileObject(PFILE_OBJECT FileObject)
 {
@@ -83,13 +58,6 @@ NTSTATUS FltSetIoPriorityHintIntoThread(PETHREAD Thread, IO_PRIORITY_HINT Priori
 {
     API_IRQL(FltSetIoPriorityHintIntoThread);
     return IopSetPriority(&((PKTHREAD)Thread)->io_priority, PriorityHint);
-}
-
-VOID FltRetrieveIoPriorityInfo(PFLT_CALLBACK_DATA Data, PFILE_OBJECT FileObject, PETHREAD Thread,
-                               PIO_PRIORITY_INFO PriorityInfo)
-{
-    API_IRQL(FltRetrieveIoPriorityInfo);
-    IoRetrievePriorityInfo(IrpOf(Data), FileObject, Thread, PriorityInfo);
 }
 
 NTSTATUS FltApplyPriorityInfoThread(PIO_PRIORITY_INFO InputPriorityInfo, PIO_PRIORITY_INFO OutputPriorityInfo,

@@ -15,26 +15,38 @@ static NTSTATUS HeaderOf(ULONG Tag, const GUID *Guid, ULONG *Header)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS SendReparse(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG Code, ULONG Tag, const GUID *Guid,
-                            const void *Data, USHORT Length)
+struct tag_request {
+    PFLT_INSTANCE Instance;
+    PFILE_OBJECT FileObject;
+    ULONG Code, Tag;
+    const GUID *Guid;
+    const void *Data;
+    USHORT Length;
+    const REPARSE_DATA_BUFFER_EX *Existing; /* FSCTL_SET_REPARSE_POINT_EX: what stands before the point itself; else NULL */
+};
+
+static NTSTATUS SendReparse(const struct tag_request *R)
 {
-    ULONG header;
-    NTSTATUS status = HeaderOf(Tag, Guid, &header);
+    ULONG header, lead = R->Existing ? FIELD_OFFSET(REPARSE_DATA_BUFFER_EX, ReparseDataBuffer) : 0;
+    NTSTATUS status = HeaderOf(R->Tag, R->Guid, &header);
     if (!NT_SUCCESS(status))
         return status;
-    if (header + Length > MAXIMUM_REPARSE_DATA_BUFFER_SIZE)
+    if (header + R->Length > MAXIMUM_REPARSE_DATA_BUFFER_SIZE)
         return STATUS_IO_REPARSE_DATA_INVALID;
-    PREPARSE_GUID_DATA_BUFFER buffer = ExAllocatePoolWithTag(PagedPool, header + Length, 'pRlF');
+    UCHAR *buffer = ExAllocatePoolWithTag(PagedPool, lead + header + R->Length, 'pRlF');
     if (!buffer)
         return STATUS_INSUFFICIENT_RESOURCES;
-    RtlZeroMemory(buffer, header);
-    buffer->ReparseTag = Tag;
-    buffer->ReparseDataLength = Length;
+    PREPARSE_GUID_DATA_BUFFER point = (PREPARSE_GUID_DATA_BUFFER)(buffer + lead);
+    RtlZeroMemory(buffer, lead + header);
+    if (lead)
+        RtlCopyMemory(buffer, R->Existing, lead);
+    point->ReparseTag = R->Tag;
+    point->ReparseDataLength = R->Length;
     if (header == GUID_HEADER)
-        buffer->ReparseGuid = *Guid;
-    if (Length)
-        RtlCopyMemory((UCHAR *)buffer + header, Data, Length);
-    status = FltFsControlFile(Instance, FileObject, Code, buffer, header + Length, NULL, 0, NULL);
+        point->ReparseGuid = *R->Guid;
+    if (R->Length)
+        RtlCopyMemory((UCHAR *)point + header, R->Data, R->Length);
+    status = FltFsControlFile(R->Instance, R->FileObject, R->Code, buffer, lead + header + R->Length, NULL, 0, NULL);
     ExFreePoolWithTag(buffer, 'pRlF');
     return status;
 }
@@ -44,13 +56,28 @@ NTSTATUS FltTagFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, U
 {
     API_ENTER(FltTagFile, FileObject, SCHED_WRITE);
     CALL_DOWN(FltTagFile, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
-    return SendReparse(InitiatingInstance, FileObject, FSCTL_SET_REPARSE_POINT, FileTag, Guid, DataBuffer,
-                       DataBufferLength);
+    return SendReparse(&(struct tag_request){InitiatingInstance, FileObject, FSCTL_SET_REPARSE_POINT, FileTag, Guid,
+                                             DataBuffer, DataBufferLength, NULL});
+}
+
+NTSTATUS FltTagFileEx(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, ULONG FileTag, GUID *Guid, PVOID DataBuffer,
+                      USHORT DataBufferLength, ULONG ExistingFileTag, GUID *ExistingGuid, ULONG Flags)
+{
+    API_ENTER(FltTagFileEx, FileObject, SCHED_WRITE);
+    CALL_DOWN(FltTagFileEx, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
+    REPARSE_DATA_BUFFER_EX existing = {.Flags = Flags, .ExistingReparseTag = ExistingFileTag};
+    if (ExistingFileTag && !IsReparseTagMicrosoft(ExistingFileTag) && !ExistingGuid)
+        return STATUS_INVALID_PARAMETER;
+    if (ExistingGuid)
+        existing.ExistingReparseGuid = *ExistingGuid;
+    return SendReparse(&(struct tag_request){InitiatingInstance, FileObject, FSCTL_SET_REPARSE_POINT_EX, FileTag, Guid,
+                                             DataBuffer, DataBufferLength, &existing});
 }
 
 NTSTATUS FltUntagFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, ULONG FileTag, GUID *Guid)
 {
     API_ENTER(FltUntagFile, FileObject, SCHED_WRITE);
     CALL_DOWN(FltUntagFile, IRP_MJ_FILE_SYSTEM_CONTROL, FileObject);
-    return SendReparse(InitiatingInstance, FileObject, FSCTL_DELETE_REPARSE_POINT, FileTag, Guid, NULL, 0);
+    return SendReparse(&(struct tag_request){InitiatingInstance, FileObject, FSCTL_DELETE_REPARSE_POINT, FileTag, Guid, NULL,
+                                             0, NULL});
 }

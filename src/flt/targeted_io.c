@@ -105,6 +105,7 @@ VOID FltReuseCallbackData(PFLT_CALLBACK_DATA CallbackData)
     op->Data.Flags = op->Kind;
     op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_SUCCESS};
     op->Data.TagData = NULL;
+    op->Extension = (struct fltsim_irp_extension){0};
     RtlZeroMemory(op->Data.FilterContext, sizeof op->Data.FilterContext);
 }
 
@@ -186,6 +187,7 @@ static PIRP MakeIrp(PIRP_CTRL Op)
     PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
     irp->Tail.Overlay.OriginalFileObject = Op->Iopb.TargetFileObject;
     irp->Flags = Op->Iopb.IrpFlags;
+    irp->FltsimExtension = Op->Extension;
     next->MajorFunction = Op->Iopb.MajorFunction;
     next->MinorFunction = Op->Iopb.MinorFunction;
     FltpParametersToIrp(Op, irp, next);

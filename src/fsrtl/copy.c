@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static bool FastIoAllowed(PFSRTL_COMMON_FCB_HEADER header, PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
-                          ULONG key, bool read)
+bool FsRtlpFastIoAllowed(PFSRTL_COMMON_FCB_HEADER header, PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length,
+                         ULONG key, bool read)
 {
     if (!file->PrivateCacheMap || header->IsFastIoPossible == FastIoIsNotPossible)
         return false;
@@ -30,7 +30,7 @@ BOOLEAN FsRtlCopyRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG 
         return FALSE;
     FsRtlEnterFileSystem();
     ExAcquireResourceSharedLite(header->Resource, TRUE);
-    BOOLEAN done = FastIoAllowed(header, FileObject, FileOffset, Length, LockKey, true);
+    BOOLEAN done = FsRtlpFastIoAllowed(header, FileObject, FileOffset, Length, LockKey, true);
     if (done && FileOffset->QuadPart >= header->FileSize.QuadPart) {
         *IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_END_OF_FILE};
     } else if (done) {
@@ -67,7 +67,7 @@ BOOLEAN FsRtlCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG
     LARGE_INTEGER offset = *FileOffset;
     /* What grows the file or its valid data is left to the file system. */
     BOOLEAN done = !append && offset.QuadPart >= 0 && offset.QuadPart + Length <= header->ValidDataLength.QuadPart &&
-                   FastIoAllowed(header, FileObject, &offset, Length, LockKey, false);
+                   FsRtlpFastIoAllowed(header, FileObject, &offset, Length, LockKey, false);
     if (done) {
         PVOID topLevel = IoGetTopLevelIrp();
         IoSetTopLevelIrp((PIRP)FSRTL_FAST_IO_TOP_LEVEL_IRP);
@@ -82,31 +82,4 @@ BOOLEAN FsRtlCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG
     ExReleaseResourceLite(header->Resource);
     FsRtlExitFileSystem();
     return done;
-}
-
-BOOLEAN FsRtlMdlReadDev(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG LockKey,
-                        PMDL *MdlChain, PIO_STATUS_BLOCK IoStatus, PDEVICE_OBJECT DeviceObject)
-{
-    API_IRQL(FsRtlMdlReadDev);
-    PFSRTL_COMMON_FCB_HEADER header = FileObject->FsContext;
-    FsRtlEnterFileSystem();
-    ExAcquireResourceSharedLite(header->Resource, TRUE);
-    BOOLEAN done = FastIoAllowed(header, FileObject, FileOffset, Length, LockKey, true);
-    if (done && FileOffset->QuadPart >= header->FileSize.QuadPart) {
-        *IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_END_OF_FILE};
-    } else if (done) {
-        LONGLONG left = header->FileSize.QuadPart - FileOffset->QuadPart;
-        CcMdlRead(FileObject, FileOffset, left < Length ? (ULONG)left : Length, MdlChain, IoStatus);
-        FileObject->Flags |= FO_FILE_FAST_IO_READ;
-    }
-    ExReleaseResourceLite(header->Resource);
-    FsRtlExitFileSystem();
-    return done;
-}
-
-BOOLEAN FsRtlMdlReadCompleteDev(PFILE_OBJECT FileObject, PMDL MdlChain, PDEVICE_OBJECT DeviceObject)
-{
-    API_IRQL(FsRtlMdlReadCompleteDev);
-    CcMdlReadComplete(FileObject, MdlChain);
-    return TRUE;
 }

@@ -92,9 +92,8 @@ struct descent {
     unsigned count;
 };
 
-static void ListStack(struct descent *d, PFILE_OBJECT file)
+static void ListStack(struct descent *d, PDEVICE_OBJECT device)
 {
-    PDEVICE_OBJECT device = IoGetRelatedDeviceObject(file);
     ObReferenceObject(device);
     for (d->count = 0; device && d->count < STACK_LIMIT; device = IoGetLowerDeviceObject(device))
         d->devices[d->count++] = device;
@@ -119,6 +118,8 @@ static PFS_FILTER_CALLBACK PreOf(const FS_FILTER_CALLBACKS *c, UCHAR operation)
         return c->PreReleaseForModifiedPageWriter;
     case (UCHAR)FS_FILTER_ACQUIRE_FOR_CC_FLUSH:
         return c->PreAcquireForCcFlush;
+    case (UCHAR)FS_FILTER_QUERY_OPEN:
+        return c->PreQueryOpen;
     default:
         return c->PreReleaseForCcFlush;
     }
@@ -137,6 +138,8 @@ static PFS_FILTER_COMPLETION_CALLBACK PostOf(const FS_FILTER_CALLBACKS *c, UCHAR
         return c->PostReleaseForModifiedPageWriter;
     case (UCHAR)FS_FILTER_ACQUIRE_FOR_CC_FLUSH:
         return c->PostAcquireForCcFlush;
+    case (UCHAR)FS_FILTER_QUERY_OPEN:
+        return c->PostQueryOpen;
     default:
         return c->PostReleaseForCcFlush;
     }
@@ -174,6 +177,8 @@ static void TellUp(struct descent *d, PFS_FILTER_CALLBACK_DATA data, unsigned le
         if (!post)
             continue;
         data->DeviceObject = d->devices[level];
+        if (data->Operation == (UCHAR)FS_FILTER_QUERY_OPEN)
+            status = data->Parameters.QueryOpen.CompletionStatus; /* as the one below left it */
         post(data, status, d->contexts[level]);
     }
 }
@@ -205,7 +210,7 @@ static NTSTATUS Run(PFILE_OBJECT file, PFS_FILTER_CALLBACK_DATA data,
     unsigned level;
     data->SizeOfFsFilterCallbackData = sizeof *data;
     data->FileObject = file;
-    ListStack(&d, file);
+    ListStack(&d, IoGetRelatedDeviceObject(file));
     NTSTATUS status = AskDown(&d, data, &level);
     if (level == d.count) {
         data->DeviceObject = d.devices[d.count - 1];
@@ -218,6 +223,27 @@ static NTSTATUS Run(PFILE_OBJECT file, PFS_FILTER_CALLBACK_DATA data,
     TellUp(&d, data, level, status);
     ForgetStack(&d);
     return status;
+}
+
+/* An open that is only a question: the whole stack must have a say in it, the file system at least. */
+bool FsRtlpQueryOpen(PDEVICE_OBJECT top, PFILE_OBJECT file, PIRP irp, ULONG kind, PVOID buffer, PULONG length,
+                     NTSTATUS *result)
+{
+    struct descent d;
+    unsigned level;
+    FS_FILTER_CALLBACK_DATA data = {.SizeOfFsFilterCallbackData = sizeof data,
+                                    .Operation = (UCHAR)FS_FILTER_QUERY_OPEN,
+                                    .FileObject = file,
+                                    .Parameters.QueryOpen = {irp, buffer, length, kind, STATUS_SUCCESS}};
+    ListStack(&d, top);
+    NTSTATUS status = AskDown(&d, &data, &level);
+    bool answered = level < d.count && status == STATUS_FSFILTER_OP_COMPLETED_SUCCESSFULLY;
+    if (!answered)
+        data.Parameters.QueryOpen.CompletionStatus = STATUS_FLT_DISALLOW_FSFILTER_IO;
+    TellUp(&d, &data, level, data.Parameters.QueryOpen.CompletionStatus);
+    ForgetStack(&d);
+    *result = data.Parameters.QueryOpen.CompletionStatus;
+    return *result != STATUS_FLT_DISALLOW_FSFILTER_IO;
 }
 
 /* ---- what the file system does ------------------------------------------------------------------------------------ */

@@ -27,6 +27,15 @@ BOOLEAN FsRtlAcquireFileForModWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER Endi
                                     PERESOURCE *ResourceToRelease);
 VOID FsRtlReleaseFileForModWrite(PFILE_OBJECT FileObject, PERESOURCE ResourceToRelease);
 
+/* IRP_MJ_QUERY_OPEN: asks the drivers below `top`, for a create in the making (its IRP has a stack location). False: it
+ * must be opened. */
+bool FsRtlpQueryOpen(PDEVICE_OBJECT top, PFILE_OBJECT file, PIRP irp, ULONG kind, PVOID buffer, PULONG length,
+                     NTSTATUS *result);
+
+/* copy.c: the file is cached, and its file system has nothing against it. Under the file's main resource. */
+bool FsRtlpFastIoAllowed(PFSRTL_COMMON_FCB_HEADER header, PFILE_OBJECT file, PLARGE_INTEGER offset, ULONG length, ULONG key,
+                         bool read);
+
 /* The I/O manager calls this as a file object is deleted, after its IRP_MJ_CLOSE: what is still on its list of
  * per-file-object contexts is unlinked, and the list is freed. FILE_OBJECT.FileObjectExtension belongs to the I/O
  * manager; FsRtlpFileObjectList says where in it fsrtl keeps its pointer. */

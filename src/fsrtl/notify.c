@@ -1,18 +1,19 @@
 /* Directory change notification for file systems: who watches which directory, and what happened since. */
-#include "fsrtlp.h"
+#include "notify.h"
 
 #include <string.h>
 
 struct notify_sync {
     FAST_MUTEX mutex;        /* the list of watches; callbacks run under it */
-    struct sched_lock lock;  /* leaf: the queues of IRPs, which cancelling reaches, too */
+    struct sched_lock lock;  /* leaf: the queues of requests, which cancelling reaches, too */
 };
 
 /* One directory open that watches, from its first request to its cleanup. */
 struct watch {
     LIST_ENTRY link; // the file system's notify list
     PVOID context;   // FsContext2 of who watches
-    LIST_ENTRY irps; // IRP.Tail.Overlay.ListEntry, oldest first
+    LIST_ENTRY waiting; // notify_kind.links, oldest first
+    const struct notify_kind *kind;
     STRING directory;
     USHORT unit; // bytes a character: 1 or 2
     BOOLEAN tree, ignoreBuffer, overflow, deleted;
@@ -49,65 +50,51 @@ static struct watch *FindWatch(PLIST_ENTRY list, PVOID context)
     return NULL;
 }
 
-static VOID CancelNotify(PDEVICE_OBJECT device, PIRP irp)
+/* ---- requests ---- */
+
+void FsRtlpNotifyCancel(PVOID opaque, const struct notify_kind *kind, PVOID operation)
 {
-    IoReleaseCancelSpinLock(irp->CancelIrql);
-    struct notify_sync *sync = (struct notify_sync *)irp->IoStatus.Information;
+    struct notify_sync *sync = opaque;
     sched_lock(&sync->lock);
-    RemoveEntryList(&irp->Tail.Overlay.ListEntry);
+    RemoveEntryList(kind->links(operation));
     sched_unlock(&sync->lock);
-    irp->IoStatus.Information = 0;
-    FsRtlCompleteRequest(irp, STATUS_CANCELLED);
+    kind->complete(operation, STATUS_CANCELLED, 0);
 }
 
 /* The oldest request that waits, ours to complete; one that is being cancelled only leaves the queue. */
-static PIRP TakeIrp(struct notify_sync *sync, struct watch *watch)
+static PVOID Take(struct notify_sync *sync, struct watch *watch)
 {
-    PIRP taken = NULL;
+    PVOID taken = NULL;
     sched_lock(&sync->lock);
-    while (!taken && !IsListEmpty(&watch->irps)) {
-        PIRP irp = CONTAINING_RECORD(RemoveHeadList(&watch->irps), IRP, Tail.Overlay.ListEntry);
-        InitializeListHead(&irp->Tail.Overlay.ListEntry);
-        if (IoSetCancelRoutine(irp, NULL))
-            taken = irp;
+    while (!taken && !IsListEmpty(&watch->waiting)) {
+        PLIST_ENTRY links = RemoveHeadList(&watch->waiting);
+        InitializeListHead(links);
+        PVOID operation = watch->kind->of(links);
+        if (watch->kind->disarm(operation))
+            taken = operation;
     }
     sched_unlock(&sync->lock);
     return taken;
 }
 
-static void QueueIrp(struct notify_sync *sync, struct watch *watch, PIRP irp)
+static void Queue(struct notify_sync *sync, struct watch *watch, PVOID operation)
 {
-    IoMarkIrpPending(irp);
-    irp->IoStatus.Information = (ULONG_PTR)sync;
+    PLIST_ENTRY links = watch->kind->links(operation);
     sched_lock(&sync->lock);
-    InsertTailList(&watch->irps, &irp->Tail.Overlay.ListEntry);
-    IoSetCancelRoutine(irp, CancelNotify);
-    bool cancelled = __atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) && IoSetCancelRoutine(irp, NULL);
+    InsertTailList(&watch->waiting, links);
+    bool cancelled = !watch->kind->arm(sync, operation);
     if (cancelled)
-        RemoveEntryList(&irp->Tail.Overlay.ListEntry);
+        RemoveEntryList(links);
     sched_unlock(&sync->lock);
-    if (cancelled) {
-        irp->IoStatus.Information = 0;
-        FsRtlCompleteRequest(irp, STATUS_CANCELLED);
-    }
+    if (cancelled)
+        watch->kind->complete(operation, STATUS_CANCELLED, 0);
 }
 
 static void CompleteAll(struct notify_sync *sync, struct watch *watch, NTSTATUS status)
 {
-    PIRP irp;
-    while ((irp = TakeIrp(sync, watch))) {
-        irp->IoStatus.Information = 0;
-        FsRtlCompleteRequest(irp, status);
-    }
-}
-
-static PVOID BufferOf(PIRP irp)
-{
-    if (irp->AssociatedIrp.SystemBuffer)
-        return irp->AssociatedIrp.SystemBuffer;
-    if (irp->MdlAddress)
-        return MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
-    return irp->UserBuffer;
+    PVOID operation;
+    while ((operation = Take(sync, watch)))
+        watch->kind->complete(operation, status, 0);
 }
 
 /* Gives what was collected to the oldest waiting request, if there are both. */
@@ -115,25 +102,70 @@ static void Deliver(struct notify_sync *sync, struct watch *watch)
 {
     if (watch->used == 0 && !watch->overflow)
         return;
-    PIRP irp = TakeIrp(sync, watch);
-    if (!irp)
+    PVOID operation = Take(sync, watch);
+    if (!operation)
         return;
-    ULONG length = IoGetCurrentIrpStackLocation(irp)->Parameters.NotifyDirectory.Length;
-    PVOID buffer = BufferOf(irp);
-    bool fits = !watch->overflow && watch->used <= length && buffer;
+    ULONG length, used = watch->used;
+    PVOID buffer = watch->kind->buffer(operation, &length);
+    bool fits = !watch->overflow && used <= length && buffer;
     if (fits)
-        memcpy(buffer, watch->buffer, watch->used);
-    irp->IoStatus.Information = fits ? watch->used : 0;
+        memcpy(buffer, watch->buffer, used);
     watch->used = watch->last = 0;
     watch->overflow = FALSE;
-    FsRtlCompleteRequest(irp, fits ? STATUS_SUCCESS : STATUS_NOTIFY_ENUM_DIR);
+    watch->kind->complete(operation, fits ? STATUS_SUCCESS : STATUS_NOTIFY_ENUM_DIR, fits ? used : 0);
 }
+
+/* ---- requests that are IRPs ---- */
+
+static PLIST_ENTRY IrpLinks(PVOID irp) { return &((PIRP)irp)->Tail.Overlay.ListEntry; }
+static PVOID IrpOf(PLIST_ENTRY links) { return CONTAINING_RECORD(links, IRP, Tail.Overlay.ListEntry); }
+
+static void CompleteIrp(PVOID operation, NTSTATUS status, ULONG_PTR information)
+{
+    PIRP irp = operation;
+    irp->IoStatus.Information = information;
+    FsRtlCompleteRequest(irp, status);
+}
+
+static const struct notify_kind irpKind;
+
+static VOID CancelIrp(PDEVICE_OBJECT device, PIRP irp)
+{
+    IoReleaseCancelSpinLock(irp->CancelIrql);
+    FsRtlpNotifyCancel((PVOID)irp->IoStatus.Information, &irpKind, irp);
+}
+
+static bool ArmIrp(PVOID sync, PVOID operation)
+{
+    PIRP irp = operation;
+    IoMarkIrpPending(irp);
+    irp->IoStatus.Information = (ULONG_PTR)sync;
+    IoSetCancelRoutine(irp, CancelIrp);
+    return !__atomic_load_n(&irp->Cancel, __ATOMIC_SEQ_CST) || !IoSetCancelRoutine(irp, NULL);
+}
+
+static bool DisarmIrp(PVOID operation) { return IoSetCancelRoutine((PIRP)operation, NULL) != NULL; }
+
+static PVOID IrpBuffer(PVOID operation, ULONG *length)
+{
+    PIRP irp = operation;
+    *length = IoGetCurrentIrpStackLocation(irp)->Parameters.NotifyDirectory.Length;
+    if (irp->AssociatedIrp.SystemBuffer)
+        return irp->AssociatedIrp.SystemBuffer;
+    if (irp->MdlAddress)
+        return MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
+    return irp->UserBuffer;
+}
+
+static const struct notify_kind irpKind = {IrpLinks, IrpOf, ArmIrp, DisarmIrp, IrpBuffer, CompleteIrp};
+
+/* ---- watches ---- */
 
 static struct watch *CreateWatch(PLIST_ENTRY list, PVOID context, PSTRING directory)
 {
     struct watch *watch = sim_alloc(sizeof *watch);
     watch->context = context;
-    InitializeListHead(&watch->irps);
+    InitializeListHead(&watch->waiting);
     if (directory) {
         watch->directory = *directory;
         watch->directory.Buffer = sim_alloc(directory->Length + 1u);
@@ -174,6 +206,46 @@ static void DirectoryGone(struct notify_sync *sync, PLIST_ENTRY list, PVOID cont
     ExReleaseFastMutex(&sync->mutex);
 }
 
+static struct watch *BeginWatch(const struct notify_request *r)
+{
+    struct watch *watch = CreateWatch(r->list, r->context, r->directory);
+    watch->kind = r->kind;
+    watch->tree = r->tree;
+    watch->ignoreBuffer = r->ignoreBuffer;
+    watch->filter = r->filter;
+    watch->traverse = r->traverse;
+    watch->subject = r->subject;
+    watch->report = r->report;
+    r->kind->buffer(r->operation, &watch->size);
+    watch->buffer = watch->size ? sim_alloc(watch->size) : NULL;
+    return watch;
+}
+
+void FsRtlpNotifyChange(PNOTIFY_SYNC NotifySync, const struct notify_request *r)
+{
+    struct notify_sync *sync = (struct notify_sync *)NotifySync;
+    PSECURITY_SUBJECT_CONTEXT subject = r->subject;
+    if (r->file && (r->file->Flags & FO_CLEANUP_COMPLETE)) {
+        r->kind->complete(r->operation, STATUS_NOTIFY_CLEANUP, 0);
+        ReleaseSubject(subject);
+        return;
+    }
+    ExAcquireFastMutex(&sync->mutex);
+    struct watch *watch = FindWatch(r->list, r->context);
+    if (!watch) {
+        watch = BeginWatch(r);
+        subject = NULL;
+    }
+    if (watch->deleted) {
+        r->kind->complete(r->operation, STATUS_DELETE_PENDING, 0);
+    } else {
+        Queue(sync, watch, r->operation);
+        Deliver(sync, watch);
+    }
+    ExReleaseFastMutex(&sync->mutex);
+    ReleaseSubject(subject); /* the first request's is the one that is kept */
+}
+
 VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext,
                                       PSTRING FullDirectoryName, BOOLEAN WatchTree, BOOLEAN IgnoreBuffer,
                                       ULONG CompletionFilter, PIRP NotifyIrp,
@@ -181,40 +253,15 @@ VOID FsRtlNotifyFilterChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY Notif
                                       PSECURITY_SUBJECT_CONTEXT SubjectContext, PFILTER_REPORT_CHANGE FilterCallback)
 {
     API_ENTER(FsRtlNotifyFilterChangeDirectory, FsContext, SCHED_WRITE);
-    struct notify_sync *sync = (struct notify_sync *)NotifySync;
     if (!NotifyIrp) {
-        DirectoryGone(sync, NotifyList, FsContext);
+        DirectoryGone((struct notify_sync *)NotifySync, NotifyList, FsContext);
         return;
     }
-    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(NotifyIrp);
     NotifyIrp->IoStatus.Information = 0;
-    if (stack->FileObject && (stack->FileObject->Flags & FO_CLEANUP_COMPLETE)) {
-        FsRtlCompleteRequest(NotifyIrp, STATUS_NOTIFY_CLEANUP);
-        ReleaseSubject(SubjectContext);
-        return;
-    }
-    ExAcquireFastMutex(&sync->mutex);
-    struct watch *watch = FindWatch(NotifyList, FsContext);
-    if (!watch) {
-        watch = CreateWatch(NotifyList, FsContext, FullDirectoryName);
-        watch->tree = WatchTree;
-        watch->ignoreBuffer = IgnoreBuffer;
-        watch->filter = CompletionFilter;
-        watch->traverse = TraverseCallback;
-        watch->subject = SubjectContext;
-        SubjectContext = NULL;
-        watch->report = FilterCallback;
-        watch->size = stack->Parameters.NotifyDirectory.Length;
-        watch->buffer = watch->size ? sim_alloc(watch->size) : NULL;
-    }
-    if (watch->deleted) {
-        FsRtlCompleteRequest(NotifyIrp, STATUS_DELETE_PENDING);
-    } else {
-        QueueIrp(sync, watch, NotifyIrp);
-        Deliver(sync, watch);
-    }
-    ExReleaseFastMutex(&sync->mutex);
-    ReleaseSubject(SubjectContext); /* the first request's is the one that is kept */
+    FsRtlpNotifyChange(NotifySync, &(struct notify_request){
+                                       NotifyList, FsContext, FullDirectoryName, WatchTree, IgnoreBuffer, CompletionFilter,
+                                       TraverseCallback, SubjectContext, FilterCallback,
+                                       IoGetCurrentIrpStackLocation(NotifyIrp)->FileObject, &irpKind, NotifyIrp});
 }
 
 VOID FsRtlNotifyFullChangeDirectory(PNOTIFY_SYNC NotifySync, PLIST_ENTRY NotifyList, PVOID FsContext,

@@ -79,6 +79,71 @@ BOOLEAN IoFastQueryNetworkAttributes(POBJECT_ATTRIBUTES ObjectAttributes, ACCESS
     return TRUE;
 }
 
+/* -- any of a few classes, by name ---------------------------------------------------------------------------- */
+
+NTSTATUS IopCheckQueryByName(FILE_INFORMATION_CLASS kind, ULONG length)
+{
+    switch ((int)kind) {
+    case FileStatInformation:
+    case FileStatLxInformation:
+    case FileCaseSensitiveInformation:
+    case FileStatBasicInformation:
+        return length < IopQueryLength(kind) ? STATUS_INFO_LENGTH_MISMATCH : STATUS_SUCCESS;
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
+}
+
+NTSTATUS IopQueryByName(struct iop_open *open, POBJECT_ATTRIBUTES attributes)
+{
+    PFILE_OBJECT file;
+    ULONG room = open->query_length;
+    open->options = FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT;
+    open->share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    open->disposition = FILE_OPEN;
+    open->access = FILE_READ_ATTRIBUTES;
+    open->query = true;
+    NTSTATUS status = IopOpenForQuery(open, attributes, &file);
+    if (!NT_SUCCESS(status)) {
+        open->query_length = 0;
+        return status;
+    }
+    if (!open->answered)
+        status = IoQueryFileInformation(file, open->query_class, room, open->query_buffer, &open->query_length);
+    IopEndQueriedFile(file);
+    return status;
+}
+
+static NTSTATUS InformationByName(POBJECT_ATTRIBUTES attributes, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG length,
+                                  FILE_INFORMATION_CLASS kind, KPROCESSOR_MODE mode, const void *site)
+{
+    struct iop_open open = {
+        .mode = mode, .query_class = kind, .query_buffer = buffer, .query_length = length, .site = site};
+    NTSTATUS status = IopCheckQueryByName(kind, length);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = IopQueryByName(&open, attributes);
+    *iosb = (IO_STATUS_BLOCK){.Status = status, .Information = NT_ERROR(status) ? 0 : open.query_length};
+    return status;
+}
+
+NTSTATUS NtQueryInformationByName(POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation,
+                                  ULONG Length, FILE_INFORMATION_CLASS FileInformationClass)
+{
+    API_ENTER(NtQueryInformationByName, ObjectAttributes, SCHED_READ);
+    return InformationByName(ObjectAttributes, IoStatusBlock, FileInformation, Length, FileInformationClass,
+                             KiCurrentThread()->previous_mode, VERIFY_CALLER);
+}
+
+NTSTATUS ZwQueryInformationByName(POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation,
+                                  ULONG Length, FILE_INFORMATION_CLASS FileInformationClass)
+{
+    API_ENTER(ZwQueryInformationByName, ObjectAttributes, SCHED_READ);
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(InformationByName(ObjectAttributes, IoStatusBlock, FileInformation, Length, FileInformationClass, KernelMode,
+                             site));
+}
+
 static NTSTATUS Delete(POBJECT_ATTRIBUTES attributes, KPROCESSOR_MODE mode, const void *site)
 {
     PFILE_OBJECT file;

@@ -112,7 +112,7 @@ static void CopyOutput(PIRP irp)
         !NT_ERROR(status))
         memcpy(irp->UserBuffer, system, irp->IoStatus.Information);
     if ((irp->Flags & IRP_DEALLOCATE_BUFFER) && system)
-        ExFreePoolWithTag(system, IOP_TAG);
+        ExFreePool(system); /* a file system may have put its own there */
     irp->AssociatedIrp.SystemBuffer = NULL;
 }
 

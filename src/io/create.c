@@ -128,10 +128,28 @@ NTSTATUS IopOpenForQuery(struct iop_open *open, POBJECT_ATTRIBUTES attributes, P
     return OpenFile(open, attributes, &state, &data, file);
 }
 
+/* FILE_CONTAINS_EXTENDED_CREATE_INFORMATION: the extended attributes come wrapped. */
+static NTSTATUS Unwrap(struct iop_open *open)
+{
+    const EXTENDED_CREATE_INFORMATION *extended = open->ea;
+    if (!(open->options & FILE_CONTAINS_EXTENDED_CREATE_INFORMATION) || open->kind != CreateFileTypeNone)
+        return STATUS_SUCCESS;
+    if (!extended || open->ea_length < sizeof *extended ||
+        extended->ExtendedCreateFlags & ~(LONGLONG)EX_CREATE_FLAG_FILE_COPY)
+        return STATUS_INVALID_PARAMETER;
+    open->options &= ~(ULONG)FILE_CONTAINS_EXTENDED_CREATE_INFORMATION;
+    open->copy_flags = (UCHAR)extended->ExtendedCreateFlags;
+    open->ea = extended->EaBuffer;
+    open->ea_length = extended->EaLength;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS IopCheckedCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHANDLE handle)
 {
-    NTSTATUS status = STATUS_SUCCESS;
+    NTSTATUS status = Unwrap(open);
     ULONG bad;
+    if (!NT_SUCCESS(status))
+        return status;
     if (!(open->flags & IO_NO_PARAMETER_CHECKING) || (open->flags & IO_CHECK_CREATE_PARAMETERS))
         status = CheckParameters(open);
     if (NT_SUCCESS(status) && open->ea_length) {

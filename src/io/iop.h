@@ -129,9 +129,14 @@ struct iop_file {
     PVOID filter_target; /* flt: the instance below which alone its operations are shown */
     bool lock_waited;
     UCHAR io_priority; /* as KTHREAD.io_priority */
+    UCHAR copy_flags;  /* EX_CREATE_FLAG_FILE_*_OPEN_FOR_COPY of its create */
 };
 
-/* Priority hints as files and threads keep them. */
+/* Activity identifiers of an IRP's extension, or of one that is still to be sent. */
+NTSTATUS IopSetActivityId(struct fltsim_irp_extension *extension, PETHREAD issuer, const GUID *id);
+NTSTATUS IopPropagateActivityId(const struct fltsim_irp_extension *extension, LPGUID propagated, LPCGUID *original);
+
+/* Priority hints as IRPs, files and threads keep them. */
 IO_PRIORITY_HINT IopPriorityOf(const UCHAR *stored);
 NTSTATUS IopSetPriority(UCHAR *stored, IO_PRIORITY_HINT hint);
 
@@ -308,11 +313,15 @@ struct iop_open {
     PDEVICE_OBJECT hint;
     PECP_LIST ecps;
     PTXN_PARAMETER_BLOCK txn;
+    UCHAR copy_flags;      /* EXTENDED_CREATE_INFORMATION.ExtendedCreateFlags */
     unsigned reparses;     /* STATUS_REPARSE so far */
     bool crossed;          /* a mount point was crossed */
     bool query;            /* NtQueryAttributesFile and its kin: fast query first */
     bool answered;         /* ... and that was all: the file object never opened */
-    FILE_NETWORK_OPEN_INFORMATION *network;
+    FILE_NETWORK_OPEN_INFORMATION *network;       /* what is asked: this, or */
+    FILE_INFORMATION_CLASS query_class;           /* this */
+    PVOID query_buffer;
+    ULONG query_length;                           /* of the buffer, and of the answer */
     PACCESS_STATE access_state;
     const void *site;      /* who opens */
 };
@@ -325,6 +334,9 @@ NTSTATUS IopCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHA
 NTSTATUS IopCheckedCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PHANDLE handle);
 /* The same without a handle; *file is referenced. */
 NTSTATUS IopOpenForQuery(struct iop_open *open, POBJECT_ATTRIBUTES attributes, PFILE_OBJECT *file);
+/* NtQueryInformationByName; .query_* filled in by the caller, who has checked them. */
+NTSTATUS IopQueryByName(struct iop_open *open, POBJECT_ATTRIBUTES attributes);
+NTSTATUS IopCheckQueryByName(FILE_INFORMATION_CLASS kind, ULONG length);
 /* After a create IRP ended in STATUS_REPARSE: the name to go on with (next->Buffer: sim_free), or the status that the
  * create ends with. */
 NTSTATUS IopPrepareReparse(struct iop_open *open, PFILE_OBJECT file, ULONG_PTR tag, PVOID buffer, PUNICODE_STRING next);

@@ -131,6 +131,7 @@ static NTSTATUS MakeFile(struct iop_open *open, PDEVICE_OBJECT device, PVPB vpb,
     own->has_vpb_reference = vpb != NULL;
     own->hint = open->hint;
     own->mode = open->mode;
+    own->copy_flags = open->copy_flags;
     own->ignore_sharing = (open->flags & IO_IGNORE_SHARE_ACCESS_CHECK) != 0;
     IopReferenceDevice(device);
     own->has_device_reference = true;
@@ -205,14 +206,17 @@ static bool HasFastQueryOpen(PDEVICE_OBJECT device)
            fast->FastIoQueryOpen;
 }
 
-/* NtQueryAttributesFile and its kin: one call that opens, asks and closes, where every driver of the stack can. */
-static bool FastQueryOpen(struct iop_open *open, PDEVICE_OBJECT device, PIRP irp)
+/* NtQueryAttributesFile, NtQueryInformationByName and their kin: one call that opens, asks and closes, where every
+ * driver of the stack can. */
+static bool FastQueryOpen(struct iop_open *open, PDEVICE_OBJECT device, PFILE_OBJECT file, PIRP irp)
 {
-    if (!open->query || !HasFastQueryOpen(device))
+    if (!open->query || (open->network && !HasFastQueryOpen(device)))
         return false;
     IoSetNextIrpStackLocation(irp);
     IoGetCurrentIrpStackLocation(irp)->DeviceObject = device;
-    bool done = device->DriverObject->FastIoDispatch->FastIoQueryOpen(irp, open->network, device);
+    bool done = open->network ? device->DriverObject->FastIoDispatch->FastIoQueryOpen(irp, open->network, device)
+                              : FsRtlpQueryOpen(device, file, irp, open->query_class, open->query_buffer,
+                                                &open->query_length, &irp->IoStatus.Status);
     if (!done)
         IoSkipCurrentIrpStackLocation(irp);
     return done;
@@ -284,7 +288,7 @@ static NTSTATUS SendCreate(struct iop_open *open, struct ob_parse *parse, PDEVIC
         .FullCreateOptions = open->options,
     };
     PIRP irp = BuildCreate(open, top, file, parse, &security, &wait);
-    bool fast = FastQueryOpen(open, top, irp);
+    bool fast = FastQueryOpen(open, top, file, irp);
     if (fast)
         wait.result = irp->IoStatus;
     else

@@ -198,6 +198,100 @@ NTSTATUS ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine
     IOP_ZW(Transfer(&t, FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, ByteOffset));
 }
 
+/* -- copies ------------------------------------------------------------------------------------------------- */
+
+/* One half: as from kernel mode, without fast I/O, marked as part of a copy. Ends the service. */
+static NTSTATUS CopyHalf(struct transfer *t, const LARGE_INTEGER *offset, PFILE_OBJECT source, LONGLONG source_offset)
+{
+    IopLockService(&t->s);
+    NTSTATUS status = ChooseOffset(t, offset);
+    if (NT_SUCCESS(status))
+        status = CheckAlignment(t);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&t->s, status);
+    t->key = t->given_key ? *t->given_key : 0;
+    t->s.mode = KernelMode;
+    PIRP irp = BuildTransfer(t);
+    if (!irp)
+        return IopEndService(&t->s, STATUS_INSUFFICIENT_RESOURCES);
+    irp->FltsimExtension.CopySource = source;
+    irp->FltsimExtension.CopyOffset = source_offset;
+    irp->FltsimExtension.HasCopy = TRUE;
+    return IopRunService(&t->s, irp, true);
+}
+
+static NTSTATUS CopyThrough(struct transfer *read, struct transfer *write, const LARGE_INTEGER *from,
+                            const LARGE_INTEGER *to)
+{
+    PFILE_OBJECT source = read->s.file;
+    PIO_STATUS_BLOCK result = read->s.iosb;
+    ObpReference(source);
+    NTSTATUS status = CopyHalf(read, from, source, from->QuadPart);
+    write->length = (ULONG)result->Information;
+    status = NT_SUCCESS(status) ? CopyHalf(write, to, source, from->QuadPart) : IopEndService(&write->s, status);
+    ObpDereference(source);
+    return status;
+}
+
+static NTSTATUS CopyChunk(HANDLE source, HANDLE target, HANDLE event, PIO_STATUS_BLOCK iosb, ULONG length,
+                          const LARGE_INTEGER *from, const LARGE_INTEGER *to, PULONG source_key, PULONG target_key,
+                          ULONG flags, const void *site)
+{
+    IO_STATUS_BLOCK result = {0};
+    struct transfer read = {.length = length, .given_key = source_key};
+    struct transfer write = {.given_key = target_key, .write = true};
+    if (flags || from->QuadPart < 0 || to->QuadPart < 0)
+        return STATUS_INVALID_PARAMETER;
+    read.s.wait.site = write.s.wait.site = site;
+    NTSTATUS status = IopBeginService(&read.s, source, FILE_READ_DATA, &result);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = IopBeginService(&write.s, target, FILE_WRITE_DATA, iosb);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&read.s, status);
+    status = IopServiceEvent(&write.s, event, NULL, NULL);
+    PVOID buffer = NT_SUCCESS(status) ? ExAllocatePoolWithTag(NonPagedPool, length ? length : 1, 'pCoI') : NULL;
+    if (!buffer) {
+        IopEndService(&write.s, status);
+        return IopEndService(&read.s, NT_SUCCESS(status) ? STATUS_INSUFFICIENT_RESOURCES : status);
+    }
+    read.buffer = write.buffer = buffer;
+    status = CopyThrough(&read, &write, from, to);
+    ExFreePoolWithTag(buffer, 'pCoI');
+    return status;
+}
+
+NTSTATUS NtCopyFileChunk(HANDLE SourceHandle, HANDLE DestHandle, HANDLE Event, PIO_STATUS_BLOCK IoStatusBlock, ULONG Length,
+                         PLARGE_INTEGER SourceOffset, PLARGE_INTEGER DestOffset, PULONG SourceKey, PULONG DestKey,
+                         ULONG Flags)
+{
+    API_ENTER(NtCopyFileChunk, DestHandle, SCHED_WRITE);
+    return CopyChunk(SourceHandle, DestHandle, Event, IoStatusBlock, Length, SourceOffset, DestOffset, SourceKey, DestKey,
+                     Flags, VERIFY_CALLER);
+}
+
+NTSTATUS ZwCopyFileChunk(HANDLE SourceHandle, HANDLE DestHandle, HANDLE Event, PIO_STATUS_BLOCK IoStatusBlock, ULONG Length,
+                         PLARGE_INTEGER SourceOffset, PLARGE_INTEGER DestOffset, PULONG SourceKey, PULONG DestKey,
+                         ULONG Flags)
+{
+    API_ENTER(ZwCopyFileChunk, DestHandle, SCHED_WRITE);
+    const void *site = VERIFY_CALLER;
+    IOP_ZW(CopyChunk(SourceHandle, DestHandle, Event, IoStatusBlock, Length, SourceOffset, DestOffset, SourceKey, DestKey,
+                     Flags, site));
+}
+
+BOOLEAN IoCheckFileObjectOpenedAsCopySource(PFILE_OBJECT FileObject)
+{
+    API_IRQL(IoCheckFileObjectOpenedAsCopySource);
+    return (IopFile(FileObject)->copy_flags & EX_CREATE_FLAG_FILE_SOURCE_OPEN_FOR_COPY) != 0;
+}
+
+BOOLEAN IoCheckFileObjectOpenedAsCopyDestination(PFILE_OBJECT FileObject)
+{
+    API_IRQL(IoCheckFileObjectOpenedAsCopyDestination);
+    return (IopFile(FileObject)->copy_flags & EX_CREATE_FLAG_FILE_DEST_OPEN_FOR_COPY) != 0;
+}
+
 /* -- flush -------------------------------------------------------------------------------------------------- */
 
 static NTSTATUS Flush(HANDLE handle, UCHAR minor, PIO_STATUS_BLOCK iosb, const void *site)

@@ -123,19 +123,11 @@ BOOLEAN IoIsWdmVersionAvailable(UCHAR MajorVersion, UCHAR MinorVersion)
     return MajorVersion < 6 || (MajorVersion == 6 && MinorVersion == 0);
 }
 
-/* FltsimPrivate[3]: the hint, one more than its value; 0: none was set. */
-IO_PRIORITY_HINT IoGetIoPriorityHint(PIRP Irp)
-{
-    ULONG_PTR stored = (ULONG_PTR)Irp->FltsimPrivate[3];
-    return stored ? (IO_PRIORITY_HINT)(stored - 1) : IoPriorityNormal;
-}
+IO_PRIORITY_HINT IoGetIoPriorityHint(PIRP Irp) { return IopPriorityOf(&Irp->FltsimExtension.PriorityHint); }
 
 NTSTATUS IoSetIoPriorityHint(PIRP Irp, IO_PRIORITY_HINT PriorityHint)
 {
-    if (PriorityHint > IoPriorityCritical)
-        return STATUS_INVALID_PARAMETER;
-    Irp->FltsimPrivate[3] = (PVOID)((ULONG_PTR)PriorityHint + 1);
-    return STATUS_SUCCESS;
+    return IopSetPriority(&Irp->FltsimExtension.PriorityHint, PriorityHint);
 }
 
 IO_PRIORITY_HINT IopPriorityOf(const UCHAR *stored)
@@ -155,7 +147,7 @@ NTSTATUS IopSetPriority(UCHAR *stored, IO_PRIORITY_HINT hint)
 /* The first of them that was given one says it. */
 static IO_PRIORITY_HINT FirstPriority(PIRP irp, PFILE_OBJECT file, PKTHREAD thread)
 {
-    if (irp && irp->FltsimPrivate[3])
+    if (irp && irp->FltsimExtension.PriorityHint)
         return IoGetIoPriorityHint(irp);
     if (file && IopFile(file)->io_priority)
         return IopPriorityOf(&IopFile(file)->io_priority);

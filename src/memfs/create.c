@@ -152,13 +152,13 @@ static void release(struct memfs_open *open)
     MemfsCheckDelete(open->volume); /* it may have been dismounted meanwhile, and this was the last to look at it */
 }
 
-/* An open, a query and a close in one. What is not plain goes the long way. */
-BOOLEAN MemfsFastQueryOpen(PIRP irp, PFILE_NETWORK_OPEN_INFORMATION info, PDEVICE_OBJECT device)
+/* An open, a query and a close in one. What is not plain goes the long way: false. */
+static bool open_and_ask(struct memfs_volume *volume, PIRP irp, NTSTATUS (*ask)(PFILE_OBJECT file, void *context),
+                         void *context, NTSTATUS *result)
 {
-    struct memfs_open open = {.volume = device->DeviceExtension};
-    const struct memfs_store *store = open.volume->store;
-    if (!store->ntfs || store->options.no_fast_io)
-        return FALSE;
+    struct memfs_open open = {.volume = volume};
+    if (!volume->store->ntfs || volume->store->options.no_fast_io)
+        return false;
     FsRtlEnterFileSystem();
     read_parameters(&open, irp);
     NTSTATUS status = open_file(&open);
@@ -166,7 +166,7 @@ BOOLEAN MemfsFastQueryOpen(PIRP irp, PFILE_NETWORK_OPEN_INFORMATION info, PDEVIC
     struct memfs_scb *scb = status == STATUS_SUCCESS ? MemfsScbOf(file) : NULL;
     bool plain = status != STATUS_REPARSE && (!scb || scb->node);
     if (scb && scb->node)
-        MemfsFillNetwork(scb, info);
+        status = ask(file, context);
     if (scb) {
         if (scb->node)
             MemfsCleanUpFile(file);
@@ -179,9 +179,40 @@ BOOLEAN MemfsFastQueryOpen(PIRP irp, PFILE_NETWORK_OPEN_INFORMATION info, PDEVIC
     irp->Tail.Overlay.AuxiliaryBuffer = NULL;
     release(&open);
     FsRtlExitFileSystem();
-    irp->IoStatus.Status = status;
-    irp->IoStatus.Information = scb ? sizeof *info : 0;
+    *result = status;
     return plain;
+}
+
+static NTSTATUS ask_network(PFILE_OBJECT file, void *info)
+{
+    MemfsFillNetwork(MemfsScbOf(file), info);
+    return STATUS_SUCCESS;
+}
+
+BOOLEAN MemfsFastQueryOpen(PIRP irp, PFILE_NETWORK_OPEN_INFORMATION info, PDEVICE_OBJECT device)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    bool plain = open_and_ask(device->DeviceExtension, irp, ask_network, info, &status);
+    irp->IoStatus.Status = status;
+    irp->IoStatus.Information = plain && NT_SUCCESS(status) ? sizeof *info : 0;
+    return plain;
+}
+
+static NTSTATUS ask_by_class(PFILE_OBJECT file, void *context)
+{
+    PFS_FILTER_CALLBACK_DATA data = context;
+    return MemfsQueryClass(file, (FILE_INFORMATION_CLASS)data->Parameters.QueryOpen.FileInformationClass,
+                           data->Parameters.QueryOpen.FileInformation, data->Parameters.QueryOpen.Length);
+}
+
+/* NtQueryInformationByName. */
+NTSTATUS MemfsPreQueryOpen(PFS_FILTER_CALLBACK_DATA data, PVOID *context)
+{
+    struct memfs_volume *volume = data->DeviceObject->DeviceExtension;
+    if (!open_and_ask(volume, data->Parameters.QueryOpen.Irp, ask_by_class, data,
+                      &data->Parameters.QueryOpen.CompletionStatus))
+        return STATUS_FLT_DISALLOW_FSFILTER_IO;
+    return STATUS_FSFILTER_OP_COMPLETED_SUCCESSFULLY;
 }
 
 NTSTATUS MemfsCreate(PDEVICE_OBJECT device, PIRP irp)

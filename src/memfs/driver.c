@@ -47,6 +47,8 @@ static void fill_dispatch(PDRIVER_OBJECT driver)
     table[IRP_MJ_SET_QUOTA] = MemfsSetQuota;
     table[IRP_MJ_PNP] = MemfsPnp;
     driver->FastIoDispatch = &memfs->fast_io;
+    FS_FILTER_CALLBACKS callbacks = {.SizeOfFsFilterCallbacks = sizeof callbacks, .PreQueryOpen = MemfsPreQueryOpen};
+    FsRtlRegisterFileSystemFilterCallbacks(driver, &callbacks);
 }
 
 static UNICODE_STRING text(const WCHAR *units)

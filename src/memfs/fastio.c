@@ -287,6 +287,8 @@ void MemfsFillFastIo(PFAST_IO_DISPATCH table, bool transfers)
         table->FastIoUnlockAllByKey = MemfsFastUnlockAllByKey;
         table->MdlRead = FsRtlMdlReadDev;
         table->MdlReadComplete = FsRtlMdlReadCompleteDev;
+        table->PrepareMdlWrite = FsRtlPrepareMdlWriteDev;
+        table->MdlWriteComplete = FsRtlMdlWriteCompleteDev;
     }
     table->AcquireFileForNtCreateSection = acquire_for_section;
     table->ReleaseFileForNtCreateSection = release_for_section;

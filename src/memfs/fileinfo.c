@@ -317,6 +317,26 @@ static bool is_gone(const struct memfs_scb *scb, FILE_INFORMATION_CLASS kind)
            (scb->stream && MemfsIs(&scb->stream->removed) && kind != FileInternalInformation);
 }
 
+static NTSTATUS query_open_file(struct memfs_query *query, FILE_INFORMATION_CLASS kind)
+{
+    FsRtlEnterFileSystem();
+    ExAcquireResourceSharedLite(&query->scb->main, TRUE);
+    NTSTATUS status = is_gone(query->scb, kind) ? STATUS_FILE_DELETED : query_class(query, kind);
+    ExReleaseResourceLite(&query->scb->main);
+    FsRtlExitFileSystem();
+    return status;
+}
+
+NTSTATUS MemfsQueryClass(PFILE_OBJECT file, FILE_INFORMATION_CLASS kind, PVOID buffer, PULONG length)
+{
+    struct memfs_query query = {
+        .file = file, .scb = MemfsScbOf(file), .ccb = MemfsCcbOf(file), .buffer = buffer, .room = *length};
+    RtlZeroMemory(buffer, *length);
+    NTSTATUS status = query_open_file(&query, kind);
+    *length = NT_ERROR(status) ? 0 : query.used;
+    return status;
+}
+
 NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
@@ -330,11 +350,6 @@ NTSTATUS MemfsQueryInformation(PDEVICE_OBJECT device, PIRP irp)
         return MemfsComplete(irp, STATUS_INVALID_PARAMETER, 0);
     if (MemfsIs(&query.scb->volume->dismounted))
         return MemfsComplete(irp, STATUS_VOLUME_DISMOUNTED, 0);
-    FsRtlEnterFileSystem();
-    ExAcquireResourceSharedLite(&query.scb->main, TRUE);
-    FILE_INFORMATION_CLASS kind = stack->Parameters.QueryFile.FileInformationClass;
-    NTSTATUS status = is_gone(query.scb, kind) ? STATUS_FILE_DELETED : query_class(&query, kind);
-    ExReleaseResourceLite(&query.scb->main);
-    FsRtlExitFileSystem();
+    NTSTATUS status = query_open_file(&query, stack->Parameters.QueryFile.FileInformationClass);
     return MemfsComplete(irp, status, NT_ERROR(status) ? 0 : query.used);
 }

@@ -89,6 +89,13 @@ FLTSIM_SERVICE(WriteFile, _In_ HANDLE FileHandle, _In_opt_ HANDLE Event,
                _In_opt_ PIO_APC_ROUTINE ApcRoutine, _In_opt_ PVOID ApcContext,
                _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ PVOID Buffer, _In_ ULONG Length,
                _In_opt_ PLARGE_INTEGER ByteOffset, _In_opt_ PULONG Key);
+// nf-ntifs-ntcopyfilechunk: reads and writes as from kernel mode, by IRPs that carry COPY_INFORMATION. Here it always
+// waits for the end, and never answers STATUS_PENDING. What ends before the source's end is copied so far;
+// STATUS_END_OF_FILE begins there. STATUS_INVALID_PARAMETER: flags, a negative offset. PASSIVE_LEVEL.
+FLTSIM_NT_SERVICE(CopyFileChunk, _In_ HANDLE SourceHandle, _In_ HANDLE DestHandle, _In_opt_ HANDLE Event,
+                  _Out_ PIO_STATUS_BLOCK IoStatusBlock, _In_ ULONG Length, _In_ PLARGE_INTEGER SourceOffset,
+                  _In_ PLARGE_INTEGER DestOffset, _In_opt_ PULONG SourceKey, _In_opt_ PULONG DestKey,
+                  _In_ ULONG Flags);
 FLTSIM_SERVICE(FlushBuffersFile, _In_ HANDLE FileHandle, _Out_ PIO_STATUS_BLOCK IoStatusBlock);
 FLTSIM_SERVICE(FlushBuffersFileEx, _In_ HANDLE FileHandle, _In_ ULONG FLags, _In_ PVOID Parameters,
                _In_ ULONG ParametersSize, _Out_ PIO_STATUS_BLOCK IoStatusBlock);
@@ -107,6 +114,13 @@ FLTSIM_SERVICE(QueryAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
 #endif
 FLTSIM_SERVICE(QueryFullAttributesFile, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                _Out_ struct _FILE_NETWORK_OPEN_INFORMATION *FileInformation);
+// nf-ntifs-ntqueryinformationbyname: FileStatInformation, FileStatLxInformation, FileCaseSensitiveInformation,
+// FileStatBasicInformation. In one go (IRP_MJ_QUERY_OPEN) where all drivers of the stack agree, else by a create, a
+// query and a close. A reparse point itself, not where it leads. PASSIVE_LEVEL. STATUS_INVALID_PARAMETER,
+// STATUS_INFO_LENGTH_MISMATCH.
+FLTSIM_SERVICE(QueryInformationByName, _In_ POBJECT_ATTRIBUTES ObjectAttributes,
+               _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FileInformation, _In_ ULONG Length,
+               _In_ FILE_INFORMATION_CLASS FileInformationClass);
 FLTSIM_SERVICE(QueryVolumeInformationFile, _In_ HANDLE FileHandle,
                _Out_ PIO_STATUS_BLOCK IoStatusBlock, _Out_ PVOID FsInformation, _In_ ULONG Length,
                _In_ FS_INFORMATION_CLASS FsInformationClass);

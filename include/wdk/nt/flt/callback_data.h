@@ -143,8 +143,8 @@ PMDL FltGetSwappedBufferMdlAddress(_In_ PFLT_CALLBACK_DATA CallbackData);
 // In a post-callback, before it returns: the swapped MDL becomes the caller's to free. Any IRQL.
 VOID FltRetainSwappedBufferMdlAddress(_In_ PFLT_CALLBACK_DATA CallbackData);
 
-// The system buffer that the Filter Manager made because this filter changed the buffer of a
-// buffered operation; NULL if none. IRQL <= DISPATCH_LEVEL.
+// In a post-callback with FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER: the system buffer that the file system allocated, and that
+// has the data now, in the place of the buffer that the pre-callback saw. Else NULL. IRQL <= DISPATCH_LEVEL.
 PVOID FltGetNewSystemBufferAddress(_In_ PFLT_CALLBACK_DATA CallbackData);
 
 // The process that issued the operation: no reference, good while the operation is. NULL if its
@@ -168,17 +168,19 @@ PCHAR FltGetIrpName(_In_ UCHAR IrpMajorCode);
 // STATUS_NOT_SUPPORTED, STATUS_NOT_FOUND.
 NTSTATUS FltGetActivityIdCallbackData(_In_ PFLT_CALLBACK_DATA CallbackData, _Out_ LPGUID Guid);
 
-// Sets it, or clears it with NULL. IRQL <= DISPATCH_LEVEL. STATUS_NOT_SUPPORTED, STATUS_NOT_FOUND.
+// Sets it; NULL: to the thread's, if it issued the request and has one. IRQL <= DISPATCH_LEVEL. STATUS_NOT_SUPPORTED: no
+// IRP, or no identifier; STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltSetActivityIdCallbackData(_Inout_ PFLT_CALLBACK_DATA CallbackData,
                                       _In_opt_ LPCGUID Guid);
 
-// Makes the operation's identifier the thread's; *OriginalId is to be given back by
+// Makes the operation's identifier the thread's, which refers to *PropagateId from then on; *OriginalId is to be given back by
 // IoClearActivityIdThread. IRQL <= DISPATCH_LEVEL. STATUS_NOT_SUPPORTED, STATUS_NOT_FOUND.
 NTSTATUS FltPropagateActivityIdToThread(_In_ PFLT_CALLBACK_DATA CallbackData,
                                         _Inout_ LPGUID PropagateId, _Outptr_ LPCGUID *OriginalId);
 
-// Copies what drivers hung on the source's IRP (activity, hint, ...) to a callback data of the
-// caller's own. IRQL <= DISPATCH_LEVEL. STATUS_INVALID_PARAMETER, STATUS_INSUFFICIENT_RESOURCES.
+// Copies what the source's IRP carries (activity, copy information, priority hint), as far as there is any, to callback
+// data of the caller's own. IRQL <= DISPATCH_LEVEL. STATUS_INVALID_PARAMETER: one is no IRP operation, or flags;
+// STATUS_INSUFFICIENT_RESOURCES.
 NTSTATUS FltPropagateIrpExtension(_In_ PFLT_CALLBACK_DATA SourceData,
                                   _Inout_ PFLT_CALLBACK_DATA TargetData, _In_ ULONG Flags);
 

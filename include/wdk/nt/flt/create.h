@@ -79,7 +79,9 @@ NTSTATUS FltClose(_In_ HANDLE FileHandle);
 // PASSIVE_LEVEL.
 VOID FltCancelFileOpen(_In_ PFLT_INSTANCE Instance, _In_ PFILE_OBJECT FileObject);
 
-// Asks about a file by its name, without opening it.
+// Asks about a file by its name, without opening it, in one go or by a create, a query and a close: as
+// ZwQueryInformationByName, also FileCaseSensitiveInformationForceAccessCheck. With an instance it is aimed below, as a
+// create. IRQL PASSIVE_LEVEL. STATUS_INVALID_PARAMETER, STATUS_INFO_LENGTH_MISMATCH.
 NTSTATUS FltQueryInformationByName(_In_ PFLT_FILTER Filter, _In_opt_ PFLT_INSTANCE Instance,
                                    _In_ POBJECT_ATTRIBUTES ObjectAttributes,
                                    _Out_ PIO_STATUS_BLOCK IoStatusBlock,
@@ -94,8 +96,8 @@ NTSTATUS FltTagFile(_In_ PFLT_INSTANCE InitiatingInstance, _In_ PFILE_OBJECT Fil
                     _In_ ULONG FileTag, _In_opt_ GUID *Guid, _In_ PVOID DataBuffer,
                     _In_ USHORT DataBufferLength);
 
-// Likewise, if the file has the existing tag, or none. STATUS_IO_REPARSE_TAG_MISMATCH,
-// STATUS_REPARSE_ATTRIBUTE_CONFLICT.
+// Likewise, in the place of the existing tag; 0: the file has none. Flags: REPARSE_DATA_EX_FLAG_GIVEN_TAG_OR_NONE.
+// STATUS_IO_REPARSE_TAG_MISMATCH, STATUS_REPARSE_ATTRIBUTE_CONFLICT, STATUS_NOT_A_REPARSE_POINT.
 NTSTATUS FltTagFileEx(_In_ PFLT_INSTANCE InitiatingInstance, _In_ PFILE_OBJECT FileObject,
                       _In_ ULONG FileTag, _In_opt_ GUID *Guid, _In_ PVOID DataBuffer,
                       _In_ USHORT DataBufferLength, _In_ ULONG ExistingFileTag,

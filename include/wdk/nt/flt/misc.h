@@ -56,8 +56,9 @@ VOID FltAcquireResourceShared(_Inout_ PERESOURCE Resource);
 // Releases it and leaves the critical region. IRQL <= DISPATCH_LEVEL.
 VOID FltReleaseResource(_Inout_ PERESOURCE Resource);
 
-// In a callback of FSCTL_MANAGE_BYPASS_IO: refuses it, with the reason. IRQL <= APC_LEVEL.
-// STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER_3,
+// In a pre-operation callback of FSCTL_MANAGE_BYPASS_IO that enables or queries: writes why not, and who says so (the
+// filter's name and ".sys"), into the output, and its size into IoStatus.Information. The callback then completes the
+// operation with STATUS_SUCCESS. IRQL <= APC_LEVEL. STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER_3,
 // STATUS_INVALID_PARAMETER_4, STATUS_NOT_SUPPORTED.
 NTSTATUS FltVetoBypassIo(_In_ PFLT_CALLBACK_DATA CallbackData,
                          _In_ PCFLT_RELATED_OBJECTS FltObjects, _In_ NTSTATUS OperationStatus,

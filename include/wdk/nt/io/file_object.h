@@ -100,6 +100,10 @@ PFILE_OBJECT IoCreateStreamFileObjectLite(_In_opt_ PFILE_OBJECT FileObject,
                                           _In_opt_ PDEVICE_OBJECT DeviceObject);
 BOOLEAN IoIsFileOriginRemote(_In_ PFILE_OBJECT FileObject);
 NTSTATUS IoSetFileOrigin(_In_ PFILE_OBJECT FileObject, _In_ BOOLEAN Remote);
+// Whether its create said that the file is to be copied, or copied to: FILE_CONTAINS_EXTENDED_CREATE_INFORMATION.
+// PASSIVE_LEVEL.
+BOOLEAN IoCheckFileObjectOpenedAsCopySource(_In_ PFILE_OBJECT FileObject);
+BOOLEAN IoCheckFileObjectOpenedAsCopyDestination(_In_ PFILE_OBJECT FileObject);
 BOOLEAN IoIsFileObjectIgnoringSharing(_In_ PFILE_OBJECT FileObject);
 NTSTATUS IoSetFileObjectIgnoreSharing(_In_ PFILE_OBJECT FileObject);
 NTSTATUS IoReplaceFileObjectName(_In_ PFILE_OBJECT FileObject, _In_ PWSTR NewFileName,

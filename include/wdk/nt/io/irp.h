@@ -165,6 +165,16 @@ typedef enum _IO_COMPLETION_ROUTINE_RESULT {
 } IO_COMPLETION_ROUTINE_RESULT,
     *PIO_COMPLETION_ROUTINE_RESULT;
 
+// What Windows keeps in an IRP's extension: zero is nothing set. By routines only.
+struct fltsim_irp_extension {
+    GUID ActivityId;
+    PFILE_OBJECT CopySource;
+    LONGLONG CopyOffset;
+    UCHAR PriorityHint; // an IO_PRIORITY_HINT and one
+    BOOLEAN HasActivityId;
+    BOOLEAN HasCopy;
+};
+
 struct _IRP {
     CSHORT Type;
     USHORT Size;
@@ -222,6 +232,7 @@ struct _IRP {
         PVOID CompletionKey;
     } Tail;
     PVOID FltsimPrivate[4]; // ours: no driver may look
+    struct fltsim_irp_extension FltsimExtension;
 };
 
 struct _IO_STACK_LOCATION {

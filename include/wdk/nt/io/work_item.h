@@ -157,11 +157,21 @@ BOOLEAN IoWithinStackLimits(_In_ ULONG_PTR RegionStart, _In_ SIZE_T RegionSize);
 BOOLEAN IoIsWdmVersionAvailable(_In_ UCHAR MajorVersion, _In_ UCHAR MinorVersion);
 PKEVENT IoCreateNotificationEvent(_In_ PUNICODE_STRING EventName, _Out_ PHANDLE EventHandle);
 PKEVENT IoCreateSynchronizationEvent(_In_ PUNICODE_STRING EventName, _Out_ PHANDLE EventHandle);
+
+// Activity identifiers, which say what belongs together in a trace. Any IRQL.
+// nf-ntddk-iogetactivityidirp: STATUS_NOT_FOUND.
 NTSTATUS IoGetActivityIdIrp(_In_ PIRP Irp, _Out_ GUID *Guid);
+// nf-ntddk-iosetactivityidirp: NULL takes the current thread's, if it issued the request. STATUS_NOT_SUPPORTED: it has
+// none; STATUS_INSUFFICIENT_RESOURCES. Tracing of I/O is always on here.
 NTSTATUS IoSetActivityIdIrp(_In_ PIRP Irp, _In_opt_ const GUID *Guid);
+// NULL: none. The thread refers to the caller's GUID, until IoClearActivityIdThread puts back what was there before.
 LPCGUID IoGetActivityIdThread(VOID);
 LPCGUID IoSetActivityIdThread(_In_ LPCGUID ActivityId);
 VOID IoClearActivityIdThread(_In_ LPCGUID OriginalId);
+// nf-ntddk-iopropagateactivityidtothread: *PropagatedId, the caller's, becomes the thread's. STATUS_NOT_FOUND.
+NTSTATUS IoPropagateActivityIdToThread(_In_ PIRP Irp, _Out_ LPGUID PropagatedId, _Outptr_ LPCGUID *OriginalId);
+// Writes to the trace that the second follows from the first.
+VOID IoTransferActivityId(_In_ LPCGUID ActivityId, _In_ LPCGUID RelatedActivityId);
 NTSTATUS IoGetDeviceNumaNode(_In_ PDEVICE_OBJECT Pdo, _Out_ PUSHORT NodeNumber);
 
 FLTSIM_WDK_END
