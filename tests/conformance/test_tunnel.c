@@ -129,6 +129,73 @@ static void entries_grow_old_and_few(void)
     FsRtlDeleteTunnelCache(&tunnel);
 }
 
+/* ---- on a volume ---- */
+
+static LONGLONG made(const char *path)
+{
+    FILE_BASIC_INFORMATION info;
+    HANDLE file = stage_open(path);
+    succeeds(fltsim_query(file, FileBasicInformation, &info, sizeof info));
+    succeeds(fltsim_close(file));
+    return info.CreationTime.QuadPart;
+}
+
+static void alias_of(const char *path, WCHAR alias[13])
+{
+    union {
+        FILE_NAME_INFORMATION name;
+        UCHAR bytes[64];
+    } info;
+    HANDLE file = stage_open(path);
+    memset(alias, 0, 13 * sizeof(WCHAR));
+    succeeds(fltsim_query(file, FileAlternateNameInformation, &info, sizeof info));
+    memcpy(alias, info.name.FileName, info.name.FileNameLength);
+    succeeds(fltsim_close(file));
+}
+
+static void a_file_gets_the_time_of_the_one_that_had_its_name(void)
+{
+    static const enum fltsim_volume_kind kinds[] = {FLTSIM_NTFS, FLTSIM_FAT};
+    HANDLE file;
+    for (size_t i = 0; i < ARRAYSIZE(kinds); i++) {
+        stage_mount(kinds[i]);
+        LONGLONG before = made("C:\\file.txt");
+        fltsim_sleep(3000); /* FAT counts by two seconds */
+        LONGLONG other = made("C:\\other.txt");
+        succeeds(fltsim_make_directory("C:\\folder"));
+        fltsim_sleep(5000);
+        succeeds(fltsim_delete("C:\\file.txt"));
+        assert_true(made("C:\\folder\\file.txt") != before); /* that is another folder */
+        assert_int_equal(made("C:\\FILE.TXT"), before);
+        fltsim_sleep(5000);
+        file = stage_open("C:\\file.txt"); /* as editors save: away with the old one, and the new one in its place */
+        succeeds(fltsim_rename(file, "C:\\file.bak", false));
+        succeeds(fltsim_close(file));
+        file = stage_open("C:\\other.txt");
+        succeeds(fltsim_rename(file, "C:\\file.txt", false));
+        succeeds(fltsim_close(file));
+        assert_true(before != other);
+        assert_int_equal(made("C:\\file.txt"), before);
+        succeeds(fltsim_delete("C:\\file.txt"));
+        fltsim_sleep(16000);
+        assert_true(made("C:\\file.txt") > before); /* too late */
+        succeeds(fltsim_dismount(stage.volume));
+    }
+}
+
+static void a_file_gets_the_short_name_of_the_one_that_had_its_name(void)
+{
+    WCHAR first[13], second[13], again[13];
+    stage_mount(FLTSIM_NTFS);
+    alias_of("C:\\a long name.txt", first);
+    alias_of("C:\\a long name that follows.txt", second);
+    assert_memory_not_equal(first, second, sizeof first);
+    succeeds(fltsim_delete("C:\\a long name that follows.txt"));
+    succeeds(fltsim_delete("C:\\a long name.txt"));
+    alias_of("C:\\a long name that follows.txt", again); /* the first one's is free, too */
+    assert_memory_equal(again, second, sizeof again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +204,8 @@ int main(void)
         fltsim_unit_test(each_directory_has_its_own),
         fltsim_unit_test(case_may_matter),
         fltsim_unit_test(entries_grow_old_and_few),
+        fltsim_unit_test(a_file_gets_the_time_of_the_one_that_had_its_name),
+        fltsim_unit_test(a_file_gets_the_short_name_of_the_one_that_had_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
