@@ -200,7 +200,7 @@ void workload_follow(struct workload *w)
         fltsim_shuffle(i);
         workload_expect(w, "commit", ZwCommitTransaction(transaction, TRUE), STATUS_SUCCESS);
         fltsim_shuffle(0);
-        if (i % 3 == 0)
+        if (i <= FOLLOWERS / 2) /* else the next one is in a transaction, too */
             workload_close(w, workload_open(w, "followed", &read_write, STATUS_SUCCESS));
         ZwClose(transaction);
     }
