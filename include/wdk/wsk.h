@@ -1,4 +1,5 @@
-// Winsock Kernel: the types and the registration routines.
+// Winsock Kernel: the types and the registration routines. The routines are absent, as there is no transport behind them: a
+// driver that calls them does not link, and with --trap-missing its run ends where it does.
 #ifndef FLTSIM_WDK_WSK_H
 #define FLTSIM_WDK_WSK_H
 
