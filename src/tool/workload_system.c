@@ -186,7 +186,7 @@ void workload_transact(struct workload *w)
     ZwClose(transaction);
 }
 
-enum { FOLLOWERS = 12 };
+enum { FOLLOWERS = 24 };
 
 /* Writers of one file, one after the other, in transactions and without. Filters hear of a commit when they hear of it: the
  * next writer may be there first. */
