@@ -160,7 +160,10 @@ static NTSTATUS Set(const struct class *class, HANDLE handle, ACCESS_MASK access
         return STATUS_INVALID_INFO_CLASS;
     if (length != class->length)
         return STATUS_INFO_LENGTH_MISMATCH;
-    memcpy(&value, from ? from : &value, length);
+    if (length && !from)
+        return STATUS_ACCESS_VIOLATION;
+    if (length)
+        memcpy(&value, from, length);
     NTSTATUS status = ObpReferenceHandle(handle, access, type, mode, &object, NULL);
     if (!NT_SUCCESS(status))
         return status;

@@ -54,6 +54,7 @@ static void what_is_set_of_a_thread_has_its_range_and_its_length(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(set_thread(cases[i].what, cases[i].value, cases[i].length), cases[i].status);
+    assert_int_equal(ZwSetInformationThread(NtCurrentThread(), ThreadPriority, NULL, 4), STATUS_ACCESS_VIOLATION);
     assert_int_equal(ZwSetInformationThread((HANDLE)0x7ffc, ThreadPriority, &(LONG){8}, 4), STATUS_INVALID_HANDLE);
     assert_int_equal(ZwSetInformationThread(NtCurrentProcess(), ThreadPriority, &(LONG){8}, 4), STATUS_OBJECT_TYPE_MISMATCH);
 }
