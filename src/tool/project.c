@@ -394,23 +394,44 @@ static void use(struct project *project, const struct tool_list *sources)
     tool_list_free(&known);
 }
 
-void project_use(struct selection *selection)
+/* The project file that lists the entry, and most sources: the same project for other versions of Visual Studio may have
+ * been left behind. "" where there is none. */
+static char *find_project(struct selection *selection)
 {
     const struct tree_file *entry = select_entry(selection);
-    bool used = false;
+    char *best = tool_strdup("");
+    size_t most = 0;
 
-    for (size_t i = 0; i < selection->tree.count && !used; i++) {
-        if (!tool_ends_with(selection->tree.files[i]->path, ".vcxproj"))
-            continue;
+    for (size_t i = 0; i < selection->tree.count; i++) {
+        const char *path = selection->tree.files[i]->path;
         struct project project;
         struct tool_list sources = {0};
-        if (project_read(&project, selection, selection->tree.files[i]->path)) {
+        if (!tool_ends_with(path, ".vcxproj"))
+            continue;
+        if (project_read(&project, selection, path))
             read_files(&project, project.texts.items[0], "<ClCompile Include=\"", &sources);
-            used = is_listed(&sources, entry);
+        if (sources.count > most && is_listed(&sources, entry)) {
+            free(best);
+            best = tool_strdup(path);
+            most = sources.count;
         }
-        if (used)
-            use(&project, &sources);
         tool_list_free(&sources);
         project_free(&project);
     }
+    return best;
+}
+
+void project_use(struct selection *selection)
+{
+    char *path = find_project(selection);
+    struct project project;
+    struct tool_list sources = {0};
+
+    if (*path && project_read(&project, selection, path)) {
+        read_files(&project, project.texts.items[0], "<ClCompile Include=\"", &sources);
+        use(&project, &sources);
+        tool_list_free(&sources);
+        project_free(&project);
+    }
+    free(path);
 }

@@ -111,11 +111,13 @@ def the_macros_and_conditions_of_project_files_are_understood():
     project = ('<Project><Import Project="$(SolutionDir)sheets\\all.props" /><PropertyGroup><Own>$(Root)\\inc</Own></PropertyGroup>'
                '<ItemDefinitionGroup><ClCompile><AdditionalIncludeDirectories Condition="\'$(Platform)\'==\'x64\'">'
                '$(Own);$(Unknown)\\inc;%(AdditionalIncludeDirectories)</AdditionalIncludeDirectories></ClCompile></ItemDefinitionGroup>'
-               '<ItemGroup><ClCompile Include="..\\src\\main.c" /></ItemGroup></Project>')
+               '<ItemGroup><ClCompile Include="..\\src\\main.c" /><ClCompile Include="..\\src\\other.c" /></ItemGroup></Project>')
     sheet = ('<Project><PropertyGroup Label="UserMacros"><Root Condition="true">$(ProjectDir)..\\..\\..\\..\\..</Root></PropertyGroup>'
              '<ItemDefinitionGroup><ClCompile><PreprocessorDefinitions>SHEET=4;%(PreprocessorDefinitions)</PreprocessorDefinitions>'
              '</ClCompile></ItemDefinitionGroup></Project>')
-    files = {'.git/HEAD': 'ref: x\n', 'a/b/all.sln': '', 'a/b/c/driver/src/main.c': source, 'a/b/c/driver/build/driver.vcxproj': project,
+    files = {'a/b/c/driver/aold/driver.vcxproj': '<Project><ItemGroup><ClCompile Include="..\\src\\main.c" /></ItemGroup></Project>',
+             'a/b/c/driver/src/other.c': '#include <ntddk.h>\n',
+             '.git/HEAD': 'ref: x\n', 'a/b/all.sln': '', 'a/b/c/driver/src/main.c': source, 'a/b/c/driver/build/driver.vcxproj': project,
              'a/b/sheets/all.props': sheet, 'inc/one.h': '#define ONE 1\n', 'inc/deep/two.h': '#define TWO 2\n',
              'a/wrong/one.h': '#error the project says another folder\n', 'inc/deep/string.h': '#error not that of the C library\n',
              'inc/deep/Three.h': '#define THREE 3\n'}
