@@ -100,7 +100,7 @@ static int serve(void *argument)
 
     for (unsigned number = 0; !client->clients->stop;) {
         NTSTATUS status = fltsim_get_message(client->port, message, MESSAGE, 60000, &length);
-        if (status == STATUS_SUCCESS && length > sizeof(FILTER_MESSAGE_HEADER) && number < ECHOES)
+        if (status == STATUS_SUCCESS && length > sizeof(FILTER_MESSAGE_HEADER) && number < ECHOES && !client->clients->w.scarce)
             answer_by_commands(client, message + sizeof(FILTER_MESSAGE_HEADER), length - sizeof(FILTER_MESSAGE_HEADER),
                                number);
         if (status == STATUS_SUCCESS && ((FILTER_MESSAGE_HEADER *)message)->ReplyLength)
