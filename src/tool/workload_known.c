@@ -112,11 +112,12 @@ bool workload_is_full_folder(const char *path)
     return strncmp(path, "\\work\\", 6) != 0 && !looks_like_a_file(path);
 }
 
+/* The last ones first: settings were read after the module, where some texts are chance. */
 static void use_full_folders(struct workload *w)
 {
     size_t folders = 0;
 
-    for (size_t i = 0; i < w->known->path_count && folders < 4; i++)
+    for (size_t i = w->known->path_count; i-- > 0 && folders < 4;)
         if (workload_is_full_folder(w->known->paths[i])) {
             workload_folder(w, w->known->paths[i]);
             folders++;

@@ -38,7 +38,7 @@ struct workload_pending *workload_begin_pending(struct workload *w)
 
     watch(w, pending, "\\");
     watch(w, pending, "\\work");
-    for (size_t i = 0; i < w->known->path_count; i++)
+    for (size_t i = w->known->path_count; i-- > 0;)
         if (workload_is_full_folder(w->known->paths[i]))
             watch(w, pending, w->known->paths[i]);
     return pending;
