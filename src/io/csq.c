@@ -85,8 +85,8 @@ NTSTATUS IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PV
     sched_point("IoCsqInsertIrpEx", Csq, SCHED_WRITE);
     KIRQL irql;
     Attach(Csq, Irp, Context);
-    Csq->ReservePointer = NULL;
     Csq->CsqAcquireLock(Csq, &irql);
+    Csq->ReservePointer = NULL;
     NTSTATUS status = Insert(Csq, Irp, InsertContext);
     if (!NT_SUCCESS(status)) {
         Detach(Irp, Context);
@@ -116,8 +116,8 @@ PIRP IoCsqRemoveNextIrp(PIO_CSQ Csq, PVOID PeekContext)
 {
     sched_point("IoCsqRemoveNextIrp", Csq, SCHED_WRITE);
     KIRQL irql;
-    Csq->ReservePointer = NULL;
     Csq->CsqAcquireLock(Csq, &irql);
+    Csq->ReservePointer = NULL;
     PIRP irp = Csq->CsqPeekNextIrp(Csq, NULL, PeekContext);
     /* One whose cancel routine is gone is being cancelled: that thread waits for our lock to remove it. */
     while (irp && !IoSetCancelRoutine(irp, NULL))
@@ -135,8 +135,8 @@ PIRP IoCsqRemoveIrp(PIO_CSQ Csq, PIO_CSQ_IRP_CONTEXT Context)
 {
     sched_point("IoCsqRemoveIrp", Csq, SCHED_WRITE);
     KIRQL irql;
-    Csq->ReservePointer = NULL;
     Csq->CsqAcquireLock(Csq, &irql);
+    Csq->ReservePointer = NULL;
     PIRP irp = Context->Irp;
     if (irp && IoSetCancelRoutine(irp, NULL)) {
         Csq->CsqRemoveIrp(Csq, irp);
