@@ -68,6 +68,7 @@ static void complete(void *argument)
     completion->routine(completion->context, completion->list, TRUE);
     KeLowerIrql(irql);
     sim_free(completion);
+    InterlockedDecrement(&machine->net->injecting);
     ExReleaseRundownProtection(&injection->running);
 }
 
@@ -125,6 +126,7 @@ NTSTATUS FwpsStreamInjectAsync0(HANDLE injectionHandle, HANDLE injectionContext,
     netBufferList->Status = STATUS_SUCCESS;
     struct completion *completion = sim_alloc(sizeof *completion);
     *completion = (struct completion){injection, netBufferList, completionFn, completionContext};
+    InterlockedIncrement(&machine->net->injecting);
     ExpQueueWork(complete, completion);
     return STATUS_SUCCESS;
 }

@@ -15,8 +15,8 @@ void NetpReportDriver(const char *driver)
     NetpReportSubscriptions(driver);
     NetpReportSessions(driver);
     NetpReportCallouts(driver);
-    if (KiCurrentIrql() == PASSIVE_LEVEL)
-        ExpDrainWork(); /* injections under way */
+    if (InterlockedCompareExchange(&machine->net->injecting, 0, 0) && KiCurrentIrql() == PASSIVE_LEVEL)
+        ExpDrainWork(); /* not otherwise: work that outlives its driver has to be found */
     NetpReportLeaks(driver);
 }
 

@@ -43,6 +43,7 @@ struct net_state {
     struct sched_lock lock; // everything below
     struct net_object *buckets[NET_BUCKETS];
     struct wfp_state *wfp;
+    LONG injecting; // injections that are not completed
 };
 
 bool NetpStart(void);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Each public header compiles alone: as C11 and as C++17, with the flags of driver code. What drivers and tests include
-is compiled with every compiler at hand, and as the library includes it; the parts under wdk/nt with gcc only.
+"""Each public header compiles alone with the flags of driver code: as C11 with gcc, and, where drivers and tests include it, as
+C++17 with clang (without clang: with g++). All of them in one file, in order and in reverse, compile with every compiler at
+hand in both languages, and as the library includes them.
 
 usage: alone.py INCLUDE_DIR [FLAGS OF DRIVER CODE...]
 """
@@ -35,22 +36,30 @@ def configurations(driver_flags):
         yield ['gcc', '-x', 'c', '-std=gnu11', '-DFLTSIM_LIBRARY', '-fms-extensions']
 
 
-def compile_alone(command, include, header):
+def included(headers):
     # The packing that a pshpack header begins is ended again.
-    text = '#include <%s>\n' % (header[4:] if header.startswith('wdk/') else header)
-    if 'pshpack' in header:
-        text += '#include <poppack.h>\n'
+    return ''.join('#include <%s>\n%s' % (h[4:] if h.startswith('wdk/') else h, '#include <poppack.h>\n' * ('pshpack' in h))
+                   for h in headers)
+
+
+def compile_them(command, include, headers):
     command = command + WARNINGS + ['-fsyntax-only', '-I' + include, '-I' + os.path.join(include, 'wdk'), '-']
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
-    return None if done.returncode == 0 else '%s\n  %s\n%s' % (header, ' '.join(command), done.stderr[:1500])
+    done = subprocess.run(command, input=included(headers), capture_output=True, text=True)
+    name = headers[0] if len(headers) == 1 else 'all headers, from %s to %s' % (headers[0], headers[-1])
+    return None if done.returncode == 0 else '%s\n  %s\n%s' % (name, ' '.join(command), done.stderr[:1500])
 
 
 def main():
     include, driver_flags = sys.argv[1], sys.argv[2:]
-    jobs = [(c, include, h) for c in configurations(driver_flags) for h in headers(include)
-            if not h.startswith('wdk/nt/') or c[0] in ('gcc', 'g++') and '-DFLTSIM_LIBRARY' not in c]
+    found, commands = headers(include), list(configurations(driver_flags))
+    outer = [h for h in found if not h.startswith('wdk/nt/')]
+    jobs = [(commands[0], [h]) for h in found]
+    cpp = [c for c in commands if 'c++' in c]
+    if cpp:
+        jobs += [(cpp[-1], [h]) for h in outer]
+    jobs += [(c, order) for c in commands for order in (found, found[::-1])]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        failures = [f for f in pool.map(lambda job: compile_alone(*job), jobs) if f]
+        failures = [f for f in pool.map(lambda job: compile_them(job[0], include, job[1]), jobs) if f]
     print('%d compilations, %d failures' % (len(jobs), len(failures)))
     for failure in failures:
         print(failure)

@@ -186,6 +186,15 @@ def a_scenario_that_asks_for_too_much_is_told_so():
 @test
 def a_driver_that_ends_the_process_is_reported():
     result = check({'wrong.c': driver(globals='void _exit(int);', pre=ONCE + '_exit(0);')})
+    assert result.returncode == 1 and 'violation 1 of 1: host-routine' in result.stdout, result.stdout
+    assert '_exit was called' in result.stdout and 'called by Pre (wrong.c:' in result.stdout, result.stdout
+
+
+@test
+def a_driver_that_ends_the_process_behind_its_back_is_reported():
+    default = '-2' if sys.platform == 'darwin' else '0'  # RTLD_DEFAULT
+    result = check({'wrong.c': driver(globals='void *dlsym(void *, const char *);', pre=ONCE + '((void (*)(int))dlsym('
+                                      '(void *)%s, "_exit"))(0);' % default)})
     assert result.returncode == 1 and 'violation 1 of 1: crash' in result.stdout and 'as exit() does' in result.stdout, result.stdout
 
 
