@@ -108,6 +108,9 @@ struct pool_state {
     struct pool_special **special_last;
     struct pool_special **special_buckets; // by the page of the body; NULL: no special block was made
     size_t special_freed;
+    struct pool_arena *special_arenas;   // pages for blocks of one page, and guards
+    struct pool_special *special_spare;  // of one page, to serve again: no access
+    unsigned special_unused;             // pairs at the end of the first arena
 };
 
 bool ExpPoolStart(void);

@@ -19,7 +19,14 @@ struct pool_special {
     struct pool_block block;
 };
 
-enum { KEEP_FREED = 2048, BUCKETS = 1024 };
+/* Most blocks take one page and its guard. Such pairs are mapped many at a time, and serve again: a call of the host's for
+ * each block that comes or goes is what special pool costs. */
+struct pool_arena {
+    struct pool_arena *next;
+    char *pages;
+};
+
+enum { KEEP_FREED = 2048, BUCKETS = 1024, PAIRS = 128 };
 
 static struct pool_special **bucket_of(const void *body)
 {
@@ -74,19 +81,88 @@ static void unlink_special(struct pool_special *special)
     *link = special->next_in_bucket;
 }
 
+static bool is_pair(size_t total) { return total == 2 * plat_page_size(); }
+
+static void give_back(struct pool_special *special)
+{
+    if (!is_pair(special->total)) {
+        plat_pages_free(special->pages, special->total);
+        sim_free(special);
+        return;
+    }
+    sched_lock(&ExpPool()->lock);
+    special->next = ExpPool()->special_spare;
+    ExpPool()->special_spare = special;
+    sched_unlock(&ExpPool()->lock);
+}
+
+static bool add_arena(void)
+{
+    size_t size = PAIRS * 2 * plat_page_size();
+    char *pages = plat_pages_alloc(size, PLAT_NO_ACCESS);
+    struct pool_arena *arena;
+    if (!pages)
+        return false;
+    arena = sim_alloc(sizeof *arena);
+    arena->pages = pages;
+    sched_lock(&ExpPool()->lock);
+    arena->next = ExpPool()->special_arenas; /* another thread's, made meanwhile, may lose what it has not used */
+    ExpPool()->special_arenas = arena;
+    ExpPool()->special_unused = PAIRS;
+    sched_unlock(&ExpPool()->lock);
+    return true;
+}
+
+static struct pool_special *take_pair(void)
+{
+    size_t pair = 2 * plat_page_size();
+    struct pool_special *special;
+    char *pages = NULL;
+    do {
+        sched_lock(&ExpPool()->lock);
+        special = ExpPool()->special_spare;
+        if (special)
+            ExpPool()->special_spare = special->next;
+        else if (ExpPool()->special_unused)
+            pages = ExpPool()->special_arenas->pages + (PAIRS - ExpPool()->special_unused--) * pair;
+        sched_unlock(&ExpPool()->lock);
+    } while (!special && !pages && add_arena());
+    if (pages) {
+        special = sim_alloc(sizeof *special);
+        special->pages = pages;
+    }
+    if (!special || plat_pages_protect(special->pages, pair / 2, PLAT_READ_WRITE))
+        return special;
+    special->total = pair;
+    give_back(special);
+    return NULL;
+}
+
+static struct pool_special *take_pages(size_t total)
+{
+    size_t guard = plat_page_size();
+    char *pages = plat_pages_alloc(total, PLAT_READ_WRITE);
+    if (!pages)
+        return NULL;
+    plat_pages_protect(pages + total - guard, guard, PLAT_NO_ACCESS);
+    struct pool_special *special = sim_alloc(sizeof *special);
+    special->pages = pages;
+    return special;
+}
+
 void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site)
 {
     size_t page = plat_page_size();
     size_t room = (size + 15) / 16 * 16;
     size_t readable = (room + page - 1) / page * page + (room == 0) * page;
-    char *pages = size < POOL_MAX_SIZE ? plat_pages_alloc(readable + page, PLAT_READ_WRITE) : NULL;
+    struct pool_special *special = size >= POOL_MAX_SIZE ? NULL : is_pair(readable + page) ? take_pair() : take_pages(readable + page);
 
-    if (!pages)
+    if (!special)
         return NULL;
-    plat_pages_protect(pages + readable, page, PLAT_NO_ACCESS);
+    char *pages = special->pages;
     memset(pages, POOL_GUARD_BYTE, readable);
-    struct pool_special *special = sim_alloc(sizeof *special);
-    special->pages = pages;
+    special->next = NULL;
+    special->freed = false;
     special->readable = readable;
     special->total = readable + page;
     size_t before = readable - room; /* more than a page of Windows where the host's are larger */
@@ -174,10 +250,8 @@ static void drop_oldest(void)
         ExpPool()->special_freed--;
     }
     sched_unlock(&ExpPool()->lock);
-    if (oldest) {
-        plat_pages_free(oldest->pages, oldest->total);
-        sim_free(oldest);
-    }
+    if (oldest)
+        give_back(oldest);
 }
 
 bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site)
@@ -199,7 +273,7 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
     ExpTellFree(body, special->block.size, routine, site);
     if (special->block.flags & POOL_CHARGED)
         ExpReturnCharge(&special->block);
-    plat_pages_protect(special->pages, special->total, PLAT_NO_ACCESS);
+    plat_pages_protect(special->pages, special->readable, PLAT_NO_ACCESS);
     sched_lock(&ExpPool()->lock);
     special->block.free_site = site;
     special->freed = true;
@@ -276,12 +350,22 @@ void ExpCheckResident(const void *object, const char *what, const void *site)
 
 void ExpStopSpecial(void)
 {
-    while (ExpPool()->special) {
-        struct pool_special *special = ExpPool()->special;
+    struct pool_special *special;
+    struct pool_arena *arena;
+    while ((special = ExpPool()->special)) {
         ExpPool()->special = special->next;
-        plat_pages_free(special->pages, special->total);
+        give_back(special);
+    }
+    while ((special = ExpPool()->special_spare)) {
+        ExpPool()->special_spare = special->next;
         sim_free(special);
     }
+    while ((arena = ExpPool()->special_arenas)) {
+        ExpPool()->special_arenas = arena->next;
+        plat_pages_free(arena->pages, PAIRS * 2 * plat_page_size());
+        sim_free(arena);
+    }
+    ExpPool()->special_unused = 0;
     sim_free(ExpPool()->special_buckets);
     ExpPool()->special_buckets = NULL;
 }
