@@ -116,6 +116,34 @@ static bool fix_linkage(char *text)
     return any;
 }
 
+/* "__declspec(selectany) ... ;" without an initializer. */
+static bool is_selectany_alone(char *p)
+{
+    char *end = take_word(p, "DECLSPEC_SELECTANY");
+    if (!end) {
+        static const char *const words[] = {"__declspec", "(", "selectany", ")"};
+        end = p;
+        for (int i = 0; i < 4 && end; i++)
+            end = take_word(end, words[i]);
+    }
+    return end && (end = strpbrk(end, ";={}#")) && *end == ';';
+}
+
+/* EXTERN_C __declspec(selectany) ULONG x[1]; as the message compiler writes it: MSVC defines x. */
+static bool fix_selectany(char *text)
+{
+    static const char *const words[] = {"EXTERN_C", "extern"};
+    bool any = false;
+    for (int i = 0; i < 2; i++)
+        for (char *p = next_word(text, words[i]); p; p = next_word(p + 1, words[i])) {
+            if (!is_selectany_alone(p + strlen(words[i])))
+                continue;
+            memset(p, ' ', strlen(words[i]));
+            any = true;
+        }
+    return any;
+}
+
 /* The comma that stands before __VA_ARGS__, or NULL. */
 static bool follows_comma(const char *text, const char *p)
 {
@@ -278,5 +306,6 @@ char *msvc_text(char *text, bool *changed)
     *changed |= fix_typedefs(text);
     *changed |= fix_operators(text);
     *changed |= fix_linkage(text);
+    *changed |= fix_selectany(text);
     return fix_commas(text, changed);
 }

@@ -11,6 +11,7 @@
  *  - operator new(unsigned __int64): the size of the operators is this compiler's size_t
  *  - the comma before an empty __VA_ARGS__, which MSVC drops
  *  - extern "C" static: static without the linkage
+ *  - extern __declspec(selectany) X x; without a value: a definition there
  *  - "text" ## x: what cannot become one token stays two
  *  - const enum X {...};: the const says nothing
  *  - typename X<Y> that names nothing within X<Y>: without typename

@@ -96,6 +96,20 @@ def names_and_literals_as_only_msvc_has_them_are_put_right_in_cpp():
 
 
 @test
+def what_the_message_compiler_writes_defines_its_variables():
+    header = ('EXTERN_C __declspec(selectany) DECLSPEC_CACHEALIGN ULONG EnableBits[1];\n'
+              'EXTERN_C __declspec(selectany) REGHANDLE Handle = (REGHANDLE)0;\nextern DECLSPEC_SELECTANY LONG Count;\n')
+    pre = 'if (EnableBits[0] || Handle || ++Count < 1) FltReleaseContext(NULL);'
+    for name in 'main.c', 'main.cpp':
+        source = driver(globals='#include "events.h"', pre=pre)
+        if name == 'main.cpp':
+            source = source.replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')
+        code, rules, result = rules_of({name: source, 'events.h': header, 'other.c': '#include <ntddk.h>\n#include "events.h"\n'
+                                        'ULONG Other(void) { return EnableBits[0] + Count; }\n'})
+        assert code == 0, result.stdout + result.stderr
+
+
+@test
 def a_driver_whose_debug_messages_do_not_compile_is_built_without_them():
     source = driver(globals='#if DBG\n#define LOG(x) DbgPrint x\n#else\n#define LOG(x)\n#endif\n', pre='LOG(("%d", Gone)); Other();')
     result = check({'main.c': source, 'other.c': '#include <ntddk.h>\nC_ASSERT(!DBG);\nvoid Other(void) {}\n'})
