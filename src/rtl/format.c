@@ -301,8 +301,11 @@ static void PutCharacter(struct rtlp_output *out, const struct directive *d, str
         PutText(out, &whole, &narrow, NULL, 1);
 }
 
+/* Where fewer arguments stand than a structure has words, what lies behind them is looked at, and not used. */
+#define LOOKS_AHEAD __attribute__((no_sanitize("address")))
+
 /* A structure may stand behind one register that it does not fit into. */
-static bool IsNext(struct arguments *arguments, uintptr_t word)
+LOOKS_AHEAD static bool IsNext(struct arguments *arguments, uintptr_t word)
 {
     va_list ahead;
     va_copy(ahead, arguments->list);
@@ -313,7 +316,7 @@ static bool IsNext(struct arguments *arguments, uintptr_t word)
 
 /* Where MSVC hands over a structure by value, it passes a pointer to a copy, and drivers that forget the `&` work. Here
  * both words of the structure stand among the arguments; the first one, two lengths, is no address. */
-static const void *NextString(struct arguments *arguments, UNICODE_STRING *copy)
+LOOKS_AHEAD static const void *NextString(struct arguments *arguments, UNICODE_STRING *copy)
 {
     struct words {
         uintptr_t lengths, buffer;

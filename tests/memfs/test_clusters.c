@@ -9,6 +9,8 @@ static union {
     RETRIEVAL_POINTERS_BUFFER info;
     UCHAR bytes[FIELD_OFFSET(RETRIEVAL_POINTERS_BUFFER, Extents) + MOST * 16];
 } pointers;
+/* As many as counted, whatever the type says. */
+#define EXTENTS ((const RETRIEVAL_POINTERS_BUFFER *)(const void *)&pointers)->Extents
 
 static union {
     VOLUME_BITMAP_BUFFER info;
@@ -41,7 +43,8 @@ static NTSTATUS get_bitmap(HANDLE volume, LONGLONG lcn)
 static bool is_used(HANDLE volume, LONGLONG lcn)
 {
     assert_int_equal(get_bitmap(volume, 0), STATUS_SUCCESS);
-    return bitmap.info.Buffer[lcn / 8] >> (lcn % 8) & 1;
+    const UCHAR *bits = bitmap.info.Buffer;
+    return bits[lcn / 8] >> (lcn % 8) & 1;
 }
 
 static LONGLONG used_clusters(HANDLE volume)
@@ -49,8 +52,9 @@ static LONGLONG used_clusters(HANDLE volume)
     LONGLONG count = 0;
     assert_int_equal(get_bitmap(volume, 0), STATUS_SUCCESS);
     assert_int_equal(bitmap.info.BitmapSize.QuadPart, CLUSTERS);
+    const UCHAR *bits = bitmap.info.Buffer;
     for (int i = 0; i < CLUSTERS; i++)
-        count += bitmap.info.Buffer[i / 8] >> (i % 8) & 1;
+        count += bits[i / 8] >> (i % 8) & 1;
     return count;
 }
 
@@ -78,10 +82,10 @@ static LONGLONG clusters_of(HANDLE handle)
     assert_int_equal(status, STATUS_SUCCESS);
     assert_int_equal(pointers.info.StartingVcn.QuadPart, 0);
     for (ULONG i = 0; i < pointers.info.ExtentCount; i++) {
-        assert_true(pointers.info.Extents[i].NextVcn.QuadPart > vcn);
-        if (pointers.info.Extents[i].Lcn.QuadPart != -1)
-            count += pointers.info.Extents[i].NextVcn.QuadPart - vcn;
-        vcn = pointers.info.Extents[i].NextVcn.QuadPart;
+        assert_true(EXTENTS[i].NextVcn.QuadPart > vcn);
+        if (EXTENTS[i].Lcn.QuadPart != -1)
+            count += EXTENTS[i].NextVcn.QuadPart - vcn;
+        vcn = EXTENTS[i].NextVcn.QuadPart;
     }
     return count;
 }
@@ -116,7 +120,7 @@ static void pointers_bitmap_and_sizes_agree(void **state)
                 files[i] = sized_file(name, sizes[(i + round) % 5]);
                 assert_int_equal(clusters_of(files[i]) * CLUSTER, allocation_of(files[i]));
                 for (ULONG e = 0; clusters_of(files[i]) && e < pointers.info.ExtentCount; e++)
-                    assert_true(is_used(volume, pointers.info.Extents[e].Lcn.QuadPart));
+                    assert_true(is_used(volume, EXTENTS[e].Lcn.QuadPart));
             }
             sum = 0;
             for (int i = 0; i < 5; i++) {
@@ -139,17 +143,17 @@ static void a_file_stays_where_it_lies(void **state)
     start(FLTSIM_NTFS);
     HANDLE first = sized_file("\\first", 3 * CLUSTER);
     assert_int_equal(get_pointers(first, 0), STATUS_SUCCESS);
-    LONGLONG lcn = pointers.info.Extents[0].Lcn.QuadPart;
+    LONGLONG lcn = EXTENTS[0].Lcn.QuadPart;
     HANDLE second = sized_file("\\second", CLUSTER);
     assert_int_equal(clusters_of(second), 1);
-    assert_int_equal(pointers.info.Extents[0].Lcn.QuadPart, lcn + 3);
+    assert_int_equal(EXTENTS[0].Lcn.QuadPart, lcn + 3);
     assert_int_equal(fltsim_set_size(first, 5 * CLUSTER), STATUS_SUCCESS); /* what follows is taken */
     assert_int_equal(clusters_of(first), 5);
     assert_int_equal(pointers.info.ExtentCount, 2);
-    assert_int_equal(pointers.info.Extents[0].Lcn.QuadPart, lcn);
-    assert_int_equal(pointers.info.Extents[0].NextVcn.QuadPart, 3);
-    assert_int_equal(pointers.info.Extents[1].Lcn.QuadPart, lcn + 4);
-    assert_int_equal(pointers.info.Extents[1].NextVcn.QuadPart, 5);
+    assert_int_equal(EXTENTS[0].Lcn.QuadPart, lcn);
+    assert_int_equal(EXTENTS[0].NextVcn.QuadPart, 3);
+    assert_int_equal(EXTENTS[1].Lcn.QuadPart, lcn + 4);
+    assert_int_equal(EXTENTS[1].NextVcn.QuadPart, 5);
     assert_int_equal(get_pointers(first, 4), STATUS_SUCCESS); /* from the extent's begin on */
     assert_int_equal(pointers.info.StartingVcn.QuadPart, 3);
     assert_int_equal(pointers.info.ExtentCount, 1);
@@ -184,12 +188,12 @@ static void holes_of_sparse_files_have_no_clusters(void **state)
     assert_int_equal(allocation_of(file), CLUSTER);
     assert_int_equal(get_pointers(file, 0), STATUS_SUCCESS);
     assert_int_equal(pointers.info.ExtentCount, 3);
-    assert_int_equal(pointers.info.Extents[0].Lcn.QuadPart, -1);
-    assert_int_equal(pointers.info.Extents[0].NextVcn.QuadPart, 50);
-    assert_true(pointers.info.Extents[1].Lcn.QuadPart >= 0);
-    assert_int_equal(pointers.info.Extents[1].NextVcn.QuadPart, 51);
-    assert_int_equal(pointers.info.Extents[2].Lcn.QuadPart, -1);
-    assert_int_equal(pointers.info.Extents[2].NextVcn.QuadPart, 100);
+    assert_int_equal(EXTENTS[0].Lcn.QuadPart, -1);
+    assert_int_equal(EXTENTS[0].NextVcn.QuadPart, 50);
+    assert_true(EXTENTS[1].Lcn.QuadPart >= 0);
+    assert_int_equal(EXTENTS[1].NextVcn.QuadPart, 51);
+    assert_int_equal(EXTENTS[2].Lcn.QuadPart, -1);
+    assert_int_equal(EXTENTS[2].NextVcn.QuadPart, 100);
     assert_int_equal(used_clusters(volume), 1);
     assert_int_equal(taken_clusters(volume), 1);
     FILE_ZERO_DATA_INFORMATION zero = {.BeyondFinalZero.QuadPart = 100 * CLUSTER};
@@ -239,15 +243,15 @@ static void clusters_are_moved(void **state)
         make_file("\\f", "what it holds");
         HANDLE volume = open_volume(), file = sized_file("\\f", 10 * CLUSTER);
         assert_int_equal(get_pointers(file, 0), STATUS_SUCCESS);
-        LONGLONG lcn = pointers.info.Extents[0].Lcn.QuadPart;
+        LONGLONG lcn = EXTENTS[0].Lcn.QuadPart;
         assert_int_equal(move(volume, file, 2, 200, 3), STATUS_SUCCESS);
         assert_int_equal(get_pointers(file, 0), STATUS_SUCCESS);
         assert_int_equal(pointers.info.ExtentCount, 3);
-        assert_int_equal(pointers.info.Extents[0].NextVcn.QuadPart, 2);
-        assert_int_equal(pointers.info.Extents[0].Lcn.QuadPart, lcn);
-        assert_int_equal(pointers.info.Extents[1].NextVcn.QuadPart, 5);
-        assert_int_equal(pointers.info.Extents[1].Lcn.QuadPart, 200);
-        assert_int_equal(pointers.info.Extents[2].Lcn.QuadPart, lcn + 5);
+        assert_int_equal(EXTENTS[0].NextVcn.QuadPart, 2);
+        assert_int_equal(EXTENTS[0].Lcn.QuadPart, lcn);
+        assert_int_equal(EXTENTS[1].NextVcn.QuadPart, 5);
+        assert_int_equal(EXTENTS[1].Lcn.QuadPart, 200);
+        assert_int_equal(EXTENTS[2].Lcn.QuadPart, lcn + 5);
         assert_true(is_used(volume, 202));
         assert_false(is_used(volume, lcn + 2));
         assert_int_equal(used_clusters(volume), 10);
@@ -313,9 +317,9 @@ static void clusters_are_traced_to_streams(void **state)
     make_folder("\\d");
     HANDLE volume = open_volume(), file = sized_file("\\d\\f", CLUSTER), stream = sized_file("\\d\\f:s", 2 * CLUSTER);
     assert_int_equal(get_pointers(file, 0), STATUS_SUCCESS);
-    ask.Cluster[0] = pointers.info.Extents[0].Lcn;
+    ask.Cluster[0] = EXTENTS[0].Lcn;
     assert_int_equal(get_pointers(stream, 0), STATUS_SUCCESS);
-    ask.Cluster[1].QuadPart = pointers.info.Extents[0].Lcn.QuadPart + 1;
+    ask.Cluster[1].QuadPart = EXTENTS[0].Lcn.QuadPart + 1;
     ask.Cluster[2].QuadPart = 3; /* nobody's */
     assert_int_equal(control(volume, FSCTL_LOOKUP_STREAM_FROM_CLUSTER, &ask, sizeof ask, &out, sizeof out), STATUS_SUCCESS);
     assert_int_equal(out.head.NumberOfMatches, 2);
@@ -404,7 +408,7 @@ static void the_kernel_asks_where_a_paging_file_lies(void **state)
                                      sizeof pairs),
                      STATUS_SUCCESS);
     assert_int_equal(pairs[0].QuadPart, 5 * CLUSTER);
-    assert_int_equal(pairs[1].QuadPart, pointers.info.Extents[0].Lcn.QuadPart * CLUSTER);
+    assert_int_equal(pairs[1].QuadPart, EXTENTS[0].Lcn.QuadPart * CLUSTER);
     assert_int_equal(pairs[2].QuadPart, 0);
     assert_int_equal(ZwFsControlFile(file, NULL, NULL, NULL, &iosb, FSCTL_QUERY_RETRIEVAL_POINTERS, &map, sizeof map, pairs,
                                      3 * sizeof *pairs),
@@ -430,7 +434,7 @@ static void extents_that_do_not_fit_are_asked_for_again(void **state)
         assert_int_equal(status, i < 4 ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS);
         assert_int_equal(pointers.info.ExtentCount, 1);
         assert_int_equal(pointers.info.StartingVcn.QuadPart, vcn.StartingVcn.QuadPart);
-        vcn.StartingVcn = pointers.info.Extents[0].NextVcn;
+        vcn.StartingVcn = EXTENTS[0].NextVcn;
     }
     assert_int_equal(vcn.StartingVcn.QuadPart, 6);
     assert_int_equal(control(file, FSCTL_GET_RETRIEVAL_POINTER_COUNT, &vcn, sizeof vcn, &count, sizeof count),

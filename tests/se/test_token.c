@@ -271,8 +271,9 @@ static ULONG CountOf(HANDLE token, TOKEN_INFORMATION_CLASS kind)
     } info;
     ULONG length;
     assert_int_equal(ZwQueryInformationToken(token, kind, &info, sizeof info, &length), STATUS_SUCCESS);
+    const LUID_AND_ATTRIBUTES *each = info.privileges.Privileges; /* as many as counted, whatever its type says */
     for (ULONG i = 0; kind == TokenPrivileges && i < info.privileges.PrivilegeCount; i++)
-        length += info.privileges.Privileges[i].Attributes & SE_PRIVILEGE_ENABLED ? 0x10000 : 0;
+        length += each[i].Attributes & SE_PRIVILEGE_ENABLED ? 0x10000 : 0;
     ULONG count = kind == TokenPrivileges ? info.privileges.PrivilegeCount : info.groups.GroupCount;
     return count | (length & 0xffff0000);
 }
