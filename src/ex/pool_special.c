@@ -192,14 +192,17 @@ static void describe(struct verify_violation *v, const struct pool_special *spec
         verify_site(v, "freed by", special->block.free_site);
 }
 
+static bool is_filled(const char *at, size_t count)
+{
+    return !count || ((unsigned char)*at == POOL_GUARD_BYTE && !memcmp(at, at + 1, count - 1));
+}
+
 /* The few bytes up to 16 that lie between block and guard page, and those before the block. */
 static bool is_intact(const struct pool_special *special)
 {
-    for (const char *at = special->pages; at < special->pages + special->readable; at++)
-        if ((at < special->body || at >= special->body + special->block.size) &&
-            (unsigned char)*at != POOL_GUARD_BYTE)
-            return false;
-    return true;
+    const char *end = special->body + special->block.size;
+    return is_filled(special->pages, (size_t)(special->body - special->pages)) &&
+           is_filled(end, (size_t)(special->pages + special->readable - end));
 }
 
 static void blame(struct verify_violation *v, const void *site)
