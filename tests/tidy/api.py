@@ -29,12 +29,16 @@ OURS = re.compile(r'fltsim_|_init$|_fini$|__|_edata|_end$|sched_|verify_|trace_|
 
 
 def nm(*args):
+    """File and name of each symbol; where several files are given, nm heads each one's with its path."""
     out = subprocess.run(('nm',) + args, capture_output=True, text=True).stdout
     strip = 1 if sys.platform == 'darwin' else 0
+    file = args[-1]
     for line in out.splitlines():
         words = line.split()
-        if len(words) >= 3 and words[-2] in 'TDBRVWSGi' and words[-2] != 'U':
-            yield line, words[-1][strip:]
+        if len(words) >= 3 and words[-2] in 'TDBRVWSGi':
+            yield file, words[-1][strip:]
+        elif line.endswith(':'):
+            file = line[:-1]
 
 
 def exported(library):
@@ -51,11 +55,9 @@ def homes(library):
         for entry in os.listdir(os.path.dirname(library)):
             if entry.startswith(base[0] + '.') and entry.endswith('.p') and 'internal' not in entry:
                 folder = os.path.join(os.path.dirname(library), entry)
-    for entry in sorted(os.listdir(folder)):
-        if entry.endswith('.o'):
-            source = re.sub(r'^src_([a-z]+)_', r'src/\1/', entry[:-2])
-            for _, name in nm('--defined-only', os.path.join(folder, entry)):
-                found.setdefault(name, source)
+    objects = [os.path.join(folder, entry) for entry in sorted(os.listdir(folder)) if entry.endswith('.o')]
+    for path, name in nm('--defined-only', *objects):
+        found.setdefault(name, re.sub(r'^src_([a-z]+)_', r'src/\1/', os.path.basename(path)[:-2]))
     return found
 
 
