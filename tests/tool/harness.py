@@ -169,7 +169,7 @@ def check(files, *options):
 
 
 def rules_of(files, *options):
-    result = check(files, '--json', '--timeout', '3', *options)
+    result = check(files, '--json', '--timeout', '1', *options)
     try:
         return result.returncode, [v['rule'] for v in json.loads(result.stdout)['violations']], result
     except (ValueError, KeyError):
