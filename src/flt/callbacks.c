@@ -47,7 +47,7 @@ static PFLTP_CALLBACK_TABLE BuildTable(PFLT_VOLUME Volume)
 
     for (PLIST_ENTRY link = Volume->Instances.Flink; link != &Volume->Instances; link = link->Flink) {
         PFLT_INSTANCE instance = CONTAINING_RECORD(link, struct _FLT_INSTANCE, Base.PrimaryLink);
-        if (!(instance->Flags & FLTP_INSTANCE_ACTIVE) || instance->Flags & FLTP_INSTANCE_DETACHING)
+        if (!FltpInstanceIs(instance, FLTP_INSTANCE_ACTIVE) || FltpInstanceIs(instance, FLTP_INSTANCE_DETACHING))
             continue;
         if (count == RTL_NUMBER_OF(instances))
             break;

@@ -273,6 +273,11 @@ struct _FLT_INSTANCE {
     FLTP_SHARD_COUNT Operations[FLTP_SHARDS] __attribute__((aligned(64)));
 };
 
+static inline bool FltpInstanceIs(PFLT_INSTANCE Instance, LONG Flag)
+{
+    return (__atomic_load_n(&Instance->Flags, __ATOMIC_ACQUIRE) & Flag) != 0;
+}
+
 /* ---- callback tables --------------------------------------------------------------------------------------------------- */
 
 typedef struct _CALLBACK_NODE {

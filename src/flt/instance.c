@@ -286,7 +286,7 @@ bool FltpTeardownInstance(PFLT_INSTANCE Instance, FLT_INSTANCE_TEARDOWN_FLAGS Re
     KiWaitFor(&Instance->Ready, NULL, &ready, Site);
     Instance->TeardownReason = Reason;
     TRACE("flt", "teardown of instance %p", (void *)Instance);
-    bool active = Instance->Flags & FLTP_INSTANCE_ACTIVE;
+    bool active = FltpInstanceIs(Instance, FLTP_INSTANCE_ACTIVE);
     FltpPublishCallbacks(Instance->Volume);
     FltpBeginRundown(&wait, &Instance->Operations[0].Value, FLTP_SHARDS, sizeof(FLTP_SHARD_COUNT));
     FltpDrainInstance(Instance);
@@ -322,7 +322,7 @@ static void AddInstances(PLIST_ENTRY List, size_t Offset, PFLT_FILTER Filter, PF
 {
     for (PLIST_ENTRY link = List->Flink; link != List; link = link->Flink) {
         PFLT_INSTANCE instance = (PFLT_INSTANCE)((UCHAR *)link - Offset);
-        if ((Filter && instance->Filter != Filter) || !(instance->Flags & FLTP_INSTANCE_ACTIVE))
+        if ((Filter && instance->Filter != Filter) || !FltpInstanceIs(instance, FLTP_INSTANCE_ACTIVE))
             continue;
         if (!NT_SUCCESS(FltpReferenceObject(&instance->Base, "enumeration", NULL)))
             continue;
@@ -431,7 +431,7 @@ static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING 
     PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, Name && Name->Length ? Name : NULL);
     if (!instance)
         return STATUS_FLT_INSTANCE_NOT_FOUND;
-    bool going = __atomic_load_n(&instance->Flags, __ATOMIC_ACQUIRE) & FLTP_INSTANCE_DETACHING;
+    bool going = FltpInstanceIs(instance, FLTP_INSTANCE_DETACHING);
     NTSTATUS status = going ? STATUS_FLT_DELETING_OBJECT : QueryTeardown(instance);
     if (NT_SUCCESS(status))
         status = FltpTeardownInstance(instance, FLTFL_INSTANCE_TEARDOWN_MANUAL, Site) ? STATUS_SUCCESS : STATUS_FLT_DELETING_OBJECT;

@@ -135,7 +135,7 @@ NTSTATUS FltGetVolumeInstanceFromName(PFLT_FILTER Filter, PFLT_VOLUME Volume, PC
     PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, InstanceName);
     if (!instance)
         return STATUS_FLT_INSTANCE_NOT_FOUND;
-    NTSTATUS status = instance->Flags & FLTP_INSTANCE_DETACHING ? STATUS_FLT_DELETING_OBJECT
+    NTSTATUS status = FltpInstanceIs(instance, FLTP_INSTANCE_DETACHING) ? STATUS_FLT_DELETING_OBJECT
                                                                 : Give(instance, (PVOID *)RetInstance, VERIFY_CALLER);
     FltpDereferencePointer(&instance->Base);
     return status;

@@ -25,7 +25,7 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
     if (FltpIsOnOtherVolume(Instance, FileObject))
         FltpReportOtherVolume(Instance, FileObject, "FltCreateSectionForDataScan", VERIFY_CALLER);
     FltpCheckInstanceCaller(Instance, "FltCreateSectionForDataScan", VERIFY_CALLER);
-    if (!(Instance->Flags & FLTP_INSTANCE_SCANS))
+    if (!FltpInstanceIs(Instance, FLTP_INSTANCE_SCANS))
         return STATUS_INVALID_PARAMETER;
     NTSTATUS status = FltpStreamNode(FileObject, true, &node);
     if (NT_SUCCESS(status))

@@ -122,7 +122,7 @@ static NTSTATUS MayDefer(PIRP_CTRL Op)
         return STATUS_FLT_NOT_SAFE_TO_POST_OPERATION;
     if (!(Op->Flags & FLTP_OP_IN_POST) && IoGetTopLevelIrp())
         return STATUS_FLT_NOT_SAFE_TO_POST_OPERATION;
-    if (Op->Current && Op->Current->Flags & FLTP_INSTANCE_DETACHING)
+    if (Op->Current && FltpInstanceIs(Op->Current, FLTP_INSTANCE_DETACHING))
         return STATUS_FLT_DELETING_OBJECT;
     return STATUS_SUCCESS;
 }
