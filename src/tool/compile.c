@@ -412,6 +412,38 @@ static bool link_module(const struct build_options *options, const char *mirror,
     return good;
 }
 
+/* A second DriverEntry: MSVC's linker refuses it, ours takes the first of what stands in several sources. */
+static bool has_one_entry(const struct build_options *options, const struct selection *selection, const char *mirror,
+                          const struct tool_list *objects, const struct build_result *result)
+{
+    struct tool_list entries = {0}, command = {0};
+    char *object = tool_join(result->work, "entries.o"), *output = NULL;
+    bool twice = false;
+
+    for (size_t i = 0; i < selection->count; i++)
+        if (selection->sources[i]->has_driver_entry)
+            tool_list_add(&entries, selection->sources[i]->path);
+    tool_list_add(&command, compiler(options, false));
+    tool_list_add(&command, "-r");
+    tool_list_add(&command, "-nostdlib");
+    tool_list_add(&command, "-o");
+    tool_list_add(&command, object);
+    for (size_t i = 0; i < objects->count; i++)
+        tool_list_add(&command, objects->items[i]);
+    if (entries.count > 1 && !run(&command, mirror, options->verbose, true, &output))
+        twice = strstr(output, "multiple definition of `DriverEntry'") || strstr(output, "duplicate symbol: DriverEntry") ||
+                strstr(output, "duplicate symbol '_DriverEntry'");
+    for (size_t i = 0; i < entries.count && twice; i++)
+        tool_error("%s defines DriverEntry", entries.items[i]);
+    if (twice)
+        tool_error("a driver has one, and Windows' linker refuses a second (LNK2005): name the sources of one driver");
+    free(output);
+    free(object);
+    tool_list_free(&command);
+    tool_list_free(&entries);
+    return !twice;
+}
+
 static bool compile_extra(const struct build_options *options, const char *mirror, struct tool_list *objects,
                           const struct build_result *result, const char *name, const char *text)
 {
@@ -587,6 +619,7 @@ bool compile_all(const struct build_options *options, const struct selection *se
         tool_list_add(&free_build.defines, selection->defines.items[i]);
     tool_list_add(&free_build.defines, "DBG=0");
     bool good = !compile_sources(options, selection, &free_build, mirror, include_folders, result, &objects, &is_free);
+    good = good && has_one_entry(options, selection, mirror, &objects, result);
     if (good && compile_host_routines(options, mirror, &objects, result))
         good = link_module(options, mirror, &objects, result) ||
                (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result)) ||

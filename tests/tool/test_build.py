@@ -110,6 +110,15 @@ def what_the_message_compiler_writes_defines_its_variables():
 
 
 @test
+def a_second_driverentry_is_refused_as_windows_linker_does():
+    result = check({'one.c': driver(), 'two.c': driver()})
+    assert result.returncode == 2 and 'one.c defines DriverEntry' in result.stderr, result.stdout + result.stderr
+    assert 'two.c defines DriverEntry' in result.stderr and 'name the sources of one driver' in result.stderr, result.stderr
+    result = check({'one.c': driver(), 'two.c': '#if 0\n' + driver() + '\n#endif\n'})
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@test
 def a_driver_whose_debug_messages_do_not_compile_is_built_without_them():
     source = driver(globals='#if DBG\n#define LOG(x) DbgPrint x\n#else\n#define LOG(x)\n#endif\n', pre='LOG(("%d", Gone)); Other();')
     result = check({'main.c': source, 'other.c': '#include <ntddk.h>\nC_ASSERT(!DBG);\nvoid Other(void) {}\n'})
