@@ -294,14 +294,8 @@ void PspNotifyMainImage(PEPROCESS process)
 
 static PVOID MakeCopy(PEPROCESS process)
 {
-    SIZE_T size = PSP_IMAGE_SIZE;
-    PVOID base = NULL;
-    KAPC_STATE state;
-
-    KeStackAttachProcess(process, &state);
-    NTSTATUS status = ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    KeUnstackDetachProcess(&state);
-    if (!NT_SUCCESS(status))
+    PVOID base;
+    if (!NT_SUCCESS(PspAllocateIn(process, PSP_IMAGE_SIZE, &base)))
         return NULL;
     PspFillImage(base, false);
     return base;

@@ -3,7 +3,6 @@
 
 #include "ps/psp.h"
 
-#include "mm/mmp.h"
 
 #include <string.h>
 
@@ -72,13 +71,8 @@ static void Fill(struct block *block, PEPROCESS process)
 static struct block *Make(PEPROCESS process)
 {
     SIZE_T size = sizeof(struct block) + process->open_name.Length + process->command_line.Length + 4 * sizeof(WCHAR);
-    PVOID base = NULL;
-    KAPC_STATE state;
-
-    KeStackAttachProcess(process, &state);
-    NTSTATUS status = ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    KeUnstackDetachProcess(&state);
-    if (!NT_SUCCESS(status))
+    PVOID base;
+    if (!NT_SUCCESS(PspAllocateIn(process, size, &base)))
         return NULL;
     Fill(base, process);
     return base;

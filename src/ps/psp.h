@@ -91,6 +91,9 @@ struct psp_new_thread {
     PVOID context;
 };
 NTSTATUS PspCreateThread(const struct psp_new_thread *options, PKTHREAD *thread);
+/* memory.c: committed, zeroed, to be read and written; it goes with the process. */
+NTSTATUS PspAllocateIn(PEPROCESS process, SIZE_T size, PVOID *base);
+void PspFreeIn(PEPROCESS process, PVOID base);
 PKTHREAD PspMakeThreadObject(PEPROCESS process, const char *name);
 void PspUnlistThread(PKTHREAD thread);
 void PspDeleteThread(PVOID object);

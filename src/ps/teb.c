@@ -2,42 +2,20 @@
 #include "ps/peb.h"
 #include "ps/psp.h"
 
-#include "mm/mmp.h"
 #include "verify/api.h"
-
-static PVOID Allocate(PEPROCESS process, SIZE_T size)
-{
-    PVOID base = NULL;
-    KAPC_STATE state;
-
-    KeStackAttachProcess(process, &state);
-    NTSTATUS status = ZwAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    KeUnstackDetachProcess(&state);
-    return NT_SUCCESS(status) ? base : NULL;
-}
-
-static void Free(PEPROCESS process, PVOID base)
-{
-    SIZE_T size = 0;
-    KAPC_STATE state;
-
-    KeStackAttachProcess(process, &state);
-    ZwFreeVirtualMemory(NtCurrentProcess(), &base, &size, MEM_RELEASE);
-    KeUnstackDetachProcess(&state);
-}
 
 static PTEB Make(PKTHREAD thread)
 {
-    PTEB teb = Allocate(thread->home, sizeof *teb), none = NULL;
+    PTEB teb, none = NULL;
 
-    if (!teb)
+    if (!NT_SUCCESS(PspAllocateIn(thread->home, sizeof *teb, (PVOID *)&teb)))
         return NULL;
     teb->Self = teb;
     teb->ClientId = (CLIENT_ID){.UniqueProcess = thread->home->id, .UniqueThread = thread->id};
     teb->ProcessEnvironmentBlock = PsGetProcessPeb(thread->home);
     if (__atomic_compare_exchange_n(&thread->teb, &none, teb, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return teb;
-    Free(thread->home, teb); /* somebody was faster */
+    PspFreeIn(thread->home, teb); /* somebody was faster */
     return none;
 }
 
@@ -61,5 +39,5 @@ void PspFreeTeb(PKTHREAD thread)
 {
     PTEB teb = __atomic_exchange_n(&thread->teb, NULL, __ATOMIC_ACQ_REL);
     if (teb && !thread->home->exited)
-        Free(thread->home, teb);
+        PspFreeIn(thread->home, teb);
 }

@@ -3,7 +3,6 @@
 #include "ps/peb.h"
 #include "ps/psp.h"
 
-#include "mm/mmp.h"
 
 #include <ntimage.h>
 
@@ -16,16 +15,11 @@ static bool Is32Bit(PEPROCESS process)
 
 NTSTATUS PspPrepareWow64(PEPROCESS process)
 {
-    struct psp_peb32 *peb = NULL;
-    SIZE_T size = sizeof *peb;
-    KAPC_STATE state;
+    struct psp_peb32 *peb;
 
     if (!Is32Bit(process))
         return STATUS_SUCCESS;
-    KeStackAttachProcess(process, &state);
-    NTSTATUS status =
-        ZwAllocateVirtualMemory(NtCurrentProcess(), (PVOID *)&peb, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    KeUnstackDetachProcess(&state);
+    NTSTATUS status = PspAllocateIn(process, sizeof *peb, (PVOID *)&peb);
     if (!NT_SUCCESS(status))
         return status;
     PsGetVersion(&peb->OSMajorVersion, &peb->OSMinorVersion, NULL, NULL);
