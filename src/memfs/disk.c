@@ -58,6 +58,7 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     link->upcased = sim_alloc(sizeof(WCHAR));
     store->root->links = link;
     store->root->link_count = 1;
+    MemfsPublishNode(store->root);
     store->next_id = 15;
     return store;
 }

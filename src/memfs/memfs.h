@@ -84,6 +84,7 @@ struct memfs_node {
     struct memfs_store *store;
     LONGLONG id;
     UT_hash_handle by_id; /* memfs_store.ids */
+    bool published;       /* is in there */
     EX_PUSH_LOCK lock;          /* everything below */
     ULONG attributes;
     LONGLONG created, accessed, written, changed;
@@ -110,7 +111,6 @@ struct memfs_node {
     FILE_OBJECTID_BUFFER object_id;
 };
 
-
 struct memfs_store {
     volatile LONG references;
     struct fltsim_volume_options options;
@@ -125,7 +125,7 @@ struct memfs_store {
     volatile LONG next_sequence;
     struct memfs_node *root;
     FAST_MUTEX ids_lock;
-    struct memfs_node *ids; /* every node */
+    struct memfs_node *ids; /* every published node */
     EX_PUSH_LOCK clusters_lock; /* where streams lie; before node.lock */
     bool has_object_id, dirty;
     ULONG state; /* PERSISTENT_VOLUME_STATE_... */
@@ -361,6 +361,7 @@ PVOID MemfsBuffer(PIRP irp);
 /* -- node.c: the tree -------------------------------------------------------------------------- */
 
 struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes);
+void MemfsPublishNode(struct memfs_node *node); /* complete: found by id and by whoever walks the volume from now on */
 void MemfsReferenceNode(struct memfs_node *node);
 void MemfsReleaseNode(struct memfs_node *node);
 struct memfs_node *MemfsFindId(struct memfs_store *store, LONGLONG id); /* referenced, or NULL */

@@ -27,10 +27,16 @@ struct memfs_node *MemfsCreateNode(struct memfs_store *store, ULONG attributes)
     ExInitializePushLock(&node->lock);
     LONGLONG index = InterlockedIncrement64(&store->next_id);
     node->id = store->ntfs ? index | (LONGLONG)1 << 48 : index << 5;
+    return node;
+}
+
+void MemfsPublishNode(struct memfs_node *node)
+{
+    struct memfs_store *store = node->store;
     ExAcquireFastMutex(&store->ids_lock);
     HASH_ADD(by_id, store->ids, id, sizeof node->id, node);
+    node->published = true;
     ExReleaseFastMutex(&store->ids_lock);
-    return node;
 }
 
 void MemfsReferenceNode(struct memfs_node *node)
@@ -66,8 +72,8 @@ void MemfsReleaseNode(struct memfs_node *node)
     }
     ExAcquireFastMutex(&store->ids_lock);
     bool last = InterlockedDecrement(&node->references) == 0;
-    if (last)
-        HASH_DELETE(by_id, node->store->ids, node);
+    if (last && node->published)
+        HASH_DELETE(by_id, store->ids, node);
     ExReleaseFastMutex(&store->ids_lock);
     if (last)
         free_node(node);

@@ -384,6 +384,7 @@ static NTSTATUS appear(struct memfs_open *open, struct memfs_node *node)
     if (NT_SUCCESS(status)) {
         MemfsReferenceLink(link);
         MemfsRecallName(open->volume, link);
+        MemfsPublishNode(node);
         open->link = link;
     }
     MemfsUnlockNode(open->parent);
