@@ -107,11 +107,15 @@ PCHAR FltGetIrpName(UCHAR IrpMajorCode)
 NTSTATUS FltObjectReference(PVOID FltObject)
 {
     API_ENTER(FltObjectReference, FltObject, SCHED_ADD);
+    FltpCheckObject(FltObject, FLT_OBFL_TYPES, "FltObjectReference", VERIFY_CALLER);
     return FltpReferenceObject(FltObject, "FltObjectReference", VERIFY_CALLER);
 }
 
 VOID FltObjectDereference(PVOID FltObject)
 {
     API_ENTER(FltObjectDereference, FltObject, SCHED_ADD);
-    FltpDereferenceObject(FltObject, "FltObjectDereference", VERIFY_CALLER);
+    PFLT_OBJECT object = FltObject;
+    if (!object || !FltpIsOneType(object)) /* a reference that was reported as a leak may come after the object went */
+        FltpReportBadObject(object, FLT_OBFL_TYPES, "FltObjectDereference", VERIFY_CALLER);
+    FltpDereferenceObject(object, "FltObjectDereference", VERIFY_CALLER);
 }

@@ -99,7 +99,7 @@ static void FreeDeadInstances(PFLT_INSTANCE Dead)
     while (Dead) {
         PFLT_INSTANCE instance = Dead;
         Dead = instance->NextDead;
-        sim_free(instance->Memory);
+        FltpFreeLater(instance->Memory);
     }
 }
 

@@ -80,7 +80,10 @@ struct _FLTP_CONTEXT_LIST {
 extern bool FltpIsWatched; /* of the machine: ledgers, special pool */
 static inline bool FltpIsQuiet(void) { return __builtin_expect(verify_api_is_quiet(APC_LEVEL) && !FltpIsWatched, 1); }
 
-static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) { return (PFLTP_CONTEXT)Context - 1; }
+static inline PFLTP_CONTEXT FltpContextOf(PFLT_CONTEXT Context) /* NULL, too: whoever follows that looks first */
+{
+    return (PFLTP_CONTEXT)((uintptr_t)Context - sizeof(FLTP_CONTEXT));
+}
 static inline PFLT_CONTEXT FltpDriverPart(PFLTP_CONTEXT Context) { return Context + 1; }
 
 /* context_memory.c: registration, and blocks. A live one holds its filter (FltpRundownObject waits for it). */
@@ -168,10 +171,13 @@ struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CON
 _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *Context, const char *Routine,
                                      const void *Site);
 void FltpCheckForDeadContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site); /* special pool */
+_Noreturn void FltpReportNullContext(const char *Routine, const void *Site);
 /* The context behind a pointer that a driver passed; one that is freed or none at all ends in a report. */
 static inline PFLTP_CONTEXT FltpCheckContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site)
 {
     PFLTP_CONTEXT context = FltpContextOf(Pointer);
+    if (__builtin_expect(!Pointer, 0))
+        FltpReportNullContext(Routine, Site);
     if (__builtin_expect(machine->options.special_pool, 0))
         FltpCheckForDeadContext(Pointer, Routine, Site);
     if (__builtin_expect(__atomic_load_n(&context->Magic, __ATOMIC_RELAXED) != FLTP_CONTEXT_MAGIC ||
@@ -188,13 +194,16 @@ static inline void FltpCheckContextPool(PFLTP_CONTEXT Context, const char *Routi
 /* The code at Site is not the filter's own: context-from-other-filter, when it is another driver's. Object: the instance
  * or the filter that it gave; or a context. */
 void FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT Object, PFLTP_CONTEXT Context, const char *Routine, const void *Site);
+/* One that is there, or reports; and then whose it is. */
+void FltpReportInstanceCaller(PFLT_INSTANCE Instance, const char *Routine, const void *Site);
 static inline void FltpCheckInstanceCaller(PFLT_INSTANCE Instance, const char *Routine, const void *Site)
 {
-    if (__builtin_expect(!verify_is_in(&Instance->Filter->Code, Site), 0))
-        FltpReportCaller(Instance->Filter, &Instance->Base, NULL, Routine, Site);
+    if (__builtin_expect(!Instance || !verify_is_in(&Instance->Filter->Code, Site), 0))
+        FltpReportInstanceCaller(Instance, Routine, Site);
 }
 static inline void FltpCheckFilterCaller(PFLT_FILTER Filter, const char *Routine, const void *Site)
 {
+    FltpCheckFilter(Filter, Routine, Site);
     if (__builtin_expect(!verify_is_in(&Filter->Code, Site), 0))
         FltpReportCaller(Filter, &Filter->Base, NULL, Routine, Site);
 }
@@ -205,8 +214,9 @@ static inline void FltpCheckContextCaller(PFLTP_CONTEXT Context, const char *Rou
 }
 /* "FltSetStreamContext"; Verb: "Set", "Get", "Delete". */
 const char *FltpContextRoutine(const char *Verb, FLT_CONTEXT_TYPE Type, char Text[64]);
-/* "... was given to FltSetStreamContext<why>." */
-void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site);
+const char *FltpSetRoutine(FLT_CONTEXT_TYPE Type); /* sections' is no FltSet... */
+/* "... was given to <routine><why>." */
+void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *Routine, const char *Why, const void *Site);
 /* FltDeleteContext of a section context. */
 void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site);
 /* Whose instance it is, and whether the file is on its volume. */
@@ -214,16 +224,18 @@ void FltpReportInstance(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *V
 static inline void FltpCheckInstance(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb, FLT_CONTEXT_TYPE Type,
                                      const void *Site)
 {
-    if (__builtin_expect(!verify_is_in(&Instance->Filter->Code, Site) || FltpIsOnOtherVolume(Instance, File), 0))
+    if (__builtin_expect(!Instance || !verify_is_in(&Instance->Filter->Code, Site) || FltpIsOnOtherVolume(Instance, File), 0))
         FltpReportInstance(Instance, File, Verb, Type, Site);
 }
 /* Of that type and of the instance's filter; else reports. */
-void FltpReportUnfit(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site);
-static inline bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
+void FltpReportUnfit(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const char *Routine,
+                     const void *Site);
+static inline bool FltpContextFits(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const char *Routine,
+                                   const void *Site)
 {
     if (__builtin_expect(Context->Type == Type && (!Instance || Context->Filter == Instance->Filter), 1))
         return true;
-    FltpReportUnfit(Context, Type, Instance, Site);
+    FltpReportUnfit(Context, Type, Instance, Routine, Site);
     return false;
 }
 /* After STATUS_NOT_SUPPORTED. */

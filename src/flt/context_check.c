@@ -5,14 +5,14 @@
 #include "trace/trace.h"
 
 static const struct {
-    const char *Text, *InRoutine;
-} names[] = {{"volume", "Volume"},
-             {"instance", "Instance"},
-             {"file", "File"},
-             {"stream", "Stream"},
-             {"stream handle", "StreamHandle"},
-             {"transaction", "Transaction"},
-             {"section", "Section"}};
+    const char *Text, *InRoutine, *Set;
+} names[] = {{"volume", "Volume", "FltSetVolumeContext"},
+             {"instance", "Instance", "FltSetInstanceContext"},
+             {"file", "File", "FltSetFileContext"},
+             {"stream", "Stream", "FltSetStreamContext"},
+             {"stream handle", "StreamHandle", "FltSetStreamHandleContext"},
+             {"transaction", "Transaction", "FltSetTransactionContext"},
+             {"section", "Section", "FltCreateSectionForDataScan"}};
 
 const char *FltpContextTypeName(FLT_CONTEXT_TYPE Type)
 {
@@ -25,6 +25,8 @@ const char *FltpContextTypeInRoutines(FLT_CONTEXT_TYPE Type)
     int index = FltpContextTypeIndex(Type);
     return index < 0 ? "" : names[index].InRoutine;
 }
+
+const char *FltpSetRoutine(FLT_CONTEXT_TYPE Type) { return names[FltpContextTypeIndex(Type)].Set; }
 
 const char *FltpContextRoutine(const char *Verb, FLT_CONTEXT_TYPE Type, char Text[64])
 {
@@ -70,6 +72,13 @@ _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *C
     verify_end_bugcheck(v, 0xF5, release ? 0x6D : 0x6E, (uint64_t)(uintptr_t)Pointer, (uint64_t)(uintptr_t)Context, 0);
 }
 
+_Noreturn void FltpReportNullContext(const char *Routine, const void *Site)
+{
+    struct verify_violation *v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a context.", Routine);
+    verify_site(v, "called by", Site);
+    verify_end_bugcheck(v, 0x50, 0, 0, (uintptr_t)Site, 0);
+}
+
 void FltpCheckForDeadContext(PFLT_CONTEXT Pointer, const char *Routine, const void *Site)
 {
     const FLTP_CONTEXT *dead = FltpFindDeadContext(Pointer);
@@ -104,6 +113,12 @@ void __attribute__((noinline)) FltpReportCaller(PFLT_FILTER Owner, PFLT_OBJECT O
     verify_end(v);
 }
 
+void __attribute__((noinline)) FltpReportInstanceCaller(PFLT_INSTANCE Instance, const char *Routine, const void *Site)
+{
+    FltpCheckLive(Instance, Routine, Site);
+    FltpReportCaller(Instance->Filter, &Instance->Base, NULL, Routine, Site);
+}
+
 /* ---- one that may not be used so ------------------------------------------------------------------------------------- */
 
 void FltpReportContextPool(PFLTP_CONTEXT Context, const char *Routine, const void *Site)
@@ -128,11 +143,9 @@ static void EndReport(struct verify_violation *v, PFLTP_CONTEXT context, const c
     verify_end(v);
 }
 
-void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, const char *Why, const void *Site)
+void FltpReportSet(enum verify_rule Rule, PFLTP_CONTEXT Context, const char *Routine, const char *Why, const void *Site)
 {
-    char routine[64];
-    FltpContextRoutine("Set", Type, routine);
-    EndReport(FltpBeginContextReport(Rule, Context, "was given to %s%s", routine, Why), Context, "set by", Site);
+    EndReport(FltpBeginContextReport(Rule, Context, "was given to %s%s", Routine, Why), Context, "set by", Site);
 }
 
 void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site)
@@ -144,23 +157,23 @@ void FltpReportSectionDeleted(PFLTP_CONTEXT Context, const void *Site)
               Context, "this call", Site);
 }
 
-void FltpReportUnfit(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const void *Site)
+void FltpReportUnfit(PFLTP_CONTEXT Context, FLT_CONTEXT_TYPE Type, PFLT_INSTANCE Instance, const char *Routine,
+                     const void *Site)
 {
     char what[200], owner[64];
     if (Context->Type != Type) {
-        FltpReportSet(VERIFY_CONTEXT_WRONG_TYPE, Context, Type, "", Site);
+        FltpReportSet(VERIFY_CONTEXT_WRONG_TYPE, Context, Routine, "", Site);
         return;
     }
     snprintf(what, sizeof what, " with an instance of filter \"%s\"", FltpText(&Instance->Filter->Name, owner, sizeof owner));
-    FltpReportSet(VERIFY_CONTEXT_FROM_OTHER_FILTER, Context, Type, what, Site);
+    FltpReportSet(VERIFY_CONTEXT_FROM_OTHER_FILTER, Context, Routine, what, Site);
 }
 
 void __attribute__((noinline)) FltpReportInstance(PFLT_INSTANCE Instance, PFILE_OBJECT File, const char *Verb,
                                                   FLT_CONTEXT_TYPE Type, const void *Site)
 {
     char text[64];
-    if (!verify_is_in(&Instance->Filter->Code, Site))
-        FltpReportCaller(Instance->Filter, &Instance->Base, NULL, FltpContextRoutine(Verb, Type, text), Site);
+    FltpCheckInstanceCaller(Instance, FltpContextRoutine(Verb, Type, text), Site);
     if (FltpIsOnOtherVolume(Instance, File))
         FltpReportOtherVolume(Instance, File, FltpContextRoutine(Verb, Type, text), Site);
 }

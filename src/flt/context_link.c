@@ -17,10 +17,10 @@ static bool LinkLocked(PFLTP_CONTEXT_NODE node, PFLTP_CONTEXT context, PVOID key
 static NTSTATUS NotToBeLinked(PFLTP_CONTEXT context, FLT_CONTEXT_TYPE type, LONG state, const void *site)
 {
     if (state == FLTP_CONTEXT_LINKED) {
-        FltpReportSet(VERIFY_CONTEXT_DOUBLE_SET, context, type, " while it is linked already", site);
+        FltpReportSet(VERIFY_CONTEXT_DOUBLE_SET, context, FltpSetRoutine(type), " while it is linked already", site);
         return STATUS_FLT_CONTEXT_ALREADY_LINKED;
     }
-    FltpReportSet(VERIFY_CONTEXT_SET_AFTER_DELETE, context, type, " after it was unlinked", site);
+    FltpReportSet(VERIFY_CONTEXT_SET_AFTER_DELETE, context, FltpSetRoutine(type), " after it was unlinked", site);
     return STATUS_INVALID_PARAMETER;
 }
 
@@ -28,8 +28,9 @@ NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key
                        FLT_SET_CONTEXT_OPERATION Operation, PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext,
                        const void *Site)
 {
-    PFLTP_CONTEXT fresh = FltpCheckContext(NewContext, "A set of a context", Site);
-    if (!FltpContextFits(fresh, Type, Instance, Site) ||
+    const char *routine = FltpSetRoutine(Type);
+    PFLTP_CONTEXT fresh = FltpCheckContext(NewContext, routine, Site);
+    if (!FltpContextFits(fresh, Type, Instance, routine, Site) ||
         (Operation != FLT_SET_CONTEXT_KEEP_IF_EXISTS && Operation != FLT_SET_CONTEXT_REPLACE_IF_EXISTS))
         return STATUS_INVALID_PARAMETER;
     LONG state = __atomic_load_n(&fresh->State, __ATOMIC_ACQUIRE);

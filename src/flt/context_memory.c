@@ -173,6 +173,8 @@ LONG64 FltpCloseContexts(PFLT_FILTER Filter, struct flt_rundown_wait *Wait)
 static PFLTP_CONTEXT NewBlock(const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool, SIZE_T size, FLT_CONTEXT_TYPE type)
 {
     SIZE_T whole = sizeof(FLTP_CONTEXT) + DriverSize(entry, size);
+    if (KiCurrentIrql() > APC_LEVEL) /* reported already, and laid to the driver */
+        pool = (POOL_TYPE)(pool & ~1);
     PFLTP_CONTEXT block = entry->ContextAllocateCallback ? entry->ContextAllocateCallback(pool, whole, type)
                                                          : ExAllocatePoolWithTag(pool, whole, entry->PoolTag);
     if (block) {

@@ -7,7 +7,7 @@
 
 static inline bool IsContext(PFLTP_CONTEXT context)
 {
-    return __atomic_load_n(&context->Magic, __ATOMIC_RELAXED) == FLTP_CONTEXT_MAGIC;
+    return context != FltpContextOf(NULL) && __atomic_load_n(&context->Magic, __ATOMIC_RELAXED) == FLTP_CONTEXT_MAGIC;
 }
 
 static inline bool IsGood(PFLTP_CONTEXT context, const void *site)
@@ -115,7 +115,7 @@ NTSTATUS FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SI
 
 static inline PFLTP_CONTEXT_NODE StreamNode(PFLT_INSTANCE instance, PFILE_OBJECT file, const void *site)
 {
-    bool plain = FltpIsQuiet() && verify_is_in(&instance->Filter->Code, site) && !FltpIsOnOtherVolume(instance, file);
+    bool plain = FltpIsQuiet() && instance && verify_is_in(&instance->Filter->Code, site) && !FltpIsOnOtherVolume(instance, file);
     return __builtin_expect(plain, 1) ? FltpQuickStreamNode(file) : NULL;
 }
 

@@ -16,6 +16,7 @@ NTSTATUS FltSetVolumeContext(PFLT_VOLUME Volume, FLT_SET_CONTEXT_OPERATION Opera
                              PFLT_CONTEXT *OldContext)
 {
     API_ENTER(FltSetVolumeContext, Volume, SCHED_WRITE);
+    FltpCheckVolume(Volume, "FltSetVolumeContext", VERIFY_CALLER);
     Clear(OldContext);
     PFLT_FILTER filter = FltpCheckContext(NewContext, "FltSetVolumeContext", VERIFY_CALLER)->Filter;
     FltpCheckContextCaller(FltpContextOf(NewContext), "FltSetVolumeContext", VERIFY_CALLER);
@@ -27,6 +28,7 @@ static NTSTATUS GetFromVolume(PFLT_FILTER filter, PFLT_VOLUME volume, PFLT_CONTE
 {
     sched_point("FltGetVolumeContext", volume, SCHED_READ);
     FltpCheckFilterCaller(filter, "FltGetVolumeContext", site);
+    FltpCheckVolume(volume, "FltGetVolumeContext", site);
     return FltpGetFromNode(FltpObjectNode(&volume->VolumeContexts, volume, false), FLT_VOLUME_CONTEXT, filter, context, site);
 }
 
@@ -40,6 +42,7 @@ NTSTATUS FltDeleteVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CON
 {
     API_ENTER(FltDeleteVolumeContext, Volume, SCHED_WRITE);
     FltpCheckFilterCaller(Filter, "FltDeleteVolumeContext", VERIFY_CALLER);
+    FltpCheckVolume(Volume, "FltDeleteVolumeContext", VERIFY_CALLER);
     NTSTATUS status = FltpDeleteFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT,
                                          Filter, OldContext, VERIFY_CALLER);
     return status == STATUS_NOT_FOUND && Volume->Base.Flags & FLT_OBFL_DRAINING ? STATUS_FLT_DELETING_OBJECT : status;

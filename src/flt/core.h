@@ -44,6 +44,11 @@ static inline bool FltpIsOfType(PFLT_OBJECT Object, ULONG Type)
 {
     return __atomic_load_n(&Object->Flags, __ATOMIC_RELAXED) & Type;
 }
+static inline bool FltpIsOneType(PFLT_OBJECT Object)
+{
+    ULONG types = __atomic_load_n(&Object->Flags, __ATOMIC_RELAXED) & FLT_OBFL_TYPES;
+    return types && !(types & (types - 1));
+}
 /* "filter nullFilter", "instance X of filter Y on \Device\HarddiskVolume1". Returns text. */
 const char *FltpDescribe(PFLT_OBJECT Object, char *Text, size_t Size);
 
@@ -118,7 +123,6 @@ bool FltpIsLeaving(PCUNICODE_STRING Name); /* a filter of that name is being unr
 
 void FltpFreeInstance(PFLT_INSTANCE Instance);
 /* One attachment: the instance, its setup callback, its place in the tables. *Instance, if wanted, is referenced. */
-void FltpForgetGoneFilters(void); /* filter.c */
 NTSTATUS FltpAttachInstance(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude, PCUNICODE_STRING Name,
                             FLT_INSTANCE_SETUP_FLAGS Flags, PFLT_INSTANCE *Instance, const void *Site);
 /* Every instance that the registry gives this filter, on this volume. */
@@ -334,12 +338,10 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp);
 bool FltpIsBeingCreated(PFILE_OBJECT FileObject);
 /* file-object-used-before-create: a request about a file that no file system knows yet. */
 void FltpUsedBeforeCreate(const char *Routine, const void *Site);
-_Noreturn void FltpReportNullInstance(const char *Routine, const void *Site);
 /* The file is open, and on the instance's volume. */
 static inline void FltpCheckTarget(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, const char *Routine, const void *Site)
 {
-    if (__builtin_expect(!Instance, 0))
-        FltpReportNullInstance(Routine, Site);
+    FltpCheckLive(Instance, Routine, Site);
     if (__builtin_expect(FileObject && !FileObject->FsContext, 0) && FltpIsBeingCreated(FileObject))
         FltpUsedBeforeCreate(Routine, Site);
     if (__builtin_expect(FltpIsOnOtherVolume(Instance, FileObject), 0))

@@ -31,6 +31,7 @@ NTSTATUS FltEnumerateVolumes(PFLT_FILTER Filter, PFLT_VOLUME *VolumeList, ULONG 
                              PULONG NumberVolumesReturned)
 {
     API_ENTER(FltEnumerateVolumes, Filter, SCHED_READ);
+    FltpCheckFilter(Filter, "FltEnumerateVolumes", VERIFY_CALLER);
     PFLT_VOLUME *volumes;
     ULONG count = FltpSnapshotVolumes(&volumes), mine = 0;
     for (ULONG i = 0; i < count; i++) {

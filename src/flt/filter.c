@@ -93,7 +93,7 @@ ULONG FltpSnapshotFilters(PFLT_FILTER **Filters)
     *Filters = sim_alloc((count + 1) * sizeof **Filters);
     count = 0;
     for (PLIST_ENTRY frame = FltGlobals.Frames.Flink, at = NULL; (filter = NextFilter(&frame, &at));)
-        if (NT_SUCCESS(FltpReferenceObject(&filter->Base, "enumeration", NULL)))
+        if (NT_SUCCESS(FltpReferenceObject(&filter->Base, NULL, NULL)))
             (*Filters)[count++] = filter;
     sched_unlock(&FltGlobals.Lock);
     return count;
@@ -103,7 +103,7 @@ void FltpFreeObjects(void *Objects, ULONG Count)
 {
     PFLT_OBJECT *objects = Objects;
     for (ULONG i = 0; i < Count; i++)
-        FltpDereferenceObject(objects[i], "enumeration", NULL);
+        FltpDereferenceObject(objects[i], NULL, NULL);
     sim_free(objects);
 }
 
@@ -197,22 +197,6 @@ static void Disown(PFLT_FILTER Filter)
     Filter->DriverObject = NULL;
 }
 
-/* Keeps the filters that went last, so that a driver that goes on using one is told so. */
-static void FreeLater(PFLT_FILTER Filter)
-{
-    sched_lock(&FltGlobals.Lock);
-    PFLT_FILTER *slot = &FltGlobals.Gone[FltGlobals.NextGone++ % ARRAYSIZE(FltGlobals.Gone)], oldest = *slot;
-    *slot = Filter;
-    sched_unlock(&FltGlobals.Lock);
-    sim_free(oldest);
-}
-
-void FltpForgetGoneFilters(void)
-{
-    for (ULONG i = 0; i < ARRAYSIZE(FltGlobals.Gone); i++)
-        sim_free(FltGlobals.Gone[i]);
-}
-
 void FltpForgetFilter(PFLT_FILTER Filter)
 {
     Disown(Filter);
@@ -228,7 +212,7 @@ void FltpLetFilterGo(PFLT_FILTER Filter)
     FltpFreeString(&Filter->DefaultAltitude);
     sim_free(Filter->Operations);
     sim_free((PVOID)Filter->Registration.ContextRegistration);
-    FreeLater(Filter);
+    FltpFreeLater(Filter);
 }
 
 NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration, PFLT_FILTER *RetFilter)

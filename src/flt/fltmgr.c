@@ -138,7 +138,7 @@ void FltpStop(void)
     FltpFreeFrames();
     FltpStopPorts();
     FltpStopNames();
-    FltpForgetGoneFilters();
+    FltpForgetGone();
     if (FltGlobals.ControlDevice)
         IoDeleteDevice(FltGlobals.ControlDevice);
     IopRemoveDriver(FltGlobals.DriverObject);

@@ -39,6 +39,7 @@ enum {
     FLT_OBFL_TYPE_INSTANCE = 0x01000000,
     FLT_OBFL_TYPE_FILTER = 0x02000000,
     FLT_OBFL_TYPE_VOLUME = 0x04000000,
+    FLT_OBFL_TYPES = FLT_OBFL_TYPE_INSTANCE | FLT_OBFL_TYPE_FILTER | FLT_OBFL_TYPE_VOLUME,
 };
 
 typedef struct _FLT_OBJECT {
@@ -50,13 +51,32 @@ typedef struct _FLT_OBJECT {
     struct verify_ledger Ledger; /* FltObjectReference and what gives references out */
     volatile LONG BuiltOn;       /* of PointerCount: a volume's instances, and who prints; debuggers show none of them */
     volatile LONG64 Forgiven;    /* references that were reported as leaks and dropped; they may come back */
+    volatile LONG Given;         /* references of FltpReferenceObject: nobody gives back more than these */
 } FLT_OBJECT, *PFLT_OBJECT;
 
+/* bad-flt-object: NULL, something else, or an object that was freed. Type: what the routine takes, of FLT_OBFL_TYPES. */
+_Noreturn void FltpReportBadObject(PFLT_OBJECT Object, ULONG Type, const char *Routine, const void *Caller);
+static inline bool FltpIsLive(PFLT_OBJECT Object, ULONG Type)
+{
+    return __builtin_expect(Object && __atomic_load_n(&Object->Flags, __ATOMIC_RELAXED) & Type &&
+                                __atomic_load_n(&Object->PointerCount, __ATOMIC_RELAXED) > 0, 1);
+}
+static inline void FltpCheckObject(PFLT_OBJECT Object, ULONG Type, const char *Routine, const void *Caller)
+{
+    if (!FltpIsLive(Object, Type))
+        FltpReportBadObject(Object, Type, Routine, Caller);
+}
+#define FltpCheckVolume(Volume, Routine, Caller) FltpCheckObject((PFLT_OBJECT)(Volume), FLT_OBFL_TYPE_VOLUME, Routine, Caller)
+#define FltpCheckLive(Instance, Routine, Caller) FltpCheckObject((PFLT_OBJECT)(Instance), FLT_OBFL_TYPE_INSTANCE, Routine, Caller)
+
 void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type);
+/* The memory of one that is gone is kept for a while. */
+void FltpFreeLater(void *Memory);
+void FltpForgetGone(void);
 /* The memory. The last dereference frees a filter, instance or volume. */
 void FltpReferencePointer(PFLT_OBJECT Object);
 void FltpDereferencePointer(PFLT_OBJECT Object);
-/* The use: STATUS_FLT_DELETING_OBJECT once rundown began. `site` is what the ledger shows. */
+/* The use: STATUS_FLT_DELETING_OBJECT once rundown began. `site` is what the ledger shows; with Event NULL nothing. */
 NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site);
 void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site);
 /* Begins the rundown and waits for its end. When nothing can end it, calls Stuck (which reports), and goes on
@@ -188,16 +208,14 @@ struct _FLT_FILTER {
 };
 
 /* bad-flt-object unless it is a filter: every routine that a driver calls with the filter it registered. */
-_Noreturn void FltpReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller);
 static inline bool FltpIsFilter(PFLT_FILTER Filter)
 {
-    const ULONG types = FLT_OBFL_TYPE_FILTER | FLT_OBFL_TYPE_INSTANCE | FLT_OBFL_TYPE_VOLUME;
-    return __builtin_expect(Filter && (Filter->Base.Flags & types) == FLT_OBFL_TYPE_FILTER, 1);
+    return __builtin_expect(Filter && (Filter->Base.Flags & FLT_OBFL_TYPES) == FLT_OBFL_TYPE_FILTER, 1);
 }
 static inline void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
 {
     if (!FltpIsFilter(Filter))
-        FltpReportNoFilter(Filter, Routine, Caller);
+        FltpReportBadObject(&Filter->Base, FLT_OBFL_TYPE_FILTER, Routine, Caller);
 }
 
 enum {
@@ -396,7 +414,7 @@ struct flt_state {
     LIST_ENTRY DeadVolumes;       /* FLT_VOLUME.Base.PrimaryLink: operations may still be under way in them */
     struct flt_port_state *Ports; /* port.c */
     struct flt_name_state *Names; /* name.c */
-    PFLT_FILTER Gone[16];         /* unregistered: what a driver may still call with them is told, not a crash */
+    PVOID Gone[64];               /* memory of filters, instances and volumes: a driver that still uses one is told so */
     ULONG NextGone;
 };
 extern struct flt_state FltGlobals;

@@ -140,6 +140,7 @@ NTSTATUS FltGetVolumeInformation(PFLT_VOLUME Volume, FILTER_VOLUME_INFORMATION_C
                                  ULONG BufferSize, PULONG BytesReturned)
 {
     API_ENTER(FltGetVolumeInformation, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetVolumeInformation", VERIFY_CALLER);
     return DescribeVolume(Volume, InformationClass, Buffer, BufferSize, BytesReturned);
 }
 
@@ -216,6 +217,7 @@ NTSTATUS FltGetInstanceInformation(PFLT_INSTANCE Instance, INSTANCE_INFORMATION_
                                    ULONG BufferSize, PULONG BytesReturned)
 {
     API_ENTER(FltGetInstanceInformation, Instance, SCHED_READ);
+    FltpCheckLive(Instance, "FltGetInstanceInformation", VERIFY_CALLER);
     return DescribeInstance(Instance, InformationClass, Buffer, BufferSize, BytesReturned);
 }
 
@@ -244,6 +246,7 @@ NTSTATUS FltEnumerateInstanceInformationByVolume(PFLT_VOLUME Volume, ULONG Index
                                                  ULONG BufferSize, PULONG BytesReturned)
 {
     API_ENTER(FltEnumerateInstanceInformationByVolume, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltEnumerateInstanceInformationByVolume", VERIFY_CALLER);
     return DescribeNth(Volume, NULL, Index, InformationClass, Buffer, BufferSize, BytesReturned);
 }
 

@@ -15,6 +15,8 @@ void FltpFillObjects(FLT_RELATED_OBJECTS *Objects, PFLT_INSTANCE Instance)
     };
 }
 
+static struct _FLT_FILTER Nobody;
+
 void FltpFreeInstance(PFLT_INSTANCE Instance)
 {
     FltpFreeObjectContexts(&Instance->Contexts);
@@ -23,6 +25,7 @@ void FltpFreeInstance(PFLT_INSTANCE Instance)
     sim_free(Instance->Rundown);
     PFLT_VOLUME volume = Instance->Volume;
     PFLT_FILTER filter = Instance->Filter;
+    Instance->Filter = &Nobody; /* who still uses the pointer is no code of that filter's, and looked at closer */
     FltpFreeInstanceMemory(volume, Instance);
     __atomic_sub_fetch(&volume->Base.BuiltOn, 1, __ATOMIC_RELAXED);
     FltpDereferencePointer(&volume->Base);
@@ -324,7 +327,7 @@ static void AddInstances(PLIST_ENTRY List, size_t Offset, PFLT_FILTER Filter, PF
         PFLT_INSTANCE instance = (PFLT_INSTANCE)((UCHAR *)link - Offset);
         if ((Filter && instance->Filter != Filter) || !FltpInstanceIs(instance, FLTP_INSTANCE_ACTIVE))
             continue;
-        if (!NT_SUCCESS(FltpReferenceObject(&instance->Base, "enumeration", NULL)))
+        if (!NT_SUCCESS(FltpReferenceObject(&instance->Base, NULL, NULL)))
             continue;
         *Instances = sim_realloc(*Instances, (*Count + 1) * sizeof **Instances);
         (*Instances)[(*Count)++] = instance;
@@ -405,6 +408,8 @@ NTSTATUS FltAttachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRIN
                          PFLT_INSTANCE *RetInstance)
 {
     API_ENTER(FltAttachVolume, Volume, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltAttachVolume", VERIFY_CALLER);
+    FltpCheckVolume(Volume, "FltAttachVolume", VERIFY_CALLER);
     NTSTATUS status = AttachDefined(Filter, Volume, InstanceName, RetInstance, VERIFY_CALLER);
     return status == STATUS_FLT_INSTANCE_ALTITUDE_COLLISION ? STATUS_OBJECT_NAME_COLLISION : status;
 }
@@ -413,6 +418,8 @@ NTSTATUS FltAttachVolumeAtAltitude(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNI
                                    PCUNICODE_STRING InstanceName, PFLT_INSTANCE *RetInstance)
 {
     API_ENTER(FltAttachVolumeAtAltitude, Volume, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltAttachVolumeAtAltitude", VERIFY_CALLER);
+    FltpCheckVolume(Volume, "FltAttachVolumeAtAltitude", VERIFY_CALLER);
     return AttachAt(Filter, Volume, Altitude, InstanceName, RetInstance, VERIFY_CALLER);
 }
 
@@ -442,6 +449,8 @@ static NTSTATUS Detach(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING 
 NTSTATUS FltDetachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName)
 {
     API_ENTER(FltDetachVolume, Volume, SCHED_WRITE);
+    FltpCheckFilter(Filter, "FltDetachVolume", VERIFY_CALLER);
+    FltpCheckVolume(Volume, "FltDetachVolume", VERIFY_CALLER);
     return Detach(Filter, Volume, InstanceName, VERIFY_CALLER);
 }
 

@@ -27,12 +27,14 @@ NTSTATUS FltGetFilterFromName(PCUNICODE_STRING FilterName, PFLT_FILTER *RetFilte
 NTSTATUS FltGetFilterFromInstance(PFLT_INSTANCE Instance, PFLT_FILTER *RetFilter)
 {
     API_ENTER(FltGetFilterFromInstance, Instance, SCHED_READ);
+    FltpCheckLive(Instance, "FltGetFilterFromInstance", VERIFY_CALLER);
     return Give(Instance->Filter, (PVOID *)RetFilter, VERIFY_CALLER);
 }
 
 NTSTATUS FltGetVolumeFromInstance(PFLT_INSTANCE Instance, PFLT_VOLUME *RetVolume)
 {
     API_ENTER(FltGetVolumeFromInstance, Instance, SCHED_READ);
+    FltpCheckLive(Instance, "FltGetVolumeFromInstance", VERIFY_CALLER);
     return Give(Instance->Volume, (PVOID *)RetVolume, VERIFY_CALLER);
 }
 
@@ -82,6 +84,7 @@ static ULONG VolumesOf(PFLTP_FRAME frame, PFLT_VOLUME **volumes)
 NTSTATUS FltGetVolumeFromName(PFLT_FILTER Filter, PCUNICODE_STRING VolumeName, PFLT_VOLUME *RetVolume)
 {
     API_ENTER(FltGetVolumeFromName, Filter, SCHED_READ);
+    FltpCheckFilter(Filter, "FltGetVolumeFromName", VERIFY_CALLER);
     *RetVolume = NULL;
     if (!VolumeName || !VolumeName->Length)
         return STATUS_INVALID_PARAMETER;
@@ -118,12 +121,14 @@ static NTSTATUS VolumeOfDevice(PFLT_FILTER filter, PDEVICE_OBJECT device, PFLT_V
 NTSTATUS FltGetVolumeFromFileObject(PFLT_FILTER Filter, PFILE_OBJECT FileObject, PFLT_VOLUME *RetVolume)
 {
     API_ENTER(FltGetVolumeFromFileObject, FileObject, SCHED_READ);
+    FltpCheckFilter(Filter, "FltGetVolumeFromFileObject", VERIFY_CALLER);
     return VolumeOfDevice(Filter, IoGetRelatedDeviceObject(FileObject), RetVolume, VERIFY_CALLER);
 }
 
 NTSTATUS FltGetVolumeFromDeviceObject(PFLT_FILTER Filter, PDEVICE_OBJECT DeviceObject, PFLT_VOLUME *RetVolume)
 {
     API_ENTER(FltGetVolumeFromDeviceObject, DeviceObject, SCHED_READ);
+    FltpCheckFilter(Filter, "FltGetVolumeFromDeviceObject", VERIFY_CALLER);
     return VolumeOfDevice(Filter, DeviceObject, RetVolume, VERIFY_CALLER);
 }
 
@@ -131,6 +136,7 @@ NTSTATUS FltGetVolumeInstanceFromName(PFLT_FILTER Filter, PFLT_VOLUME Volume, PC
                                       PFLT_INSTANCE *RetInstance)
 {
     API_ENTER(FltGetVolumeInstanceFromName, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetVolumeInstanceFromName", VERIFY_CALLER);
     *RetInstance = NULL;
     PFLT_INSTANCE instance = FltpFindInstance(Volume, Filter, InstanceName);
     if (!instance)
@@ -146,6 +152,8 @@ NTSTATUS FltGetVolumeInstanceFromName(PFLT_FILTER Filter, PFLT_VOLUME Volume, PC
 LONG FltCompareInstanceAltitudes(PFLT_INSTANCE Instance1, PFLT_INSTANCE Instance2)
 {
     API_IRQL(FltCompareInstanceAltitudes);
+    FltpCheckLive(Instance1, "FltCompareInstanceAltitudes", VERIFY_CALLER);
+    FltpCheckLive(Instance2, "FltCompareInstanceAltitudes", VERIFY_CALLER);
     int order = FltpCompareAltitudes(&Instance1->Altitude, &Instance2->Altitude);
     return order < 0 ? -1 : order > 0;
 }
@@ -170,23 +178,27 @@ static NTSTATUS Step(PFLT_VOLUME volume, PFLT_INSTANCE from, int step, PFLT_INST
 NTSTATUS FltGetTopInstance(PFLT_VOLUME Volume, PFLT_INSTANCE *Instance)
 {
     API_ENTER(FltGetTopInstance, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetTopInstance", VERIFY_CALLER);
     return Step(Volume, NULL, 1, Instance, VERIFY_CALLER);
 }
 
 NTSTATUS FltGetBottomInstance(PFLT_VOLUME Volume, PFLT_INSTANCE *Instance)
 {
     API_ENTER(FltGetBottomInstance, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetBottomInstance", VERIFY_CALLER);
     return Step(Volume, NULL, -1, Instance, VERIFY_CALLER);
 }
 
 NTSTATUS FltGetUpperInstance(PFLT_INSTANCE CurrentInstance, PFLT_INSTANCE *UpperInstance)
 {
     API_ENTER(FltGetUpperInstance, CurrentInstance, SCHED_READ);
+    FltpCheckLive(CurrentInstance, "FltGetUpperInstance", VERIFY_CALLER);
     return Step(CurrentInstance->Volume, CurrentInstance, -1, UpperInstance, VERIFY_CALLER);
 }
 
 NTSTATUS FltGetLowerInstance(PFLT_INSTANCE CurrentInstance, PFLT_INSTANCE *LowerInstance)
 {
     API_ENTER(FltGetLowerInstance, CurrentInstance, SCHED_READ);
+    FltpCheckLive(CurrentInstance, "FltGetLowerInstance", VERIFY_CALLER);
     return Step(CurrentInstance->Volume, CurrentInstance, 1, LowerInstance, VERIFY_CALLER);
 }

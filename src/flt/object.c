@@ -119,20 +119,39 @@ void FltpInitializeObject(PFLT_OBJECT Object, ULONG Type)
     RtlCopyMemory(&Object->UniqueIdentifier.Data4[4], &id, sizeof id);
 }
 
-_Noreturn void FltpReportNoFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
+_Noreturn void FltpReportBadObject(PFLT_OBJECT Object, ULONG Type, const char *Routine, const void *Caller)
 {
-    struct verify_violation *v =
-        Filter ? verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given %p, which is no filter.", Routine, (void *)Filter)
-               : verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a filter.", Routine);
+    const char *kind = Type == FLT_OBFL_TYPE_FILTER     ? "a filter"
+                       : Type == FLT_OBFL_TYPE_INSTANCE ? "an instance"
+                       : Type == FLT_OBFL_TYPE_VOLUME   ? "a volume"
+                                                        : "a filter, instance or volume";
+    struct verify_violation *v;
+
+    if (!Object)
+        v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of %s.", Routine, kind);
+    else if (!FltpIsOfType(Object, Type) || !FltpIsOneType(Object))
+        v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given %p, which is no%s.", Routine, (void *)Object,
+                               strchr(kind, ' '));
+    else
+        v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given %s %p, which is gone: nobody referenced it any more.",
+                               Routine, FltpObjectKind(Object), (void *)Object);
     verify_site(v, "called by", Caller);
-    verify_end_bugcheck(v, 0x50, (uintptr_t)Filter, 0, (uintptr_t)Caller, 0);
+    verify_end_bugcheck(v, 0x50, (uintptr_t)Object, 0, (uintptr_t)Caller, 0);
 }
 
-_Noreturn void FltpReportNullInstance(const char *Routine, const void *Caller)
+void FltpFreeLater(void *Memory)
 {
-    struct verify_violation *v = verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of an instance.", Routine);
-    verify_site(v, "called by", Caller);
-    verify_end_bugcheck(v, 0x50, 0, 0, (uintptr_t)Caller, 0);
+    sched_lock(&FltGlobals.Lock);
+    PVOID *slot = &FltGlobals.Gone[FltGlobals.NextGone++ % ARRAYSIZE(FltGlobals.Gone)], oldest = *slot;
+    *slot = Memory;
+    sched_unlock(&FltGlobals.Lock);
+    sim_free(oldest);
+}
+
+void FltpForgetGone(void)
+{
+    for (ULONG i = 0; i < ARRAYSIZE(FltGlobals.Gone); i++)
+        sim_free(FltGlobals.Gone[i]);
 }
 
 void FltpReferencePointer(PFLT_OBJECT Object) { __atomic_add_fetch(&Object->PointerCount, 1, __ATOMIC_RELAXED); }
@@ -161,21 +180,30 @@ NTSTATUS FltpReferenceObject(PFLT_OBJECT Object, const char *Event, const void *
 {
     if (!FltpAcquireRundown(&Object->RundownRef.Count))
         return STATUS_FLT_DELETING_OBJECT;
-    if (verify_ledgers_on)
+    __atomic_add_fetch(&Object->Given, 1, __ATOMIC_RELAXED);
+    if (verify_ledgers_on && Event)
         verify_ledger_add(&Object->Ledger, Event, FltpRundownLeft(Object), Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, 1);
     return STATUS_SUCCESS;
 }
 
+/* One of those that FltpReferenceObject gave; a filter's registration and its contexts hold it in other ways. */
+static bool TakeBack(PFLT_OBJECT object)
+{
+    if (__atomic_sub_fetch(&object->Given, 1, __ATOMIC_ACQ_REL) >= 0)
+        return true;
+    __atomic_add_fetch(&object->Given, 1, __ATOMIC_RELAXED);
+    return false;
+}
+
 void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Site)
 {
-    ULONG_PTR value = RundownWord(Object);
-    if (value == 1 && __atomic_load_n(&Object->Forgiven, __ATOMIC_ACQUIRE) > 0) {
+    if (RundownWord(Object) == 1 && __atomic_load_n(&Object->Forgiven, __ATOMIC_ACQUIRE) > 0) {
         __atomic_sub_fetch(&Object->Forgiven, 1, __ATOMIC_ACQ_REL);
         return; /* late, and reported */
     }
-    if (value == 0 || value == 1) {
+    if (!TakeBack(Object)) {
         struct verify_violation *v = verify_begin(VERIFY_OBJECT_OVER_RELEASE, "%s of %s %p, which nobody references any more.",
                                                   Event, FltpObjectKind(Object), (void *)Object);
         verify_ledger_print(v, &Object->Ledger);
@@ -183,7 +211,7 @@ void FltpDereferenceObject(PFLT_OBJECT Object, const char *Event, const void *Si
         verify_end(v);
         return;
     }
-    if (verify_ledgers_on)
+    if (verify_ledgers_on && Event)
         verify_ledger_drop(&Object->Ledger, Event, FltpRundownLeft(Object) - 1, Site);
     if (__builtin_expect(KiCurrentThread()->flt_running != NULL, 0))
         FltpCountHeld(Object, -1);
@@ -247,6 +275,7 @@ bool FltpReportLeakedReferences(PFLT_OBJECT Object)
     verify_end(v);
     struct flt_rundown_wait *wait = (struct flt_rundown_wait *)(Object->RundownRef.Count & ~(ULONG_PTR)1);
     __atomic_add_fetch(&Object->Forgiven, left, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&Object->Given, 0, __ATOMIC_RELAXED);
     if (__atomic_sub_fetch(&wait->Left, left, __ATOMIC_ACQ_REL) == 0)
         KeSetEvent(&wait->Event, IO_NO_INCREMENT, FALSE);
     return true;

@@ -9,6 +9,16 @@
     (TRANSACTION_NOTIFY_PREPREPARE | TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |                          \
      TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_COMMIT_FINALIZE)
 
+static void CheckTransaction(PKTRANSACTION transaction, const char *routine, const void *site)
+{
+    if (__builtin_expect(transaction != NULL, 1))
+        return;
+    struct verify_violation *v =
+        verify_begin_fatal(VERIFY_BAD_FLT_OBJECT, "%s was given NULL instead of a transaction.", routine);
+    verify_site(v, "called by", site);
+    verify_end_bugcheck(v, 0x50, 0, 0, (uintptr_t)site, 0);
+}
+
 /* ---- contexts -------------------------------------------------------------------------------------------------------- */
 
 NTSTATUS FltSetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transaction,
@@ -19,6 +29,7 @@ NTSTATUS FltSetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transact
     if (OldContext)
         *OldContext = NULL_CONTEXT;
     FltpCheckInstanceCaller(Instance, "FltSetTransactionContext", VERIFY_CALLER);
+    CheckTransaction(Transaction, "FltSetTransactionContext", VERIFY_CALLER);
     if (!FltpObjectNode(&Transaction->Contexts, Transaction, false) && fault_allocation())
         return STATUS_INSUFFICIENT_RESOURCES;
     return FltpSetOnNode(FltpObjectNode(&Transaction->Contexts, Transaction, true), FLT_TRANSACTION_CONTEXT, Instance,
@@ -30,6 +41,7 @@ NTSTATUS FltpGetTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Transac
 {
     sched_point("FltGetTransactionContext", Transaction, SCHED_READ);
     FltpCheckInstanceCaller(Instance, "FltGetTransactionContext", Site);
+    CheckTransaction(Transaction, "FltGetTransactionContext", Site);
     return FltpGetFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
                            Instance, Context, Site);
 }
@@ -44,6 +56,7 @@ NTSTATUS FltDeleteTransactionContext(PFLT_INSTANCE Instance, PKTRANSACTION Trans
 {
     API_ENTER(FltDeleteTransactionContext, Transaction, SCHED_WRITE);
     FltpCheckInstanceCaller(Instance, "FltDeleteTransactionContext", VERIFY_CALLER);
+    CheckTransaction(Transaction, "FltDeleteTransactionContext", VERIFY_CALLER);
     return FltpDeleteFromNode(FltpObjectNode(&Transaction->Contexts, Transaction, false), FLT_TRANSACTION_CONTEXT,
                               Instance, OldContext, VERIFY_CALLER);
 }
@@ -65,11 +78,14 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
 {
     API_ENTER(FltEnlistInTransaction, Transaction, SCHED_WRITE);
     FltpCheckInstanceCaller(Instance, "FltEnlistInTransaction", VERIFY_CALLER);
+    CheckTransaction(Transaction, "FltEnlistInTransaction", VERIFY_CALLER);
     if (!Instance->Filter->Registration.TransactionNotificationCallback)
         return STATUS_INVALID_PARAMETER;
     if (!NotificationMask || (NotificationMask & ~VALID_NOTIFICATIONS))
         return STATUS_INVALID_PARAMETER_4;
     PFLTP_CONTEXT context = FltpCheckContext(TransactionContext, "FltEnlistInTransaction", VERIFY_CALLER);
+    if (!FltpContextFits(context, FLT_TRANSACTION_CONTEXT, Instance, "FltEnlistInTransaction", VERIFY_CALLER))
+        return STATUS_INVALID_PARAMETER;
     if (Instance->Base.Flags & FLT_OBFL_DRAINING)
         return STATUS_FLT_DELETING_OBJECT;
     if (fault_allocation())
@@ -196,6 +212,7 @@ NTSTATUS FltRollbackEnlistment(PFLT_INSTANCE Instance, PKTRANSACTION Transaction
 {
     API_ENTER(FltRollbackEnlistment, Transaction, SCHED_WRITE);
     FltpCheckInstanceCaller(Instance, "FltRollbackEnlistment", VERIFY_CALLER);
+    CheckTransaction(Transaction, "FltRollbackEnlistment", VERIFY_CALLER);
     sched_lock(&Transaction->Lock);
     bool enlisted = FindLocked(Transaction, Instance) != NULL;
     sched_unlock(&Transaction->Lock);

@@ -248,7 +248,7 @@ void FltpFreeVolume(PFLT_VOLUME Volume)
     FltpFreeObjectContexts(&Volume->VolumeContexts);
     FltpFreeString(&Volume->Name);
     FltpFreeString(&Volume->FileSystemDriverName);
-    sim_free(Volume->Memory);
+    FltpFreeLater(Volume->Memory);
 }
 
 static PFLT_INSTANCE TopInstance(PFLT_VOLUME Volume)
@@ -325,7 +325,7 @@ ULONG FltpSnapshotVolumes(PFLT_VOLUME **Volumes)
         PLIST_ENTRY list = &CONTAINING_RECORD(frame, FLTP_FRAME, Link)->Volumes;
         for (PLIST_ENTRY link = list->Flink; link != list; link = link->Flink) {
             PFLT_VOLUME volume = CONTAINING_RECORD(link, struct _FLT_VOLUME, Base.PrimaryLink);
-            if (FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL || !NT_SUCCESS(FltpReferenceObject(&volume->Base, "enumeration", NULL)))
+            if (FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL || !NT_SUCCESS(FltpReferenceObject(&volume->Base, NULL, NULL)))
                 continue;
             *Volumes = sim_realloc(*Volumes, (count + 1) * sizeof **Volumes);
             (*Volumes)[count++] = volume;

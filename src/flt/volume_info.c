@@ -10,6 +10,7 @@
 NTSTATUS FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, PULONG BufferSizeNeeded)
 {
     API_ENTER(FltGetVolumeName, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetVolumeName", VERIFY_CALLER);
     return FltpReturnString(&Volume->Name, VolumeName, BufferSizeNeeded);
 }
 
@@ -38,6 +39,7 @@ static bool IsGuidLink(PCUNICODE_STRING Name, PCUNICODE_STRING Target, void *Con
 NTSTATUS FltGetVolumeGuidName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeGuidName, PULONG BufferSizeNeeded)
 {
     API_ENTER(FltGetVolumeGuidName, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetVolumeGuidName", VERIFY_CALLER);
     struct guid_search search = {.Device = &Volume->Name};
 
     if (BufferSizeNeeded)
@@ -64,6 +66,7 @@ static PDEVICE_OBJECT Reference(PDEVICE_OBJECT device, const void *site)
 NTSTATUS FltGetDiskDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DiskDeviceObject)
 {
     API_ENTER(FltGetDiskDeviceObject, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetDiskDeviceObject", VERIFY_CALLER);
     *DiskDeviceObject = NULL;
     if (!Volume->DiskDevice)
         return STATUS_FLT_NO_DEVICE_OBJECT;
@@ -74,6 +77,7 @@ NTSTATUS FltGetDiskDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DiskDeviceOb
 NTSTATUS FltGetDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DeviceObject)
 {
     API_ENTER(FltGetDeviceObject, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetDeviceObject", VERIFY_CALLER);
     *DeviceObject = NULL;
     if (!Volume->DeviceObject)
         return STATUS_FLT_NO_DEVICE_OBJECT;
@@ -115,6 +119,7 @@ NTSTATUS FltGetVolumeProperties(PFLT_VOLUME Volume, PFLT_VOLUME_PROPERTIES Volum
                                 PULONG LengthReturned)
 {
     API_ENTER(FltGetVolumeProperties, Volume, SCHED_READ);
+    FltpCheckVolume(Volume, "FltGetVolumeProperties", VERIFY_CALLER);
     PDEVICE_OBJECT real = Volume->DiskDevice ? Volume->DiskDevice : Volume->FileSystemDevice;
     UNICODE_STRING device = DeviceName(Volume->FileSystemDevice);
     ULONG needed = sizeof *VolumeProperties + Volume->FileSystemDriverName.Length + device.Length + Volume->Name.Length;

@@ -92,6 +92,9 @@ static inline int start_unit(void **state)
     u->filter.Base.Flags = FLT_OBFL_TYPE_FILTER;
     u->filter.Base.PointerCount = 1000;
     u->filter.Name = (UNICODE_STRING)RTL_CONSTANT_STRING(u"unit");
+    u->instance.Base.Flags = FLT_OBFL_TYPE_INSTANCE;
+    u->volume.Base.Flags = FLT_OBFL_TYPE_VOLUME;
+    u->volume.Base.PointerCount = 1000;
     u->instance.Filter = &u->filter;
     u->instance.Volume = &u->volume;
     u->instance.Base.PointerCount = 1000;
