@@ -10,6 +10,7 @@
 #include <nt/tm.h>
 
 /* Of <ntimage.h>. */
+typedef struct _IMAGE_NT_HEADERS *PIMAGE_NT_HEADERS32;
 typedef struct _IMAGE_NT_HEADERS64 *PIMAGE_NT_HEADERS64;
 typedef PIMAGE_NT_HEADERS64 PIMAGE_NT_HEADERS;
 

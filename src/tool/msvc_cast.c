@@ -1,5 +1,5 @@
-/* Casts that are assigned to, as MSVC's C has them: (T)x = y and ((T)x)++ become *(T *)&x = y and (*(T *)&x)++. Neither
- * can mean anything else. */
+/* Casts that are assigned to or have an address, as MSVC's C has them: (T)x = y, ((T)x)++ and &(T)x become *(T *)&x = y,
+ * (*(T *)&x)++ and &*(T *)&x. None can mean anything else. */
 #include "tool/msvc_text.h"
 
 #include "tool/util.h"
@@ -83,6 +83,19 @@ static bool is_begin(const char *text, const char *p)
     return p > text && (strchr(";{}),:", p[-1]) || behind_else);
 }
 
+/* Whether the & before p takes an address. */
+static bool has_address_taken(const char *text, const char *p)
+{
+    while (p > text && isspace((unsigned char)p[-1]))
+        p--;
+    if (p == text || p[-1] != '&')
+        return false;
+    p--;
+    while (p > text && isspace((unsigned char)p[-1]))
+        p--;
+    return p > text && strchr("(,=?:;{", p[-1]);
+}
+
 struct cast {
     const char *begin, *variable, *end; /* of "(T)", of "x", behind it */
 };
@@ -99,7 +112,7 @@ static bool read_cast(const char *text, const char *p, struct cast *cast)
     if (inner)
         return *cast->end == ')' && (is_step(cast->end + 1) || is_assignment(cast->end + 1)) &&
                (p == text || !is_word(p[-1]));
-    return is_assignment(cast->end) && is_begin(text, p);
+    return (is_assignment(cast->end) && is_begin(text, p)) || has_address_taken(text, p);
 }
 
 char *msvc_casts(char *text, bool *changed)

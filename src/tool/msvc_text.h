@@ -16,7 +16,7 @@
  *  - const enum X {...};: the const says nothing
  *  - typename X<Y> that names nothing within X<Y>: without typename
  *  - 5i64, 0xFFui16: the suffixes that these compilers know
- *  - casts that are assigned to: msvc_casts */
+ *  - casts that are assigned to or have their address taken: msvc_casts */
 char *msvc_text(char *text, bool *changed);
 char *msvc_casts(char *text, bool *changed); /* a step of it */
 

@@ -10,11 +10,19 @@
 
 enum { CLIENTS = 8, MESSAGE = 65536, TRIES = 40, ECHO = 64, ECHOES = 48 };
 
+/* A program has a thread that does nothing but take messages: whatever a driver sends while a command of the program runs
+ * arrives. Another one sends the commands that messages give rise to. */
 struct client {
     struct workload_clients *clients;
     char name[FLTSIM_PORT_NAME];
     HANDLE port;
-    struct fltsim_thread *thread;
+    struct fltsim_thread *receiver, *commander;
+    KEVENT given;          /* to the commander: a message, or the end */
+    atomic_bool commanded; /* the message is the commander's */
+    atomic_bool ended;
+    char *message;         /* MESSAGE bytes */
+    size_t length;
+    unsigned number;
 };
 
 struct workload_clients {
@@ -92,7 +100,36 @@ static void answer_by_commands(struct client *client, const char *body, size_t l
     }
 }
 
-static int serve(void *argument)
+static int command(void *argument)
+{
+    struct client *client = argument;
+
+    while (!client->ended) {
+        KeWaitForSingleObject(&client->given, Executive, KernelMode, FALSE, NULL);
+        if (!client->commanded)
+            continue;
+        FILTER_MESSAGE_HEADER *head = (FILTER_MESSAGE_HEADER *)client->message;
+        answer_by_commands(client, client->message + sizeof *head, client->length - sizeof *head, client->number);
+        if (head->ReplyLength)
+            answer(client->port, head, client->number);
+        client->commanded = false;
+    }
+    return 0;
+}
+
+static bool give_to_commander(struct client *client, const char *message, size_t length, unsigned number)
+{
+    if (client->commanded || number >= ECHOES || client->clients->w.scarce || length <= sizeof(FILTER_MESSAGE_HEADER))
+        return false;
+    memcpy(client->message, message, length);
+    client->length = length;
+    client->number = number;
+    client->commanded = true;
+    KeSetEvent(&client->given, IO_NO_INCREMENT, FALSE);
+    return true;
+}
+
+static int receive(void *argument)
 {
     struct client *client = argument;
     char *message = calloc(1, MESSAGE);
@@ -100,16 +137,25 @@ static int serve(void *argument)
 
     for (unsigned number = 0; !client->clients->stop;) {
         NTSTATUS status = fltsim_get_message(client->port, message, MESSAGE, 60000, &length);
-        if (status == STATUS_SUCCESS && length > sizeof(FILTER_MESSAGE_HEADER) && number < ECHOES && !client->clients->w.scarce)
-            answer_by_commands(client, message + sizeof(FILTER_MESSAGE_HEADER), length - sizeof(FILTER_MESSAGE_HEADER),
-                               number);
-        if (status == STATUS_SUCCESS && ((FILTER_MESSAGE_HEADER *)message)->ReplyLength)
-            answer(client->port, (FILTER_MESSAGE_HEADER *)message, number++);
-        else if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT)
+        if (status == STATUS_SUCCESS) {
+            bool given = give_to_commander(client, message, length, number);
+            if (!given && ((FILTER_MESSAGE_HEADER *)message)->ReplyLength)
+                answer(client->port, (FILTER_MESSAGE_HEADER *)message, number);
+            number += ((FILTER_MESSAGE_HEADER *)message)->ReplyLength != 0;
+        } else if (status != STATUS_TIMEOUT) {
             break;
+        }
     }
     free(message);
     return 0;
+}
+
+static void start_client(struct client *client, struct fltsim_process *process)
+{
+    KeInitializeEvent(&client->given, SynchronizationEvent, FALSE);
+    client->message = calloc(1, MESSAGE);
+    client->receiver = fltsim_thread_create(process, receive, client);
+    client->commander = fltsim_thread_create(process, command, client);
 }
 
 struct workload_clients *workload_connect(struct workload *w)
@@ -127,7 +173,7 @@ struct workload_clients *workload_connect(struct workload *w)
             clients->count++;
     }
     for (unsigned i = 0; i < clients->count; i++)
-        clients->client[i].thread = fltsim_thread_create(w->other, serve, &clients->client[i]);
+        start_client(&clients->client[i], w->other);
     fltsim_impersonate(before);
     return clients;
 }
@@ -138,8 +184,13 @@ void workload_disconnect(struct workload_clients *clients)
 
     clients->stop = true;
     for (unsigned i = 0; i < clients->count; i++) {
-        fltsim_close(clients->client[i].port); /* while it waits for a message, most likely */
-        fltsim_thread_join(clients->client[i].thread);
+        struct client *client = &clients->client[i];
+        fltsim_close(client->port); /* while it waits for a message, most likely */
+        fltsim_thread_join(client->receiver);
+        client->ended = true;
+        KeSetEvent(&client->given, IO_NO_INCREMENT, FALSE);
+        fltsim_thread_join(client->commander);
+        free(client->message);
     }
     fltsim_impersonate(before);
     free(clients);

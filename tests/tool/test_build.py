@@ -78,6 +78,7 @@ def casts_that_are_assigned_to_mean_what_they_do_in_msvc():
     pre = '\n'.join(['UCHAR bytes[8] = {1, 2, 3, 4}; PVOID p = bytes; PLACE place; ULONG n = 0; LONG64 big = 4;', 'NAME("x");',
                      '(PUCHAR)p = (PUCHAR)p + 1;', '(PUCHAR)p += 1;', 'n = *((PUCHAR)p)++;', 'place.At = p;',
                      'if (n == 3) (PUCHAR)place.At += 2; else (PUCHAR)place.At -= 9;',
+                     'LONG64 wide = 0; *(&(ULONG)wide) = 5; if (wide != 5 || Old(&(LONG64)wide) != 5) FltReleaseContext(NULL);',
                      'if (n != 3 || p != bytes + 3 || place.At != bytes + 5 || Old(&big) != 4 || big != 21) FltReleaseContext(NULL);'])
     for compiler in ['gcc', 'clang']:
         if shutil.which(compiler):
@@ -92,6 +93,16 @@ def names_and_literals_as_only_msvc_has_them_are_put_right_in_cpp():
                           'static_assert(sizeof(1ui64) == 8 && sizeof(0x1ui8) <= 4 && (LONG)KIND::One == 1, "");'])
     source = driver(globals=globals_).replace('NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverEntry')
     code, rules, result = rules_of({'main.cpp': source})
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def names_of_microsofts_headers_are_there_where_drivers_find_them():
+    globals_ = ('#include <stdlib.h>\nstatic_assert(_MAX_PATH + _MAX_DRIVE + _MAX_DIR + _MAX_FNAME + _MAX_EXT == 260 + 3 + 3 * 256, "");\n'
+                'static PIMAGE_NT_HEADERS32 Of(PIMAGE_NT_HEADERS x) { return (PIMAGE_NT_HEADERS32)x; }\n'
+                '#include <ntimage.h>\nstatic_assert(FIELD_OFFSET(IMAGE_NT_HEADERS32, OptionalHeader) == 24, "");\n')
+    pre = 'if (Of(NULL)) FltReleaseContext(NULL);'
+    code, rules, result = rules_of({'main.c': driver(globals=globals_.replace('static_assert', '_Static_assert'), pre=pre)})
     assert code == 0, result.stdout + result.stderr
 
 

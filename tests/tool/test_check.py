@@ -161,6 +161,15 @@ def a_client_port_that_stays_is_laid_to_the_driver():
 
 
 @test
+def an_answer_that_a_driver_sends_from_within_a_command_finds_a_receiver():
+    say = 'if (Client) { ULONG said[4] = {0}, reply, length = sizeof reply; FltSendMessage(Filter, &Client, said, sizeof said, %s, NULL); }'
+    parts = port(say % 'NULL, NULL', pre=ONCE + say % '&reply, &length')
+    for backend in 'coop', 'native':
+        code, rules, result = rules_of({'right.c': driver(**parts)}, '--backend', backend)
+        assert code == 0 and rules == [], result.stdout + result.stderr
+
+
+@test
 def drivers_that_do_all_this_right_are_clean():
     for parts in (port(), device(), dict(pre=RESOURCE % 'NonPagedPool'),
                   dict(pre=NAME % 'c = n->Name.Buffer[0]; FltReleaseFileNameInformation(n);'),
