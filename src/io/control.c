@@ -47,6 +47,18 @@ static ACCESS_MASK AccessOf(ULONG code)
     return needed[(code >> 14) & 3];
 }
 
+/* What a program passes: METHOD_NEITHER leaves it to the driver; else a buffer that is NULL is of no length. */
+static NTSTATUS CheckMemory(KPROCESSOR_MODE mode, struct control *c)
+{
+    ULONG method = METHOD_FROM_CTL_CODE(c->code);
+    if (mode == KernelMode || method == METHOD_NEITHER)
+        return STATUS_SUCCESS;
+    c->in_length = c->in ? c->in_length : 0;
+    c->out_length = c->out ? c->out_length : 0;
+    NTSTATUS status = IopProbe(mode, c->in, c->in_length, 1, false);
+    return NT_SUCCESS(status) ? IopProbe(mode, c->out, c->out_length, 1, method != METHOD_IN_DIRECT) : status;
+}
+
 static bool FastControl(struct iop_service *s, const struct control *c, IO_STATUS_BLOCK *result)
 {
     PFAST_IO_DISPATCH fast = s->device->DriverObject->FastIoDispatch;
@@ -55,7 +67,7 @@ static bool FastControl(struct iop_service *s, const struct control *c, IO_STATU
                                      s->device);
 }
 
-static NTSTATUS Control(const struct control *c)
+static NTSTATUS Control(struct control *c)
 {
     struct iop_service s;
     s.wait.site = c->site;
@@ -64,7 +76,9 @@ static NTSTATUS Control(const struct control *c)
         return status;
     if (s.mode != KernelMode && (AccessOf(c->code) & ~s.granted))
         return IopEndService(&s, STATUS_ACCESS_DENIED);
-    status = IopServiceEvent(&s, c->event, c->apc, c->apc_context);
+    status = CheckMemory(s.mode, c);
+    if (NT_SUCCESS(status))
+        status = IopServiceEvent(&s, c->event, c->apc, c->apc_context);
     if (!NT_SUCCESS(status))
         return IopEndService(&s, status);
     IopLockService(&s);
@@ -89,7 +103,7 @@ NTSTATUS NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE 
                                ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength)
 {
     API_ENTER(NtDeviceIoControlFile, FileHandle, SCHED_WRITE);
-    const struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
+    struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
                               IoControlCode, InputBuffer, OutputBuffer, InputBufferLength, OutputBufferLength,
                               true,          VERIFY_CALLER};
     return Control(&c);
@@ -100,7 +114,7 @@ NTSTATUS ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE 
                                ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength)
 {
     API_ENTER(ZwDeviceIoControlFile, FileHandle, SCHED_WRITE);
-    const struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
+    struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
                               IoControlCode, InputBuffer, OutputBuffer, InputBufferLength, OutputBufferLength,
                               true,          VERIFY_CALLER};
     IOP_ZW(Control(&c));
@@ -110,7 +124,7 @@ NTSTATUS NtFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRou
                          PIO_STATUS_BLOCK IoStatusBlock, ULONG FsControlCode, PVOID InputBuffer,
                          ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength)
 {
-    const struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
+    struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
                               FsControlCode, InputBuffer, OutputBuffer, InputBufferLength, OutputBufferLength,
                               false,         VERIFY_CALLER};
     return Control(&c);
@@ -121,7 +135,7 @@ NTSTATUS ZwFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRou
                          ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength)
 {
     API_ENTER(ZwFsControlFile, FileHandle, SCHED_WRITE);
-    const struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
+    struct control c = {FileHandle,    Event,       ApcRoutine,   ApcContext,        IoStatusBlock,
                               FsControlCode, InputBuffer, OutputBuffer, InputBufferLength, OutputBufferLength,
                               false,         VERIFY_CALLER};
     IOP_ZW(Control(&c));

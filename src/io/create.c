@@ -160,6 +160,33 @@ NTSTATUS IopCheckedCreateFile(struct iop_open *open, POBJECT_ATTRIBUTES attribut
     return NT_SUCCESS(status) ? IopCreateFile(open, attributes, handle) : status;
 }
 
+static void LookAtName(const OBJECT_ATTRIBUTES *attributes)
+{
+    IopProbeForRead(attributes, sizeof *attributes, sizeof(ULONG));
+    PUNICODE_STRING name = attributes->ObjectName;
+    if (!name)
+        return;
+    IopProbeForRead(name, sizeof *name, sizeof(ULONG));
+    IopProbeForRead(name->Buffer, name->Length, sizeof(WCHAR));
+}
+
+/* A program's memory. */
+static NTSTATUS CheckMemory(const struct iop_open *open, PHANDLE handle, const OBJECT_ATTRIBUTES *attributes,
+                            PIO_STATUS_BLOCK iosb, const LARGE_INTEGER *allocation)
+{
+    volatile NTSTATUS status = STATUS_SUCCESS;
+    __try {
+        ProbeForWrite(handle, sizeof *handle, sizeof(ULONG));
+        ProbeForWrite(iosb, sizeof *iosb, sizeof(ULONG));
+        LookAtName(attributes);
+        IopProbeForRead(allocation, allocation ? sizeof *allocation : 0, sizeof(ULONG));
+        IopProbeForRead(open->ea, open->ea_length, sizeof(ULONG));
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        status = GetExceptionCode();
+    }
+    return status;
+}
+
 /* Everything that the interface has in common; `context` and `hint` may be NULL. */
 static NTSTATUS Create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, PIO_STATUS_BLOCK iosb,
                        PLARGE_INTEGER allocation, ULONG file_attributes, ULONG share, ULONG disposition, ULONG options,
@@ -180,6 +207,11 @@ static NTSTATUS Create(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES at
         .parameters = parameters,
         .site = site,
     };
+    if (open.mode != KernelMode) {
+        NTSTATUS checked = CheckMemory(&open, handle, attributes, iosb, allocation);
+        if (!NT_SUCCESS(checked))
+            return checked;
+    }
     if (allocation)
         open.allocation = *allocation;
     if (context) {

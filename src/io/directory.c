@@ -69,6 +69,16 @@ struct enumeration {
     const void *site;
 };
 
+static NTSTATUS CheckMemory(KPROCESSOR_MODE mode, const struct enumeration *e)
+{
+    NTSTATUS status = IopProbe(mode, e->buffer, e->length, sizeof(ULONG), true);
+    if (NT_SUCCESS(status) && e->pattern)
+        status = IopProbe(mode, e->pattern, sizeof *e->pattern, sizeof(ULONG), false);
+    if (NT_SUCCESS(status) && e->pattern)
+        status = IopProbe(mode, e->pattern->Buffer, e->pattern->Length, sizeof(WCHAR), false);
+    return status;
+}
+
 static NTSTATUS Enumerate(const struct enumeration *e)
 {
     struct iop_service s;
@@ -81,7 +91,9 @@ static NTSTATUS Enumerate(const struct enumeration *e)
     NTSTATUS status = IopBeginService(&s, e->handle, FILE_LIST_DIRECTORY, e->iosb);
     if (!NT_SUCCESS(status))
         return status;
-    status = IopServiceEvent(&s, e->event, e->apc, e->apc_context);
+    status = CheckMemory(s.mode, e);
+    if (NT_SUCCESS(status))
+        status = IopServiceEvent(&s, e->event, e->apc, e->apc_context);
     if (!NT_SUCCESS(status))
         return IopEndService(&s, status);
     IopLockService(&s);
@@ -171,7 +183,9 @@ static NTSTATUS Notify(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID c
     NTSTATUS status = IopBeginService(&s, handle, FILE_LIST_DIRECTORY, iosb);
     if (!NT_SUCCESS(status))
         return status;
-    status = IopServiceEvent(&s, event, apc, context);
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), true);
+    if (NT_SUCCESS(status))
+        status = IopServiceEvent(&s, event, apc, context);
     if (!NT_SUCCESS(status))
         return IopEndService(&s, status);
     IopLockService(&s);

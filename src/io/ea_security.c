@@ -28,6 +28,13 @@ static NTSTATUS QueryEa(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULON
     NTSTATUS status = IopBeginService(&s, handle, FILE_READ_EA, iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), true);
+    if (NT_SUCCESS(status) && list)
+        status = IopProbe(s.mode, list, list_length, sizeof(ULONG), false);
+    if (NT_SUCCESS(status) && index)
+        status = IopProbe(s.mode, index, sizeof *index, sizeof(ULONG), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_QUERY_EA, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
@@ -67,6 +74,9 @@ static NTSTATUS SetEa(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG 
     NTSTATUS status = IopBeginService(&s, handle, FILE_WRITE_EA, iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     status = length ? IoCheckEaBufferValidity(buffer, length, &bad) : STATUS_SUCCESS;
     if (!NT_SUCCESS(status)) {
         iosb->Status = status;
@@ -127,6 +137,11 @@ static NTSTATUS QuerySecurity(HANDLE handle, SECURITY_INFORMATION kind, PSECURIT
     NTSTATUS status = IopBeginService(&s, handle, ReadAccess(kind), &iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, needed, sizeof *needed, sizeof(ULONG), true);
+    if (NT_SUCCESS(status))
+        status = IopProbe(s.mode, buffer, length, sizeof(ULONG), true);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_QUERY_SECURITY, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
@@ -163,7 +178,9 @@ static NTSTATUS SetSecurity(HANDLE handle, SECURITY_INFORMATION kind, PSECURITY_
     NTSTATUS status = IopBeginService(&s, handle, WriteAccess(kind), &iosb);
     if (!NT_SUCCESS(status))
         return status;
-    status = SepCheckDescriptor(descriptor);
+    status = IopProbe(s.mode, descriptor, sizeof(SECURITY_DESCRIPTOR_RELATIVE), sizeof(ULONG), false);
+    if (NT_SUCCESS(status))
+        status = SepCheckDescriptor(descriptor);
     if (!NT_SUCCESS(status))
         return IopEndService(&s, status);
     IopLockService(&s);

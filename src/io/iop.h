@@ -279,6 +279,17 @@ static inline void IopPublishStatus(PIO_STATUS_BLOCK iosb, const IO_STATUS_BLOCK
     __atomic_store_n(&iosb->Status, result->Status, __ATOMIC_RELEASE);
 }
 
+/* What a program passes must be memory: STATUS_ACCESS_VIOLATION, STATUS_DATATYPE_MISALIGNMENT. Range: what can be said
+ * without looking; for transfers, whose file systems look as they copy. */
+NTSTATUS IopProbeRange(const volatile VOID *address, SIZE_T length, ULONG alignment);
+/* Raises, as ProbeForRead does, and looks at each page. */
+void IopProbeForRead(const volatile VOID *address, SIZE_T length, ULONG alignment);
+NTSTATUS IopProbeMemory(const volatile VOID *address, SIZE_T length, ULONG alignment, bool write);
+static inline NTSTATUS IopProbe(KPROCESSOR_MODE mode, const volatile VOID *address, SIZE_T length, ULONG alignment, bool write)
+{
+    return mode == KernelMode || !length ? STATUS_SUCCESS : IopProbeMemory(address, length, alignment, write);
+}
+
 KPROCESSOR_MODE IopEnterKernelMode(void);
 void IopLeaveKernelMode(KPROCESSOR_MODE previous);
 /* Zw twins: run the Nt service with KernelMode as the previous mode. */
@@ -346,6 +357,8 @@ void IopReportApcs(const char *routine, const void *caller);
 
 /* 0: no such class, or not for this call. */
 ULONG IopQueryLength(FILE_INFORMATION_CLASS kind);
+/* How a program's buffer must lie that is at least so long: some are a BOOLEAN. */
+static inline ULONG IopAlignmentOf(ULONG least) { return least < sizeof(ULONG) ? 1 : sizeof(ULONG); }
 ACCESS_MASK IopQueryAccess(FILE_INFORMATION_CLASS kind);
 ULONG IopSetLength(FILE_INFORMATION_CLASS kind);
 ACCESS_MASK IopSetAccess(FILE_INFORMATION_CLASS kind);

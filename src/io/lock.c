@@ -28,13 +28,19 @@ static PIRP BuildLock(struct iop_service *s, UCHAR minor, const LARGE_INTEGER *o
     return irp;
 }
 
-static NTSTATUS Begin(struct iop_service *s, HANDLE handle, PIO_STATUS_BLOCK iosb, const void *site)
+static NTSTATUS Begin(struct iop_service *s, HANDLE handle, PIO_STATUS_BLOCK iosb, const LARGE_INTEGER *offset,
+                      const LARGE_INTEGER *length, const void *site)
 {
     s->wait.site = site;
     NTSTATUS status = IopBeginService(s, handle, 0, iosb);
-    if (NT_SUCCESS(status) && s->mode != KernelMode && !(s->granted & (FILE_READ_DATA | FILE_WRITE_DATA)))
+    if (!NT_SUCCESS(status) || s->mode == KernelMode)
+        return status;
+    if (!(s->granted & (FILE_READ_DATA | FILE_WRITE_DATA)))
         return IopEndService(s, STATUS_ACCESS_DENIED);
-    return status;
+    status = IopProbeMemory(offset, sizeof *offset, sizeof(ULONG), false);
+    if (NT_SUCCESS(status))
+        status = IopProbeMemory(length, sizeof *length, sizeof(ULONG), false);
+    return NT_SUCCESS(status) ? status : IopEndService(s, status);
 }
 
 static NTSTATUS Lock(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID context, PIO_STATUS_BLOCK iosb,
@@ -42,7 +48,7 @@ static NTSTATUS Lock(HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID con
                      const void *site)
 {
     struct iop_service s;
-    NTSTATUS status = Begin(&s, handle, iosb, site);
+    NTSTATUS status = Begin(&s, handle, iosb, offset, length, site);
     if (!NT_SUCCESS(status))
         return status;
     status = IopServiceEvent(&s, event, apc, context);
@@ -88,7 +94,7 @@ static NTSTATUS Unlock(HANDLE handle, PIO_STATUS_BLOCK iosb, PLARGE_INTEGER offs
                        const void *site)
 {
     struct iop_service s;
-    NTSTATUS status = Begin(&s, handle, iosb, site);
+    NTSTATUS status = Begin(&s, handle, iosb, offset, length, site);
     if (!NT_SUCCESS(status))
         return status;
     IopLockService(&s);

@@ -52,9 +52,32 @@ static bool AnswerHere(struct iop_service *s, FILE_INFORMATION_CLASS kind, PVOID
             (s->file->DeviceObject->Characteristics & FILE_REMOTE_DEVICE) != 0;
         *status = Answer(s, STATUS_SUCCESS, sizeof(FILE_IS_REMOTE_DEVICE_INFORMATION));
         return true;
+    case FileIoPriorityHintInformation:
+        ((PFILE_IO_PRIORITY_HINT_INFORMATION)buffer)->PriorityHint = IopPriorityOf(&IopFile(s->file)->io_priority);
+        *status = Answer(s, STATUS_SUCCESS, sizeof(FILE_IO_PRIORITY_HINT_INFORMATION));
+        return true;
     default:
         return false;
     }
+}
+
+/* FileVolumeNameInformation: the device's name. */
+static NTSTATUS AnswerVolumeName(struct iop_service *s, PFILE_VOLUME_NAME_INFORMATION info, ULONG length)
+{
+    const ULONG head = FIELD_OFFSET(FILE_VOLUME_NAME_INFORMATION, DeviceName);
+    union {
+        OBJECT_NAME_INFORMATION info;
+        UCHAR bytes[1024];
+    } name = {0};
+    ULONG needed;
+    NTSTATUS status = ObQueryNameString(s->file->DeviceObject, &name.info, sizeof name, &needed);
+    if (!NT_SUCCESS(status))
+        return Answer(s, status, 0);
+    ULONG fits = length - head < name.info.Name.Length ? length - head : name.info.Name.Length;
+    info->DeviceNameLength = name.info.Name.Length;
+    if (fits)
+        memcpy(info->DeviceName, name.info.Name.Buffer, fits);
+    return Answer(s, fits == name.info.Name.Length ? STATUS_SUCCESS : STATUS_BUFFER_OVERFLOW, head + fits);
 }
 
 /* Before asking for all, these parts are filled in; the file system leaves them alone. */
@@ -117,9 +140,14 @@ static NTSTATUS Query(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG 
     status = IopBeginService(&s, handle, IopQueryAccess(kind), iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, IopAlignmentOf(least), true);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     if (AnswerHere(&s, kind, buffer, &status))
         return status;
+    if (kind == FileVolumeNameInformation)
+        return AnswerVolumeName(&s, buffer, length);
     IO_STATUS_BLOCK result;
     VERIFY_CALL_DOWN("IRP_MJ_QUERY_INFORMATION", VERIFY_CALL_FILE, s.file->FsContext, site);
     if (FastQuery(&s, kind, buffer, &result))
@@ -196,6 +224,38 @@ static NTSTATUS AnswerDevice(struct iop_service *s, PFILE_FS_DEVICE_INFORMATION 
     return Answer(s, STATUS_SUCCESS, sizeof *info);
 }
 
+static bool IsDriverOf(PDEVICE_OBJECT lowest, PDRIVER_OBJECT driver)
+{
+    bool found = false;
+    PDEVICE_OBJECT device = lowest ? IoGetAttachedDeviceReference(lowest) : NULL;
+    while (device) {
+        PDEVICE_OBJECT below = IoGetLowerDeviceObject(device);
+        found = found || device->DriverObject == driver;
+        ObDereferenceObject(device);
+        device = below;
+    }
+    return found;
+}
+
+/* Whether a driver has a device in the path of the file: above the file system, or above the disk. No file system is asked. */
+static NTSTATUS AnswerDriverPath(struct iop_service *s, PFILE_FS_DRIVER_PATH_INFORMATION info, ULONG length)
+{
+    const ULONG head = FIELD_OFFSET(FILE_FS_DRIVER_PATH_INFORMATION, DriverName);
+    PDRIVER_OBJECT driver;
+    ULONG bytes = info->DriverNameLength;
+    if (bytes > length - head || bytes > MAXUSHORT || bytes % sizeof(WCHAR))
+        return Answer(s, STATUS_INVALID_PARAMETER, 0);
+    UNICODE_STRING name = {(USHORT)bytes, (USHORT)bytes, info->DriverName};
+    NTSTATUS status = ObReferenceObjectByName(&name, OBJ_CASE_INSENSITIVE, NULL, 0, io->driver_type, KernelMode, NULL,
+                                              (PVOID *)&driver);
+    if (!NT_SUCCESS(status))
+        return Answer(s, status, 0);
+    PVPB vpb = s->file->Vpb;
+    info->DriverInPath = IsDriverOf(vpb ? vpb->DeviceObject : NULL, driver) || IsDriverOf(s->file->DeviceObject, driver);
+    ObDereferenceObject(driver);
+    return Answer(s, STATUS_SUCCESS, sizeof *info);
+}
+
 static NTSTATUS QueryVolume(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG length,
                             FS_INFORMATION_CLASS kind, const void *site)
 {
@@ -209,9 +269,14 @@ static NTSTATUS QueryVolume(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, 
     NTSTATUS status = IopBeginService(&s, handle, IopVolumeQueryAccess(kind), iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), true);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     if (kind == FileFsDeviceInformation && !(s.file->DeviceObject->DeviceType == FILE_DEVICE_NETWORK_FILE_SYSTEM))
         return AnswerDevice(&s, buffer);
+    if (kind == FileFsDriverPathInformation)
+        return AnswerDriverPath(&s, buffer, length);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_QUERY_VOLUME_INFORMATION, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
     irp->UserBuffer = buffer;
@@ -252,6 +317,9 @@ static NTSTATUS SetVolume(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, UL
     NTSTATUS status = IopBeginService(&s, handle, FILE_WRITE_DATA, iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_SET_VOLUME_INFORMATION, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);

@@ -11,6 +11,11 @@ static NTSTATUS QueryQuota(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, U
     NTSTATUS status = IopBeginService(&s, handle, FILE_READ_DATA, iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), true);
+    if (NT_SUCCESS(status) && list)
+        status = IopProbe(s.mode, list, list_length, sizeof(ULONG), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_QUERY_QUOTA, 0);
     PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
@@ -52,6 +57,9 @@ static NTSTATUS SetQuota(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULO
     NTSTATUS status = IopBeginService(&s, handle, FILE_WRITE_DATA, iosb);
     if (!NT_SUCCESS(status))
         return status;
+    status = IopProbe(s.mode, buffer, length, sizeof(ULONG), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
     IopLockService(&s);
     PIRP irp = IopServiceIrp(&s, IRP_MJ_SET_QUOTA, 0);
     if (!IopSystemBuffer(irp, buffer, length, length)) {

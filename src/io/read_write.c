@@ -115,6 +115,17 @@ static PIRP BuildTransfer(struct transfer *t)
     return irp;
 }
 
+/* Each is looked at by who uses it; a NULL is seen here. */
+static NTSTATUS CheckMemory(const struct transfer *t, const LARGE_INTEGER *offset)
+{
+    NTSTATUS status = t->length ? IopProbeRange(t->buffer, t->length, 1) : STATUS_SUCCESS;
+    if (NT_SUCCESS(status) && offset)
+        status = IopProbeRange(offset, sizeof *offset, sizeof(ULONG));
+    if (NT_SUCCESS(status) && t->given_key)
+        status = IopProbeRange(t->given_key, sizeof *t->given_key, sizeof(ULONG));
+    return status;
+}
+
 static NTSTATUS Transfer(struct transfer *t, HANDLE handle, HANDLE event, PIO_APC_ROUTINE apc, PVOID apc_context,
                          PIO_STATUS_BLOCK iosb, const LARGE_INTEGER *offset)
 {
@@ -122,8 +133,11 @@ static NTSTATUS Transfer(struct transfer *t, HANDLE handle, HANDLE event, PIO_AP
     if (!NT_SUCCESS(status))
         return status;
     ACCESS_MASK needed = t->write ? FILE_WRITE_DATA | FILE_APPEND_DATA : FILE_READ_DATA;
-    if (!(t->s.granted & needed) && t->s.mode != KernelMode)
-        return IopEndService(&t->s, STATUS_ACCESS_DENIED);
+    if (t->s.mode != KernelMode) {
+        status = t->s.granted & needed ? CheckMemory(t, offset) : STATUS_ACCESS_DENIED;
+        if (!NT_SUCCESS(status))
+            return IopEndService(&t->s, status);
+    }
     if (__builtin_expect(event || apc, 0)) {
         status = IopServiceEvent(&t->s, event, apc, apc_context);
         if (!NT_SUCCESS(status))

@@ -34,7 +34,9 @@ NTSTATUS IopBeginService(struct iop_service *s, HANDLE handle, ACCESS_MASK acces
     s->apc = NULL;
     s->apc_context = NULL;
     s->synchronous = false;
-    NTSTATUS status = ObpReferenceHandle(handle, access, io->file_type, s->mode, (PVOID *)&s->file, &s->granted);
+    NTSTATUS status = s->mode == KernelMode ? STATUS_SUCCESS : IopProbeRange(iosb, sizeof *iosb, sizeof(ULONG));
+    if (NT_SUCCESS(status))
+        status = ObpReferenceHandle(handle, access, io->file_type, s->mode, (PVOID *)&s->file, &s->granted);
     if (NT_SUCCESS(status))
         s->device = IopRelatedDevice(s->file);
     return status;

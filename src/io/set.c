@@ -21,6 +21,11 @@ static NTSTATUS SetPosition(struct iop_service *s, const FILE_POSITION_INFORMATI
     return Answer(s, STATUS_SUCCESS);
 }
 
+static NTSTATUS SetPriorityHint(struct iop_service *s, const FILE_IO_PRIORITY_HINT_INFORMATION *info)
+{
+    return Answer(s, IopSetPriority(&IopFile(s->file)->io_priority, info->PriorityHint));
+}
+
 static NTSTATUS SetMode(struct iop_service *s, ULONG mode)
 {
     const ULONG sync = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
@@ -44,14 +49,16 @@ static NTSTATUS SetMode(struct iop_service *s, ULONG mode)
 
 static bool IsRename(FILE_INFORMATION_CLASS kind)
 {
-    return kind == FileRenameInformation || kind == FileRenameInformationEx ||
-           kind == FileRenameInformationBypassAccessCheck || kind == FileRenameInformationExBypassAccessCheck;
+    return kind == FileRenameInformation || kind == FileRenameInformationEx;
 }
 
-static bool IsLink(FILE_INFORMATION_CLASS kind)
+static bool IsLink(FILE_INFORMATION_CLASS kind) { return kind == FileLinkInformation || kind == FileLinkInformationEx; }
+
+/* Of the forms with flags this is one of them. */
+static BOOLEAN Replaces(const FILE_RENAME_INFORMATION *info, FILE_INFORMATION_CLASS kind)
 {
-    return kind == FileLinkInformation || kind == FileLinkInformationEx ||
-           kind == FileLinkInformationBypassAccessCheck || kind == FileLinkInformationExBypassAccessCheck;
+    bool flags = kind == FileRenameInformationEx || kind == FileLinkInformationEx;
+    return flags ? (info->Flags & FILE_RENAME_REPLACE_IF_EXISTS) != 0 : info->ReplaceIfExists;
 }
 
 static NTSTATUS SendSet(struct iop_service *s, PVOID buffer, ULONG length, FILE_INFORMATION_CLASS kind,
@@ -69,7 +76,7 @@ static NTSTATUS SendSet(struct iop_service *s, PVOID buffer, ULONG length, FILE_
     stack->Parameters.SetFile.FileInformationClass = kind;
     stack->Parameters.SetFile.FileObject = target;
     if (IsRename(kind) || IsLink(kind))
-        stack->Parameters.SetFile.ReplaceIfExists = ((PFILE_RENAME_INFORMATION)buffer)->ReplaceIfExists;
+        stack->Parameters.SetFile.ReplaceIfExists = Replaces(irp->AssociatedIrp.SystemBuffer, kind);
     return IopRunService(s, irp, true);
 }
 
@@ -90,8 +97,8 @@ static bool IsDirectory(struct iop_service *s)
 }
 
 /* The folder that the new name is in, opened below the same device as the file itself was. */
-static NTSTATUS OpenTarget(struct iop_service *s, const FILE_RENAME_INFORMATION *info, bool directory, PHANDLE handle,
-                           PFILE_OBJECT *target)
+static NTSTATUS OpenTarget(struct iop_service *s, const FILE_RENAME_INFORMATION *info, bool directory, bool checked,
+                           PHANDLE handle, PFILE_OBJECT *target)
 {
     OBJECT_ATTRIBUTES attributes;
     IO_STATUS_BLOCK iosb;
@@ -102,7 +109,7 @@ static NTSTATUS OpenTarget(struct iop_service *s, const FILE_RENAME_INFORMATION 
     NTSTATUS status = IoCreateFileEx(handle, SYNCHRONIZE | (directory ? FILE_ADD_SUBDIRECTORY : FILE_WRITE_DATA),
                                      &attributes, &iosb, NULL, 0, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN,
                                      FILE_OPEN_FOR_BACKUP_INTENT, NULL, 0, CreateFileTypeNone, NULL,
-                                     IO_FORCE_ACCESS_CHECK | IO_OPEN_TARGET_DIRECTORY, &context);
+                                     (checked ? IO_FORCE_ACCESS_CHECK : 0) | IO_OPEN_TARGET_DIRECTORY, &context);
     if (!NT_SUCCESS(status))
         return status;
     status = ObpReferenceHandle(*handle, 0, io->file_type, KernelMode, (PVOID *)target, NULL);
@@ -116,7 +123,7 @@ static NTSTATUS OpenTarget(struct iop_service *s, const FILE_RENAME_INFORMATION 
 }
 
 static NTSTATUS SetName(struct iop_service *s, PFILE_RENAME_INFORMATION info, ULONG length,
-                        FILE_INFORMATION_CLASS kind)
+                        FILE_INFORMATION_CLASS kind, bool checked)
 {
     ULONG room = length - FIELD_OFFSET(FILE_RENAME_INFORMATION, FileName);
     if (!info->FileNameLength || (info->FileNameLength & 1) || info->FileNameLength > room)
@@ -126,7 +133,7 @@ static NTSTATUS SetName(struct iop_service *s, PFILE_RENAME_INFORMATION info, UL
         return LockAndSendSet(s, info, length, kind, NULL);
     HANDLE handle;
     PFILE_OBJECT target;
-    NTSTATUS status = OpenTarget(s, info, IsRename(kind) && IsDirectory(s), &handle, &target);
+    NTSTATUS status = OpenTarget(s, info, IsRename(kind) && IsDirectory(s), checked, &handle, &target);
     if (!NT_SUCCESS(status))
         return IopEndService(s, status);
     /* The target's create may have come back for this very file, so the lock is taken only now. */
@@ -138,12 +145,34 @@ static NTSTATUS SetName(struct iop_service *s, PFILE_RENAME_INFORMATION info, UL
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
+/* Forms that are known here only: what is sent is the plain one. */
+static const struct form {
+    FILE_INFORMATION_CLASS given, sent;
+    enum { NO_CHECK, CHECK } access;
+} forms[] = {
+    {FileRenameInformationBypassAccessCheck, FileRenameInformation, NO_CHECK},
+    {FileRenameInformationExBypassAccessCheck, FileRenameInformationEx, NO_CHECK},
+    {FileLinkInformationBypassAccessCheck, FileLinkInformation, NO_CHECK},
+    {FileLinkInformationExBypassAccessCheck, FileLinkInformationEx, NO_CHECK},
+    {FileCaseSensitiveInformationForceAccessCheck, FileCaseSensitiveInformation, CHECK},
+};
+
+static const struct form *FormOf(FILE_INFORMATION_CLASS kind)
+{
+    for (size_t i = 0; i < RTL_NUMBER_OF(forms); i++)
+        if (forms[i].given == kind)
+            return &forms[i];
+    return NULL;
+}
+
 static NTSTATUS Set(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG length, FILE_INFORMATION_CLASS kind,
                     const void *site)
 {
     struct iop_service s;
     ULONG least = IopSetLength(kind);
-    if (!least)
+    const struct form *form = FormOf(kind);
+    bool checked = !form || form->access == CHECK;
+    if (!least || (!checked && KiCurrentThread()->previous_mode != KernelMode))
         return STATUS_INVALID_INFO_CLASS;
     if (length < least)
         return STATUS_INFO_LENGTH_MISMATCH;
@@ -151,12 +180,19 @@ static NTSTATUS Set(HANDLE handle, PIO_STATUS_BLOCK iosb, PVOID buffer, ULONG le
     NTSTATUS status = IopBeginService(&s, handle, IopSetAccess(kind), iosb);
     if (!NT_SUCCESS(status))
         return status;
-    if (IsRename(kind) || IsLink(kind)) {
-        return SetName(&s, buffer, length, kind);
-    }
+    status = form && checked && (IopSetAccess(kind) & ~s.granted) ? STATUS_ACCESS_DENIED
+                                                                   : IopProbe(s.mode, buffer, length, IopAlignmentOf(least), false);
+    if (!NT_SUCCESS(status))
+        return IopEndService(&s, status);
+    if (form)
+        kind = form->sent;
+    if (IsRename(kind) || IsLink(kind))
+        return SetName(&s, buffer, length, kind, checked);
     IopLockService(&s);
     if (kind == FilePositionInformation && s.synchronous)
         return SetPosition(&s, buffer);
+    if (kind == FileIoPriorityHintInformation)
+        return SetPriorityHint(&s, buffer);
     if (kind == FileModeInformation)
         return SetMode(&s, ((PFILE_MODE_INFORMATION)buffer)->Mode);
     return SendSet(&s, buffer, length, kind, NULL);
