@@ -65,6 +65,8 @@ static const struct row files[FileMaximumInformation] = {
     [FileStatBasicInformation] = {sizeof(FILE_STAT_BASIC_INFORMATION), 0, FILE_READ_ATTRIBUTES, 0},
     [FileCaseSensitiveInformation] = {sizeof(FILE_CASE_SENSITIVE_INFORMATION), sizeof(FILE_CASE_SENSITIVE_INFORMATION),
                                       FILE_READ_ATTRIBUTES, FILE_WRITE_ATTRIBUTES},
+    [FileCaseSensitiveInformationForceAccessCheck] = {0, sizeof(FILE_CASE_SENSITIVE_INFORMATION), 0,
+                                                      FILE_WRITE_ATTRIBUTES},
 };
 
 static const struct row *File(FILE_INFORMATION_CLASS kind)
@@ -92,6 +94,7 @@ static const struct row volumes[FileFsMaximumInformation] = {
     [FileFsDriverPathInformation] = {sizeof(FILE_FS_DRIVER_PATH_INFORMATION), 0, 0, 0},
     [FileFsVolumeFlagsInformation] = {sizeof(FILE_FS_VOLUME_FLAGS_INFORMATION),
                                       sizeof(FILE_FS_VOLUME_FLAGS_INFORMATION), 0, FILE_WRITE_DATA},
+    [FileFsFullSizeInformationEx] = {sizeof(FILE_FS_FULL_SIZE_INFORMATION_EX), 0, 0, 0},
     [FileFsSectorSizeInformation] = {sizeof(FILE_FS_SECTOR_SIZE_INFORMATION), 0, 0, 0},
 };
 

@@ -81,7 +81,7 @@ static NTSTATUS check_list(const VOID *list, ULONG length, ULONG *bad)
         return status;
     for (ULONG at = 0;;) {
         const FILE_FULL_EA_INFORMATION *ea = (const VOID *)((const UCHAR *)list + at);
-        if (!is_legal(ea)) {
+        if (!is_legal(ea) || ea->Flags & ~FILE_NEED_EA) {
             *bad = at;
             return STATUS_INVALID_EA_NAME;
         }
@@ -150,6 +150,19 @@ void MemfsPurgeEas(struct memfs_scb *scb)
             at += ea->NextEntryOffset;
     }
     MemfsUnlockNode(node);
+}
+
+bool MemfsNeedsEas(struct memfs_node *node)
+{
+    bool needs = false;
+    MemfsShareNode(node);
+    for (ULONG at = 0; at < node->ea_length;) {
+        const FILE_FULL_EA_INFORMATION *ea = (const VOID *)(node->ea + at);
+        needs = needs || (ea->Flags & FILE_NEED_EA);
+        at += ea->NextEntryOffset;
+    }
+    MemfsUnshareNode(node);
+    return needs;
 }
 
 bool MemfsReadEa(struct memfs_node *node, const CHAR *name, PVOID value, USHORT length)

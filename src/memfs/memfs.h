@@ -598,6 +598,8 @@ NTSTATUS MemfsStoreEas(struct memfs_node *node, const VOID *list, ULONG length, 
 void MemfsPurgeEas(struct memfs_scb *scb);
 /* The whole list, in pool that the caller frees. STATUS_NOT_FOUND: there are none. */
 NTSTATUS MemfsCopyEas(struct memfs_node *node, PVOID *list, ULONG *length);
+/* Whether one of them says that who opens the file must understand it. */
+bool MemfsNeedsEas(struct memfs_node *node);
 /* False: there is none of that name and length. */
 bool MemfsReadEa(struct memfs_node *node, const CHAR *name, PVOID value, USHORT length);
 /* fastio.c */

@@ -114,7 +114,7 @@ static bool replaces(const struct memfs_open *open)
            open->disposition == FILE_OVERWRITE_IF;
 }
 
-static NTSTATUS check_attributes(const struct memfs_open *open, const struct memfs_node *node)
+static NTSTATUS check_attributes(const struct memfs_open *open, struct memfs_node *node)
 {
     bool read_only = MemfsBits(node) & FILE_ATTRIBUTE_READONLY && !open->ignore_read_only;
     if (read_only && !MemfsIsDirectory(node) && MemfsWrites(open->access | added_access(open)))
@@ -124,6 +124,8 @@ static NTSTATUS check_attributes(const struct memfs_open *open, const struct mem
     const ULONG guarded = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
     if (replaces(open) && !open->last.stream.Length &&
         MemfsBits(node) & guarded & ~open->attributes)
+        return STATUS_ACCESS_DENIED;
+    if (open->options & FILE_NO_EA_KNOWLEDGE && !replaces(open) && MemfsNeedsEas(node))
         return STATUS_ACCESS_DENIED;
     if (MemfsIsReadOnly(open->volume) &&
         (MemfsWrites(open->access) || replaces(open) || open->options & FILE_DELETE_ON_CLOSE))
