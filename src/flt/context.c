@@ -107,7 +107,7 @@ void FltpCountRanOut(PFLTP_CONTEXT context, LONG count, const void *site)
 void FltpHandOver(PFLTP_CONTEXT context, const char *event, const void *site)
 {
     LONG count = __atomic_load_n(&context->Count, __ATOMIC_RELAXED);
-    verify_ledger_drop(&context->Ledger, event, count - 1, site);
+    verify_ledger_drop(&context->Ledger, event, count, site); /* none goes */
     verify_ledger_add(&context->Ledger, "its reference was handed over to", count, site);
 }
 

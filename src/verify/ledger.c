@@ -2,22 +2,23 @@
 
 #include "sim/machine.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-/* The first events of an object tell where it came from and are kept for ever; of the later ones, the newest. */
-enum { FIRST = 4, LATER = 28 };
+/* The first events of an object tell where it came from and are kept for ever; of the later ones what is still out, and the
+ * newest: where there is no room any more, references that were taken and given back go together. */
+enum { FIRST = 4, LATER = 28, NEWEST = 12, ALL = FIRST + LATER };
 
 struct entry {
-    _Atomic(const char *) event;
-    _Atomic(const void *) site;
-    atomic_int count;
-    atomic_uint thread; // what tells threads apart; the lowest bit: a reference was taken, not given back
+    const char *event;
+    const void *site, *caller; // who called whoever stands at site; NULL: nobody knows
+    int count;
+    unsigned thread; // what tells threads apart; the lowest bit: a reference was taken, not given back
 };
 
 struct verify_ledger_entries {
-    atomic_uint used;
-    struct entry entries[FIRST + LATER];
+    struct sched_lock lock;
+    unsigned used, settled, dropped; // kept; went in pairs; went although still out, perhaps
+    struct entry entries[ALL];
 };
 
 bool verify_ledgers_on;
@@ -34,157 +35,231 @@ static struct verify_ledger_entries *entries_of(struct verify_ledger *ledger)
     return entries;
 }
 
-static struct entry *slot(struct verify_ledger_entries *entries, unsigned index)
+/* ---- which belongs to which ---- */
+
+static bool is_taken(const struct entry *entry) { return entry->thread & 1; }
+static bool begins(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
+static bool is_link(const struct entry *taken) { return taken->event[0] == 'l' && begins(taken->event, "linked"); }
+static bool is_unlink(const struct entry *given) { return given->event[0] == 'u' && begins(given->event, "unlinked"); }
+
+enum { ALONE = -1 };
+struct pairs {
+    signed char of[ALL]; // the index of the other one, or ALONE
+    unsigned char open[ALL], count; // taken and not given back, oldest first
+};
+
+static void close_pair(struct pairs *pairs, unsigned at, unsigned given)
 {
-    return &entries->entries[index < FIRST ? index : FIRST + (index - FIRST) % LATER];
+    unsigned taken = pairs->open[at];
+    pairs->of[taken] = (signed char)given;
+    pairs->of[given] = (signed char)taken;
+    memmove(&pairs->open[at], &pairs->open[at + 1], --pairs->count - at);
 }
 
-static unsigned next_index(struct verify_ledger_entries *entries)
+/* What was given back is a link's own, or the newest of the same thread, else of anybody. */
+static void give_back(struct pairs *pairs, const struct entry *entries, unsigned given)
 {
-    if (sched_parallel)
-        return atomic_fetch_add_explicit(&entries->used, 1, memory_order_relaxed);
-    unsigned index = atomic_load_explicit(&entries->used, memory_order_relaxed);
-    atomic_store_explicit(&entries->used, index + 1, memory_order_relaxed);
-    return index;
+    bool link = is_unlink(&entries[given]);
+    int newest = ALONE;
+
+    for (unsigned at = pairs->count; at--;) {
+        const struct entry *taken = &entries[pairs->open[at]];
+        if (is_link(taken) != link)
+            continue;
+        if (link || (taken->thread ^ entries[given].thread) == 1) {
+            close_pair(pairs, at, given);
+            return;
+        }
+        newest = newest == ALONE ? (int)at : newest;
+    }
+    if (newest != ALONE)
+        close_pair(pairs, (unsigned)newest, given);
+}
+
+static void find_pairs(struct pairs *pairs, const struct entry *entries, unsigned count)
+{
+    pairs->count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        pairs->of[i] = ALONE;
+        if (is_taken(&entries[i]))
+            pairs->open[pairs->count++] = (unsigned char)i;
+        else
+            give_back(pairs, entries, i);
+    }
+}
+
+/* ---- writing ---- */
+
+static bool is_old(int index) { return index >= FIRST && index < ALL - NEWEST; }
+
+static void make_room(struct verify_ledger_entries *entries)
+{
+    struct pairs pairs;
+    unsigned kept = FIRST;
+
+    find_pairs(&pairs, entries->entries, ALL);
+    for (int i = FIRST; i < ALL; i++)
+        if (!is_old(i) || !is_old(pairs.of[i]))
+            entries->entries[kept++] = entries->entries[i];
+    entries->settled += ALL - kept;
+    if (kept == ALL) {
+        memmove(&entries->entries[FIRST], &entries->entries[FIRST + 1], (LATER - 1) * sizeof *entries->entries);
+        entries->dropped++;
+        kept--;
+    }
+    entries->used = kept;
+}
+
+/* The code at `site` is on this stack; the return address of its function. */
+static const void *__attribute__((no_sanitize("address"))) caller_of(const void *site)
+{
+    enum { DEEPEST = 8, WIDEST = 0x10000 }; // of one frame, in bytes
+    void **frame = __builtin_frame_address(0);
+
+    for (int i = 0; i < DEEPEST; i++) {
+        bool found = frame[1] == site;
+        uintptr_t up = (uintptr_t)frame[0] - (uintptr_t)frame;
+        if (up == 0 || up > WIDEST || up % sizeof *frame)
+            return NULL;
+        frame = frame[0];
+        if (found)
+            return frame[1];
+    }
+    return NULL;
 }
 
 void verify_ledger_append(struct verify_ledger *ledger, const char *event, int change, long long count, const void *site)
 {
     struct verify_ledger_entries *entries = entries_of(ledger);
-    struct entry *entry = slot(entries, next_index(entries));
-    atomic_store_explicit(&entry->site, site, memory_order_relaxed);
-    atomic_store_explicit(&entry->count, (int)count, memory_order_relaxed);
-    atomic_store_explicit(&entry->thread, ((unsigned)((uintptr_t)sched_current >> 4) & ~1u) | (change > 0),
-                          memory_order_relaxed);
-    atomic_store_explicit(&entry->event, event, memory_order_relaxed);
+    struct entry entry = {event, site, change > 0 && site ? caller_of(site) : NULL, (int)count,
+                          ((unsigned)((uintptr_t)sched_current >> 4) & ~1u) | (change > 0)};
+    sched_lock(&entries->lock);
+    if (entries->used == ALL)
+        make_room(entries);
+    entries->entries[entries->used++] = entry;
+    sched_unlock(&entries->lock);
 }
 
 /* ---- reading ---- */
 
 /* A copy, oldest first: others may go on writing. */
 struct copy {
-    struct line {
-        const char *event;
-        const void *site;
-        unsigned thread;
-        int count, change;
-        bool out; // taken, and not given back as far as the ledger tells
-    } lines[FIRST + LATER];
-    unsigned count, dropped; // the dropped ones stood behind the first FIRST
+    struct verify_ledger_entries ledger;
+    struct pairs pairs;
 };
 
 static void take_copy(const struct verify_ledger *ledger, struct copy *copy)
 {
     struct verify_ledger_entries *entries = __atomic_load_n(&ledger->entries, __ATOMIC_ACQUIRE);
-    unsigned used = entries ? atomic_load(&entries->used) : 0;
-
-    copy->count = 0;
-    copy->dropped = used > FIRST + LATER ? used - FIRST - LATER : 0;
-    for (unsigned i = 0; i < used; i++) {
-        if (i == FIRST)
-            i += copy->dropped;
-        struct entry *entry = slot(entries, i);
-        unsigned thread = atomic_load(&entry->thread);
-        bool taken = thread & 1;
-        struct line line = {atomic_load(&entry->event), atomic_load(&entry->site), thread & ~1u, atomic_load(&entry->count),
-                            taken ? 1 : -1, taken};
-        if (line.event)
-            copy->lines[copy->count++] = line;
+    copy->ledger.used = 0;
+    if (entries) {
+        sched_lock(&entries->lock);
+        copy->ledger = *entries;
+        sched_unlock(&entries->lock);
     }
+    find_pairs(&copy->pairs, copy->ledger.entries, copy->ledger.used);
 }
 
-static bool begins(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
-
-/* Which reference the index-th event gave back: a link its own, a driver the newest of its thread, else of anybody. */
-static struct line *given_back(struct copy *copy, unsigned index)
+static bool is_out(const struct copy *copy, unsigned index)
 {
-    const struct line *drop = &copy->lines[index];
-    bool link = begins(drop->event, "unlinked");
-    struct line *newest = NULL;
-
-    while (index--) {
-        struct line *line = &copy->lines[index];
-        if (!line->out || begins(line->event, "linked") != link)
-            continue;
-        if (link || line->thread == drop->thread)
-            return line;
-        newest = newest ? newest : line;
-    }
-    return newest;
+    return is_taken(&copy->ledger.entries[index]) && copy->pairs.of[index] == ALONE;
 }
 
-static void pair(struct copy *copy)
+/* Lines between the first ones and the later ones. */
+static unsigned gap(const struct copy *copy, unsigned index, char text[2][80])
 {
-    for (unsigned i = 0; i < copy->count; i++) {
-        struct line *line = copy->lines[i].change < 0 ? given_back(copy, i) : NULL;
-        if (line)
-            line->out = false;
-    }
+    unsigned lines = 0;
+    if (index != FIRST)
+        return 0;
+    if (copy->ledger.settled)
+        snprintf(text[lines++], 80, "... %u more, taken and given back ...", copy->ledger.settled);
+    if (copy->ledger.dropped)
+        snprintf(text[lines++], 80, "... %u more that are not kept ...", copy->ledger.dropped);
+    return lines;
 }
 
-static void label(const struct line *line, char *text, size_t size)
+/* Of what is still out: a routine that takes references for others says little. */
+static const void *shown_caller(const struct copy *copy, unsigned index)
 {
+    const struct entry *entry = &copy->ledger.entries[index];
+    char text[700];
+    if (!entry->caller || !is_out(copy, index) || !verify_is_of_driver(entry->caller))
+        return NULL;
+    verify_symbolize(entry->caller, text, sizeof text);
+    return begins(text, "fltsim_") ? NULL : entry->caller;
+}
+
+static void label(const struct copy *copy, unsigned index, char *text, size_t size)
+{
+    const struct entry *entry = &copy->ledger.entries[index];
+    bool out = is_out(copy, index);
     char count[40] = "";
-    if (line->count >= 0)
-        snprintf(count, sizeof count, "count %d", line->count);
-    snprintf(text, size, "%s%s%s%s%s%s", *count || line->out ? "[" : "", count, *count && line->out ? ", " : "",
-             line->out ? "still out" : "", *count || line->out ? "] " : "", line->event);
+    if (entry->count >= 0)
+        snprintf(count, sizeof count, "count %d", entry->count);
+    snprintf(text, size, "%s%s%s%s%s%s", *count || out ? "[" : "", count, *count && out ? ", " : "", out ? "still out" : "",
+             *count || out ? "] " : "", entry->event);
 }
 
 void verify_ledger_print(struct verify_violation *v, const struct verify_ledger *ledger)
 {
     struct copy copy;
-    char text[160];
+    char text[160], between[2][80];
 
     if (!v)
         return;
     take_copy(ledger, &copy);
-    pair(&copy);
-    for (unsigned i = 0; i < copy.count; i++) {
-        if (i == FIRST && copy.dropped)
-            verify_history(v, "... %u more that are not kept ...", copy.dropped);
-        label(&copy.lines[i], text, sizeof text);
-        verify_site(v, text, copy.lines[i].site);
+    for (unsigned i = 0; i < copy.ledger.used; i++) {
+        for (unsigned j = 0, lines = gap(&copy, i, between); j < lines; j++)
+            verify_history(v, "%s", between[j]);
+        label(&copy, i, text, sizeof text);
+        verify_site(v, text, copy.ledger.entries[i].site);
+        const void *caller = shown_caller(&copy, i);
+        if (caller)
+            verify_site(v, "    for", caller);
     }
 }
 
 void verify_ledger_dump(const struct verify_ledger *ledger, const char *indent, FILE *out)
 {
     struct copy copy;
-    char text[160], place[700];
+    char text[160], between[2][80], place[700];
 
     take_copy(ledger, &copy);
-    pair(&copy);
-    for (unsigned i = 0; i < copy.count; i++) {
-        if (i == FIRST && copy.dropped)
-            fprintf(out, "%s... %u more that are not kept ...\n", indent, copy.dropped);
-        label(&copy.lines[i], text, sizeof text);
-        if (copy.lines[i].site)
-            verify_symbolize(copy.lines[i].site, place, sizeof place);
-        fprintf(out, "%s%s%s%s\n", indent, text, copy.lines[i].site ? " " : "", copy.lines[i].site ? place : "");
+    for (unsigned i = 0; i < copy.ledger.used; i++) {
+        for (unsigned j = 0, lines = gap(&copy, i, between); j < lines; j++)
+            fprintf(out, "%s%s\n", indent, between[j]);
+        label(&copy, i, text, sizeof text);
+        const void *site = copy.ledger.entries[i].site, *caller = shown_caller(&copy, i);
+        if (site)
+            verify_symbolize(site, place, sizeof place);
+        fprintf(out, "%s%s%s%s\n", indent, text, site ? " " : "", site ? place : "");
+        if (caller) {
+            verify_symbolize(caller, place, sizeof place);
+            fprintf(out, "%s    for %s\n", indent, place);
+        }
     }
 }
 
-static const char *driver_of(const struct line *line)
+static const char *driver_of(const struct entry *entry)
 {
-    const char *driver = line->site ? verify_driver_of(line->site) : "";
+    const char *driver = entry->site ? verify_driver_of(entry->site) : "";
     return strcmp(driver, "fltsim") ? driver : "";
 }
 
 const char *verify_ledger_holder(const struct verify_ledger *ledger)
 {
-    const char *holder = "", *drivers[FIRST + LATER];
+    const char *holder = "", *drivers[ALL];
     struct copy copy;
     int most = 0;
 
     take_copy(ledger, &copy);
-    for (unsigned i = 0; i < copy.count; i++)
-        drivers[i] = driver_of(&copy.lines[i]);
-    for (unsigned i = 0; i < copy.count; i++) {
+    for (unsigned i = 0; i < copy.ledger.used; i++)
+        drivers[i] = driver_of(&copy.ledger.entries[i]);
+    for (unsigned i = 0; i < copy.ledger.used; i++) {
         int balance = 0;
-        for (unsigned j = 0; j < copy.count; j++)
+        for (unsigned j = 0; j < copy.ledger.used; j++)
             if (drivers[i][0] && drivers[j] == drivers[i])
-                balance += copy.lines[j].change;
+                balance += is_taken(&copy.ledger.entries[j]) ? 1 : -1;
         if (balance > most) {
             most = balance;
             holder = drivers[i];
@@ -195,7 +270,10 @@ const char *verify_ledger_holder(const struct verify_ledger *ledger)
 
 void verify_ledger_empty(struct verify_ledger *ledger)
 {
-    atomic_store_explicit(&ledger->entries->used, 0, memory_order_relaxed);
+    struct verify_ledger_entries *entries = ledger->entries;
+    sched_lock(&entries->lock);
+    entries->used = entries->settled = entries->dropped = 0;
+    sched_unlock(&entries->lock);
 }
 
 void verify_ledger_forget(struct verify_ledger *ledger)

@@ -71,9 +71,9 @@ struct verify_violation *verify_begin_fatal(enum verify_rule rule, const char *f
 /* "name+0x12 (file.c:34)" of a code address; static buffer-free: writes into `text`. Slow: reports only. */
 void verify_symbolize(const void *code_address, char *text, size_t size);
 
-/* A ledger: who took and who gave back references of one object, newest last, bounded (the oldest are dropped and
- * counted). Embedded in the object; lock-free to append; costs one branch when ledgers are switched off. `event` is a
- * literal that a code address may follow: "referenced by". A reference taken is paired with the one given back by what
+/* A ledger: who took and who gave back references of one object, newest last, bounded: old references that were given
+ * back go first, and are counted. Embedded in the object; costs one branch when ledgers are switched off. `event` is a
+ * literal that a code address may follow: "referenced by". NULL as the address: somebody of ours. A reference taken is paired with the one given back by what
  * nests: the newest of the same thread first; events that begin with "linked" with those that begin with "unlinked". */
 struct verify_ledger { struct verify_ledger_entries *entries; };
 extern bool verify_ledgers_on;

@@ -576,7 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         twins_test(a_reference_that_is_never_released, "context-leak", leak, no_leak,
                    .says = {"still has 1 reference", "[count 1, still out] allocated by made (test_context_wrong.c:",
-                            "[count 2] linked by set_stream (test_context_wrong.c:", "unlinked: the instance was torn down"}),
+                            "for set_and_keep (test_context_wrong.c:", "unlinked: the instance was torn down"}),
         twins_test(a_release_too_many, "context-over-release", over_release, no_leak, 0xF5, 0x6D,
                    {"only the link's reference is left", "released by set_and_release_twice (test_context_wrong.c:"}),
         twins_test(a_reference_to_what_is_freed, "context-use-after-free", use_after_free, use_in_time, 0xF5, 0x6E,

@@ -31,7 +31,7 @@ static struct fltsim_report *run_twin(const struct twins *twins, void (*body)(vo
 static bool is_of_ledger(const char *text)
 {
     static const char *const events[] = {"allocated by", "referenced by", "linked by", "released by", "unlinked by",
-                                         "unlinked: "};
+                                         "unlinked: ", "for set_"};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (strstr(text, events[i]))
             return true;

@@ -174,6 +174,30 @@ static void test_ledger_keeps_both_ends(void **state)
     forget();
 }
 
+/* However much comes after it, and whoever gives back at once what he took. */
+static void test_ledger_keeps_what_is_still_out(void **state)
+{
+    struct verify_ledger ledger = {0};
+    const void *here = a_static_function();
+    verify_ledger_add(&ledger, "allocated by", 1, here);
+    for (int i = 0; i < 1000; i++) {
+        if (i == 300)
+            verify_ledger_add(&ledger, "kept by", 2, here);
+        verify_ledger_add(&ledger, "got by", i < 300 ? 2 : 3, here);
+        verify_ledger_drop(&ledger, "released by", i < 300 ? 1 : 2, here);
+    }
+    struct verify_violation *v = verify_begin(VERIFY_CONTEXT_LEAK, "x");
+    verify_ledger_print(v, &ledger);
+    verify_end(v);
+    verify_ledger_free(&ledger);
+    const char *history = take()->violations[0].history, *kept = strstr(history, "[count 2, still out] kept by a_static_function");
+    assert_non_null(kept);
+    assert_non_null(strstr(history, "more, taken and given back ..."));
+    assert_null(strstr(history, "that are not kept"));
+    assert_null(strstr(strchr(kept, '\n'), "still out"));
+    forget();
+}
+
 static void test_ledgers_can_be_off(void **state)
 {
     struct verify_ledger ledger = {0};
@@ -283,6 +307,7 @@ int main(void)
         TEST(test_history_and_driver),
         TEST(test_drivers_of_code),
         TEST(test_ledger_keeps_both_ends),
+        TEST(test_ledger_keeps_what_is_still_out),
         TEST(test_ledgers_can_be_off),
         TEST(test_leaks_are_grouped),
         TEST(test_bug_check_ends_the_run),
