@@ -104,10 +104,11 @@ struct pool_special;
 struct pool_state {
     struct pool_shard *shards[POOL_SHARDS];
     struct sched_lock lock; // making shards, special pool
-    struct pool_special *special;
-    struct pool_special **special_last;
+    struct pool_special *special_live, *special_live_last;
+    struct pool_special *special_freed;  // oldest first, the latest only
+    struct pool_special **special_freed_last;
     struct pool_special **special_buckets; // by the page of the body; NULL: no special block was made
-    size_t special_freed;
+    size_t special_freed_count;
     struct pool_arena *special_arenas;   // pages for blocks of one page, and guards
     struct pool_special *special_spare;  // of one page, to serve again: no access
     unsigned special_unused;             // pairs at the end of the first arena

@@ -481,7 +481,7 @@ static void drop_charge(struct pool_block *block, void *context)
 
 bool ExpPoolStart(void)
 {
-    ExpPool()->special_last = &ExpPool()->special;
+    ExpPool()->special_freed_last = &ExpPool()->special_freed;
     return true;
 }
 

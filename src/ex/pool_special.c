@@ -10,10 +10,10 @@
 /* Each block on pages of its own, its end at the end of the last one, an inaccessible page behind it. The description
  * stands elsewhere, so that a freed block can lose every access. */
 struct pool_special {
-    struct pool_special *next; // pool_state.special
+    struct pool_special *next, *before; // pool_state.special_live; special_freed and special_spare: next only
     struct pool_special *next_in_bucket;
     char *pages;
-    size_t readable, total;    // bytes: of pages with the block, of all
+    size_t readable, total;             // bytes: of pages with the block, of all
     char *body;
     bool freed;
     struct pool_block block;
@@ -44,13 +44,20 @@ static struct pool_special *find_body(const void *body)
     return special;
 }
 
+static bool holds(const struct pool_special *special, uintptr_t address)
+{
+    return address >= (uintptr_t)special->pages && address < (uintptr_t)special->pages + special->total;
+}
+
 static struct pool_special *find(uintptr_t address)
 {
     struct pool_special *special;
     sched_lock(&ExpPool()->lock);
-    for (special = ExpPool()->special; special; special = special->next)
-        if (address >= (uintptr_t)special->pages && address < (uintptr_t)special->pages + special->total)
-            break;
+    for (special = ExpPool()->special_live; special && !holds(special, address); special = special->next)
+        ;
+    for (special = special ? special : ExpPool()->special_freed; special && !holds(special, address);
+         special = special->next)
+        ;
     sched_unlock(&ExpPool()->lock);
     return special;
 }
@@ -68,17 +75,49 @@ static struct pool_special *find_around(const void *object)
     return special;
 }
 
-static void unlink_special(struct pool_special *special)
+static void link_live(struct pool_special *special)
 {
-    struct pool_special **link = &ExpPool()->special;
-    while (*link != special)
-        link = &(*link)->next;
-    *link = special->next;
-    if (ExpPool()->special_last == &special->next)
-        ExpPool()->special_last = link;
-    for (link = bucket_of(special->body); *link != special;)
+    struct pool_special **bucket = bucket_of(special->body);
+    special->next = NULL;
+    special->before = ExpPool()->special_live_last;
+    if (special->before)
+        special->before->next = special;
+    else
+        ExpPool()->special_live = special;
+    ExpPool()->special_live_last = special;
+    special->next_in_bucket = *bucket;
+    *bucket = special;
+}
+
+/* From the live blocks to the end of the freed ones. */
+static void move_to_freed(struct pool_special *special)
+{
+    if (special->next)
+        special->next->before = special->before;
+    else
+        ExpPool()->special_live_last = special->before;
+    if (special->before)
+        special->before->next = special->next;
+    else
+        ExpPool()->special_live = special->next;
+    special->next = NULL;
+    *ExpPool()->special_freed_last = special;
+    ExpPool()->special_freed_last = &special->next;
+    ExpPool()->special_freed_count++;
+}
+
+static struct pool_special *take_oldest_freed(void)
+{
+    struct pool_special *oldest = ExpPool()->special_freed;
+    struct pool_special **link = bucket_of(oldest->body);
+    ExpPool()->special_freed = oldest->next;
+    if (!oldest->next)
+        ExpPool()->special_freed_last = &ExpPool()->special_freed;
+    ExpPool()->special_freed_count--;
+    while (*link != oldest)
         link = &(*link)->next_in_bucket;
-    *link = special->next_in_bucket;
+    *link = oldest->next_in_bucket;
+    return oldest;
 }
 
 static bool is_pair(size_t total) { return total == 2 * plat_page_size(); }
@@ -161,7 +200,6 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
         return NULL;
     char *pages = special->pages;
     memset(pages, POOL_GUARD_BYTE, readable);
-    special->next = NULL;
     special->freed = false;
     special->readable = readable;
     special->total = readable + page;
@@ -173,11 +211,7 @@ void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *sit
     sched_lock(&ExpPool()->lock);
     if (!ExpPool()->special_buckets)
         ExpPool()->special_buckets = sim_alloc(BUCKETS * sizeof *ExpPool()->special_buckets);
-    *ExpPool()->special_last = special;
-    ExpPool()->special_last = &special->next;
-    struct pool_special **bucket = bucket_of(special->body);
-    special->next_in_bucket = *bucket;
-    *bucket = special;
+    link_live(special);
     sched_unlock(&ExpPool()->lock);
     return special->body;
 }
@@ -241,22 +275,6 @@ static void check(struct pool_special *special, ULONG tag, const char *routine, 
     check_guard(special, "noticed when freed by", site);
 }
 
-static void drop_oldest(void)
-{
-    struct pool_special *oldest;
-    sched_lock(&ExpPool()->lock);
-    oldest = ExpPool()->special;
-    while (oldest && !oldest->freed)
-        oldest = oldest->next;
-    if (oldest) {
-        unlink_special(oldest);
-        ExpPool()->special_freed--;
-    }
-    sched_unlock(&ExpPool()->lock);
-    if (oldest)
-        give_back(oldest);
-}
-
 bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site)
 {
     struct pool_special *special = find_body(body);
@@ -266,8 +284,8 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
         return true;
     }
     if (special->freed) {
-        struct verify_violation *v = verify_begin_fatal(VERIFY_DOUBLE_FREE,
-                                                        "%s was given the block %p, which is free already.", routine, body);
+        struct verify_violation *v =
+            verify_begin_fatal(VERIFY_DOUBLE_FREE, "%s was given the block %p, which is free already.", routine, body);
         describe(v, special);
         verify_site(v, "and again by", site);
         verify_end_bugcheck(v, 0xC2, 0x7, 0, special->block.tag, (uintptr_t)body);
@@ -280,10 +298,11 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
     sched_lock(&ExpPool()->lock);
     special->block.free_site = site;
     special->freed = true;
-    bool full = ++ExpPool()->special_freed > KEEP_FREED;
+    move_to_freed(special);
+    struct pool_special *oldest = ExpPool()->special_freed_count > KEEP_FREED ? take_oldest_freed() : NULL;
     sched_unlock(&ExpPool()->lock);
-    if (full)
-        drop_oldest();
+    if (oldest)
+        give_back(oldest);
     return true;
 }
 
@@ -318,9 +337,8 @@ void ExpExplainFault(const void *address, bool write, const void *pc)
 
 void ExpEachSpecial(void (*visit)(struct pool_block *block, void *context), void *context)
 {
-    for (struct pool_special *special = ExpPool()->special; special; special = special->next)
-        if (!special->freed)
-            visit(&special->block, context);
+    for (struct pool_special *special = ExpPool()->special_live; special; special = special->next)
+        visit(&special->block, context);
 }
 
 bool ExpFindSpecial(const void *body, struct pool_block **block)
@@ -345,7 +363,8 @@ void ExpCheckResident(const void *object, const char *what, const void *site)
     struct pool_special *special = find_around(object);
     if (!special || !(special->block.flags & EXP_PAGED))
         return;
-    struct verify_violation *v = verify_begin(VERIFY_PAGED_OBJECT, "The %s %p was initialized in paged pool.", what, object);
+    struct verify_violation *v =
+        verify_begin(VERIFY_PAGED_OBJECT, "The %s %p was initialized in paged pool.", what, object);
     verify_site(v, "initialized by", site);
     describe(v, special);
     verify_end(v);
@@ -355,8 +374,12 @@ void ExpStopSpecial(void)
 {
     struct pool_special *special;
     struct pool_arena *arena;
-    while ((special = ExpPool()->special)) {
-        ExpPool()->special = special->next;
+    while ((special = ExpPool()->special_live)) {
+        ExpPool()->special_live = special->next;
+        give_back(special);
+    }
+    while ((special = ExpPool()->special_freed)) {
+        ExpPool()->special_freed = special->next;
         give_back(special);
     }
     while ((special = ExpPool()->special_spare)) {

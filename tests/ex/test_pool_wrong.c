@@ -255,6 +255,30 @@ static void test_special_pool(void **state)
     expect_report("pool-corruption", "next to the pool block", "freed by give_back");
 }
 
+static void touch_the_last_of_many_freed(void *unused)
+{
+    enum { LIVE = 3000, FREED = 6000 };
+    static void *live[LIVE];
+    unsigned char *volatile body = NULL;
+    for (size_t i = 0; i < LIVE; i++)
+        live[i] = allocate(32);
+    for (size_t i = 0; i < FREED; i++) {
+        body = allocate(32);
+        give_back(body);
+    }
+    for (size_t i = 0; i < LIVE; i += 2)
+        give_back(live[i]);
+    for (size_t i = 1; i < LIVE; i += 2)
+        give_back(live[i]);
+    (void)*(volatile unsigned char *)live[1];
+}
+
+static void test_special_pool_remembers_the_latest_of_many_freed(void **state)
+{
+    special(touch_the_last_of_many_freed);
+    expect_report("pool-use-after-free", "A read at offset 0", "freed by give_back");
+}
+
 static void test_special_pool_leak(void **state)
 {
     assert_true(fltsim_start(&(struct fltsim_options){.quiet = true, .special_pool = true}));
@@ -281,6 +305,7 @@ int main(void)
         WRONG(test_paged_pool_at_dispatch),
         WRONG(test_paged_pool_freed_at_dispatch),
         cmocka_unit_test(test_special_pool),
+        cmocka_unit_test(test_special_pool_remembers_the_latest_of_many_freed),
         cmocka_unit_test(test_special_pool_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
