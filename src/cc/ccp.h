@@ -26,24 +26,42 @@ struct cc_map {
     LIST_ENTRY opens; /* struct cc_private.link; under area->lock */
     struct cc_private first;
     PCACHE_UNINITIALIZE_EVENT events;
-    PVOID log_handle;
+    LIST_ENTRY bcbs; /* struct cc_bcb.link */
+    LIST_ENTRY lsns; /* struct cc_lsn.link */
+    LIST_ENTRY log_link; /* cc_state.logs, or Flink NULL */
+    PVOID log_handle;    /* both under cc_state.log_lock */
+    PFLUSH_TO_LSN flush_to_lsn;
+    LONGLONG section_size; /* as far as views reach */
     ULONG read_ahead;
     ULONG dirty_most; /* pages; 0: no limit of its own */
     unsigned failures; /* passes of the lazy writer that could not write */
     bool pin_access, no_read_ahead, no_write_behind;
 };
 
-/* What a BCB pointer points at begins with what drivers may read: PUBLIC_BCB. */
+/* What a BCB pointer points at begins with what drivers may read: PUBLIC_BCB.
+ *     1. All mappings of one view share one BCB; all pins of pages that a pinned one covers share that. They hang in
+ *        cc_map.bcbs, counted, until the last user is gone.
+ *     2. A pin of pages that pinned BCBs cover in part is one of its own, made of theirs and of fresh ones between.
+ *     3. Users of a pinned BCB hold its lock, shared or exclusive. */
 struct cc_bcb {
-    CSHORT NodeTypeCode, NodeByteSize;
+    CSHORT NodeTypeCode, NodeByteSize; /* 0x2FD: pinned */
     ULONG MappedLength;
     LARGE_INTEGER MappedFileOffset;
     struct mi_control_area *area; /* referenced */
-    LONGLONG offset;
-    ULONG length;
-    atomic_long references;
-    bool pinned;
-    PVOID owner;
+    LIST_ENTRY link;              /* cc_map.bcbs; all below under area->lock */
+    size_t first, end;            /* pages */
+    long references;
+    long shared, exclusive; /* holds */
+    PVOID owner;            /* of the exclusive ones: a thread, or an owner pointer */
+    struct cc_bcb **parts;  /* or NULL; each has a reference and a hold of this one's */
+    unsigned part_count;
+};
+
+/* The sequence numbers of a page that a driver made dirty with one. */
+struct cc_lsn {
+    LIST_ENTRY link; /* cc_map.lsns; under area->lock */
+    size_t page;
+    LONGLONG oldest, newest;
 };
 
 struct cc_state {
@@ -54,6 +72,8 @@ struct cc_state {
     KEVENT passed;     /* one has ended since a writer began to wait */
     struct sched_lock deferred_lock;
     LIST_ENTRY deferred; /* struct cc_deferred.link, in the order they came */
+    struct sched_lock log_lock;
+    LIST_ENTRY logs;   /* struct cc_map.log_link */
     atomic_bool armed; /* timer set, or a pass queued or running */
     atomic_bool stopping;
 };
@@ -75,9 +95,16 @@ static inline struct mi_control_area *CcpAreaOf(PFILE_OBJECT file)
 bool CcpCloseCache(PFILE_OBJECT file);
 /* mm's hooks. */
 void CcpForget(struct mi_control_area *area);
+void CcpBeforeWrite(struct mi_control_area *area, size_t first, size_t end);
+void CcpClean(struct mi_control_area *area, size_t first, size_t end);
 void CcpWorkAppeared(void);
 /* One pass of the lazy writer, now, on this thread. */
 void CcpLazyPass(void);
+
+/* log.c: a cache map goes. */
+void CcpForgetLog(struct cc_map *map);
+/* Pages [first, end) became dirty with this sequence number. */
+void CcpNoteLsn(struct cc_map *map, size_t first, size_t end, LONGLONG lsn);
 
 /* throttle.c: calls whom CcDeferWrite put off, as long as there is room for each. */
 void CcpPostDeferred(void);

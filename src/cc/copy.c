@@ -140,7 +140,13 @@ static BOOLEAN copy_write(PFILE_OBJECT file, LONGLONG offset, ULONG length, BOOL
 {
     if (!wait && file->Flags & FO_WRITE_THROUGH)
         return FALSE;
-    NTSTATUS status = put_all(file, cached_area(file), offset, buffer, length, wait);
+    struct mi_control_area *area = cached_area(file);
+    NTSTATUS status;
+    if (length && (ULONG_PTR)buffer < 0x10000) { /* found out when the page is there */
+        status = wait ? MiFault(area, MiPageOf(offset), MiPageOf(offset) + 1) : STATUS_SUCCESS;
+        ExRaiseStatus(NT_SUCCESS(status) ? STATUS_INVALID_USER_BUFFER : status);
+    }
+    status = length ? put_all(file, area, offset, buffer, length, wait) : STATUS_SUCCESS;
     if (status == STATUS_CANT_WAIT)
         return FALSE;
     if (!NT_SUCCESS(status))

@@ -129,9 +129,12 @@ bool CcpStart(void)
     KeInitializeEvent(&cc->idle, NotificationEvent, TRUE);
     KeInitializeEvent(&cc->passed, NotificationEvent, FALSE);
     InitializeListHead(&cc->deferred);
+    InitializeListHead(&cc->logs);
     ExInitializeWorkItem(&cc->work, on_work, NULL);
     mm->forget_cache = CcpForget;
     mm->work_appeared = CcpWorkAppeared;
+    mm->before_write = CcpBeforeWrite;
+    mm->clean = CcpClean;
     return true;
 }
 

@@ -12,6 +12,8 @@ static void set_sizes(struct cc_map *map, const CC_FILE_SIZES *sizes)
     map->AllocationSize = sizes->AllocationSize;
     map->FileSize = sizes->FileSize;
     map->ValidDataLength = sizes->ValidDataLength;
+    if (map->section_size < sizes->AllocationSize.QuadPart)
+        map->section_size = sizes->AllocationSize.QuadPart;
 }
 
 static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT file,
@@ -28,6 +30,8 @@ static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT fil
     fresh->pin_access = pin;
     fresh->read_ahead = MI_PAGE;
     InitializeListHead(&fresh->opens);
+    InitializeListHead(&fresh->bcbs);
+    InitializeListHead(&fresh->lsns);
     sched_lock(&area->lock);
     map = area->cache;
     if (!map)
@@ -116,8 +120,11 @@ static void truncate_to(PFILE_OBJECT file, LONGLONG size)
     struct mi_control_area *area = CcpAreaOf(file);
     if (!area)
         return;
-    if (atomic_load(&area->maps) == 0)
+    if (atomic_load(&area->maps) == 0) {
         MiTruncate(area, size);
+        if (size == 0) /* a section without pages that nobody uses goes */
+            MiRetire(area, 1);
+    }
     MiDereference(area);
 }
 
@@ -161,6 +168,7 @@ void CcpForget(struct mi_control_area *area)
         next = event->Next;
         KeSetEvent(&event->Event, 0, FALSE);
     }
+    CcpForgetLog(map);
     sim_free(map);
 }
 
@@ -232,15 +240,6 @@ VOID CcSetAdditionalCacheAttributes(PFILE_OBJECT FileObject, BOOLEAN DisableRead
         return;
     map->no_read_ahead = DisableReadAhead;
     __atomic_store_n(&map->no_write_behind, DisableWriteBehind, __ATOMIC_RELAXED);
-}
-
-VOID CcSetLogHandleForFile(PFILE_OBJECT FileObject, PVOID LogHandle,
-                           PFLUSH_TO_LSN FlushToLsnRoutine)
-{
-    API_IRQL(CcSetLogHandleForFile);
-    struct cc_map *map = CcpMapOf(FileObject);
-    if (map)
-        map->log_handle = LogHandle;
 }
 
 PFILE_OBJECT CcGetFileObjectFromSectionPtrs(PSECTION_OBJECT_POINTERS SectionObjectPointer)

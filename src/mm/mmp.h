@@ -92,6 +92,9 @@ struct mm_state {
     /* cc: a control area goes for good; work appeared on an empty list. */
     void (*forget_cache)(struct mi_control_area *area);
     void (*work_appeared)(void);
+    /* cc: pages are about to be written; pages are dirty no more. Only for areas with a cache map. */
+    void (*before_write)(struct mi_control_area *area, size_t first, size_t end);
+    void (*clean)(struct mi_control_area *area, size_t first, size_t end);
 };
 extern struct mm_state *mm;
 
@@ -137,6 +140,9 @@ static inline bool MiIsValid(struct mi_control_area *area, size_t page)
 {
     return atomic_load_explicit(&area->state[page], memory_order_acquire) & MI_VALID;
 }
+/* Waits until a transfer ends or MiWake is called. Entered with area->lock held; it is free on return. */
+void MiWait(struct mi_control_area *area);
+void MiWake(struct mi_control_area *area);
 /* Makes pages [first, end) valid by paging reads. */
 NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end);
 /* Claims a page that is not valid, to fill it without reading: MiFilled must follow. False: it is

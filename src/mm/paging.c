@@ -21,8 +21,7 @@ static unsigned char state_of(struct mi_control_area *area, size_t page)
     return atomic_load_explicit(&area->state[page], memory_order_acquire);
 }
 
-/* Entered with area->lock held; it is free on return. */
-static void wait_for_transfer(struct mi_control_area *area)
+void MiWait(struct mi_control_area *area)
 {
     struct mi_waiter waiter = {.next = area->waiters};
     KeInitializeEvent(&waiter.event, NotificationEvent, FALSE);
@@ -38,6 +37,15 @@ static void wake(struct mi_waiter *waiters)
         KeSetEvent(&waiters->event, 0, FALSE);
         waiters = next;
     }
+}
+
+void MiWake(struct mi_control_area *area)
+{
+    sched_lock(&area->lock);
+    struct mi_waiter *waiters = area->waiters;
+    area->waiters = NULL;
+    sched_unlock(&area->lock);
+    wake(waiters);
 }
 
 static void end_transfer(struct mi_control_area *area, size_t first, size_t count,
@@ -64,10 +72,10 @@ static void raise_top(struct mi_control_area *area, size_t end)
 /* -- transfers --------------------------------------------------------------------------------- */
 
 static PMDL describe(struct mi_control_area *area, struct cluster_mdl *mdl, size_t first,
-                     size_t count)
+                     size_t count, CSHORT extra)
 {
     MmInitializeMdl(&mdl->mdl, area->base + first * MI_PAGE, count * MI_PAGE);
-    mdl->mdl.MdlFlags |= MDL_PAGES_LOCKED;
+    mdl->mdl.MdlFlags |= MDL_PAGES_LOCKED | extra;
     MiFillFrames(&mdl->mdl);
     return &mdl->mdl;
 }
@@ -88,11 +96,16 @@ static NTSTATUS read_pages(struct mi_control_area *area, size_t first, size_t co
     IO_STATUS_BLOCK iosb = {.Status = STATUS_SUCCESS};
     LARGE_INTEGER offset = {.QuadPart = (LONGLONG)(first * MI_PAGE)};
     size_t length = count * MI_PAGE;
+    KIRQL irql = KeGetCurrentIrql();
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     PFILE_OBJECT file = MiReferenceFile(area);
     TRACE("mm", "page in %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, length);
+    if (irql < APC_LEVEL) /* as a page fault is served */
+        KeRaiseIrql(APC_LEVEL, &irql);
     NTSTATUS status =
-        finish(IoPageRead(file, describe(area, &mdl, first, count), &offset, &event, &iosb), &event, &iosb);
+        finish(IoPageRead(file, describe(area, &mdl, first, count, MDL_IO_PAGE_READ), &offset, &event, &iosb), &event, &iosb);
+    if (irql < APC_LEVEL)
+        KeLowerIrql(irql);
     ObpDereference(file);
     if (status == STATUS_END_OF_FILE) {
         iosb.Information = 0;
@@ -114,7 +127,7 @@ static NTSTATUS write_pages(struct mi_control_area *area, size_t first, size_t c
         memcpy(area->shadow + first * MI_PAGE, area->base + first * MI_PAGE, count * MI_PAGE);
     PFILE_OBJECT file = MiReferenceFile(area);
     TRACE("mm", "page out %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, count * MI_PAGE);
-    NTSTATUS status = IoSynchronousPageWrite(file, describe(area, &mdl, first, count), &offset, &event, &iosb);
+    NTSTATUS status = IoSynchronousPageWrite(file, describe(area, &mdl, first, count, 0), &offset, &event, &iosb);
     status = finish(status, &event, &iosb);
     ObpDereference(file);
     return status;
@@ -135,7 +148,7 @@ NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end)
         sched_lock(&area->lock);
         unsigned char now = state_of(area, page);
         if (now & MI_READING) {
-            wait_for_transfer(area);
+            MiWait(area);
             continue;
         }
         size_t count = 0;
@@ -163,7 +176,7 @@ bool MiClaim(struct mi_control_area *area, size_t page)
         sched_lock(&area->lock);
         unsigned char now = state_of(area, page);
         if (now & MI_READING) {
-            wait_for_transfer(area);
+            MiWait(area);
             continue;
         }
         if (!(now & MI_VALID))
@@ -192,6 +205,11 @@ void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end)
     }
 }
 
+static bool is_cached(struct mi_control_area *area)
+{
+    return __atomic_load_n(&area->cache, __ATOMIC_ACQUIRE) != NULL;
+}
+
 /* -- flush ------------------------------------------------------------------------------------- */
 
 /* The next run of dirty pages at or after *page, claimed for writing; 0: none below `end`. */
@@ -203,7 +221,7 @@ static size_t claim_dirty(struct mi_control_area *area, size_t *page, size_t end
             continue;
         sched_lock(&area->lock);
         while (state_of(area, *page) & MI_WRITING) {
-            wait_for_transfer(area);
+            MiWait(area);
             sched_lock(&area->lock);
         }
         while (*page + count < end && count < MI_CLUSTER &&
@@ -232,10 +250,14 @@ NTSTATUS MiFlush(struct mi_control_area *area, size_t first, size_t end, ULONG_P
         size_t count = claim_dirty(area, &page, end);
         if (!count)
             break;
+        if (is_cached(area))
+            mm->before_write(area, page, page + count);
         NTSTATUS status = write_pages(area, page, count);
         end_transfer(area, page, count, MI_WRITING, 0);
         if (NT_SUCCESS(status)) {
             *written += count * MI_PAGE;
+            if (is_cached(area))
+                mm->clean(area, page, page + count);
         } else {
             MiMarkDirty(area, page, page + count);
             if (NT_SUCCESS(result))
@@ -252,12 +274,14 @@ static void drop_page(struct mi_control_area *area, size_t page)
 {
     sched_lock(&area->lock);
     while (state_of(area, page) & (MI_READING | MI_WRITING)) {
-        wait_for_transfer(area);
+        MiWait(area);
         sched_lock(&area->lock);
     }
     unsigned char old =
         atomic_fetch_and(&area->state[page], (unsigned char)~(MI_VALID | MI_DIRTY | MI_SHADOWED));
     sched_unlock(&area->lock);
+    if (old & MI_DIRTY && is_cached(area))
+        mm->clean(area, page, page + 1);
     if (old & MI_DIRTY) {
         atomic_fetch_sub(&area->dirty, 1);
         atomic_fetch_sub_explicit(&mm->dirty, 1, memory_order_relaxed);

@@ -55,6 +55,8 @@ VOID CcCoherencyFlushAndPurgeCache(struct _SECTION_OBJECT_POINTERS *SectionObjec
                                    PLARGE_INTEGER FileOffset, ULONG Length, PIO_STATUS_BLOCK IoStatus,
                                    ULONG Flags);
 #define CC_FLUSH_AND_PURGE_NO_PURGE 0x1
+/* nf-ntifs-ccgetflushedvaliddata: APC_LEVEL. Where the first page that is not written yet begins; none: the valid data length;
+ * not cached: MAXLONGLONG. BcbListHeld: FALSE. */
 LARGE_INTEGER CcGetFlushedValidData(struct _SECTION_OBJECT_POINTERS *SectionObjectPointer,
                                     BOOLEAN BcbListHeld);
 BOOLEAN CcZeroData(PFILE_OBJECT FileObject, PLARGE_INTEGER StartOffset, PLARGE_INTEGER EndOffset, BOOLEAN Wait);
@@ -98,6 +100,14 @@ BOOLEAN CcCopyWriteWontFlush(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset,
 #define PIN_IF_BCB 8
 #define MAP_WAIT 1
 #define MAP_NO_READ 16
+/* nf-ntifs-ccmapdata, -ccpinread, -ccpinmappeddata, -ccpreparepinwrite: APC_LEVEL. FALSE: it would wait and may not (no PIN_WAIT,
+ * MAP_WAIT), a page is not resident and may not be read (..._NO_READ), or nobody has pinned all of it (PIN_IF_BCB; CcPinRead
+ * then stores NULL). Raises the status of a failed read; STATUS_ACCESS_VIOLATION where the section has no 256 KB view;
+ * STATUS_INVALID_PARAMETER for a range across views that may wait. Pins of the same pages share a BCB and hold its lock, shared
+ * or PIN_EXCLUSIVE, until each has been given to CcUnpinData; mappings share one, too, and hold nothing. CcPinMappedData
+ * replaces a mapping's BCB, which is then gone, by that of a pin; a pinned one stays as it is.
+ * CcSetDirtyPinnedData: see CcSetLogHandleForFile for Lsn. CcSetBcbOwnerPointer hands a pin to CcUnpinDataForThread with the same
+ * pointer. CcRepinBcb keeps the BCB, not its lock, until CcUnpinRepinnedBcb, which takes the lock exclusively to write through. */
 BOOLEAN CcMapData(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags, PVOID *Bcb,
                   PVOID *Buffer);
 BOOLEAN CcPinRead(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length, ULONG Flags, PVOID *Bcb,
@@ -121,6 +131,9 @@ typedef VOID (*PFLUSH_TO_LSN)(PVOID LogHandle, LARGE_INTEGER Lsn);
 typedef VOID (*PDIRTY_PAGE_ROUTINE)(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Length,
                                     PLARGE_INTEGER OldestLsn, PLARGE_INTEGER NewestLsn, PVOID Context1,
                                     PVOID Context2);
+/* nf-ntifs-ccsetloghandleforfile, -ccgetdirtypages: APC_LEVEL. Before pages that CcSetDirtyPinnedData gave an Lsn are written,
+ * FlushToLsnRoutine is called with the newest Lsn among them. CcGetDirtyPages calls its routine for each such page that is not
+ * written yet, of all files with the handle, and returns the oldest Lsn; 0: there are none. The routine may not write pages. */
 VOID CcSetLogHandleForFile(PFILE_OBJECT FileObject, PVOID LogHandle, PFLUSH_TO_LSN FlushToLsnRoutine);
 LARGE_INTEGER CcGetDirtyPages(PVOID LogHandle, PDIRTY_PAGE_ROUTINE DirtyPageRoutine, PVOID Context1,
                               PVOID Context2);
