@@ -283,7 +283,8 @@ struct fltsim_ecp {
     bool removed;      /* out: somebody took it off the list */
 };
 
-/* What CreateFile takes. Paths: "C:\\dir\\file:stream", "\\Device\\HarddiskVolume1\\...", "\\??\\C:\\...". */
+/* What CreateFile takes. Paths: "C:\\dir\\file:stream", "\\\\.\\MyDevice", "\\Device\\HarddiskVolume1\\...",
+ * "\\??\\C:\\...". */
 struct fltsim_open {
     ACCESS_MASK access;   /* 0: GENERIC_READ; SYNCHRONIZE is added unless asynchronous, DELETE with
                              FILE_DELETE_ON_CLOSE */

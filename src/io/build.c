@@ -86,7 +86,7 @@ static bool ControlBuffers(PIRP irp, PIO_STACK_LOCATION stack, ULONG method, PVO
         irp->UserBuffer = out;
         if (out)
             irp->Flags |= IRP_INPUT_OPERATION;
-        return IopSystemBuffer(irp, in, in_length, in_length > out_length ? in_length : out_length);
+        return IopControlBuffer(irp, in, in_length, out_length);
     case METHOD_IN_DIRECT:
     case METHOD_OUT_DIRECT:
         if (in && !IopSystemBuffer(irp, in, in_length, in_length))
@@ -134,9 +134,17 @@ bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length)
         memcpy(buffer, in, in_length);
     if (length > in_length)
         memset((PCHAR)buffer + in_length, 0, length - in_length);
+    IopBlock(irp)->room = length;
     irp->AssociatedIrp.SystemBuffer = buffer;
     irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     return true;
+}
+
+bool IopControlBuffer(PIRP irp, const void *in, ULONG in_length, ULONG out_length)
+{
+    bool done = IopSystemBuffer(irp, in, in ? in_length : 0, in_length > out_length ? in_length : out_length);
+    IopBlock(irp)->room = out_length;
+    return done;
 }
 
 bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length, LOCK_OPERATION operation)

@@ -46,6 +46,27 @@ static void CheckCompletion(PIRP irp, const void *caller)
     }
 }
 
+/* Whether more would be copied to the caller's buffer than it holds. */
+static bool Overfills(PIRP irp)
+{
+    const ULONG both = IRP_BUFFERED_IO | IRP_INPUT_OPERATION;
+    const struct iop_block *block = IopBlock(irp);
+    return (irp->Flags & both) == both && block && !NT_ERROR(irp->IoStatus.Status) && irp->UserBuffer &&
+           irp->IoStatus.Information > block->room;
+}
+
+static void Overfilled(PIRP irp)
+{
+    const struct iop_block *block = IopBlock(irp);
+    struct verify_violation *v =
+        verify_begin(VERIFY_IRP_INFORMATION, "%s was completed with IoStatus.Information %llu, into a buffer of %u bytes",
+                     trace_major(IoGetNextIrpStackLocation(irp)->MajorFunction),
+                     (unsigned long long)irp->IoStatus.Information, block->room);
+    if (block->overfilled)
+        verify_site(v, "completed by", block->overfilled);
+    verify_end(v);
+}
+
 static bool WantsRoutine(PIRP irp, const IO_STACK_LOCATION *stack)
 {
     if (__atomic_load_n(&irp->Cancel, __ATOMIC_RELAXED) && (stack->Control & SL_INVOKE_ON_CANCEL))
@@ -71,6 +92,8 @@ VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost)
         CompletedTwice(Irp, VERIFY_CALLER);
     if (__builtin_expect(Irp->IoStatus.Status == STATUS_PENDING || CancelRoutineOf(Irp), 0))
         CheckCompletion(Irp, VERIFY_CALLER);
+    if (__builtin_expect(Overfills(Irp), 0))
+        IopBlock(Irp)->overfilled = VERIFY_CALLER;
     if (__builtin_expect((Irp->Flags & IRP_DEALLOCATE_BUFFER) && Irp->AssociatedIrp.SystemBuffer, 0))
         ExpCheckGuard(Irp->AssociatedIrp.SystemBuffer, "noticed when its request was completed by", VERIFY_CALLER);
     TRACE("io", "complete irp %p %s information %llu", (void *)Irp, trace_status(Irp->IoStatus.Status),
@@ -109,8 +132,12 @@ static void CopyOutput(PIRP irp)
     NTSTATUS status = irp->IoStatus.Status;
     PVOID system = irp->AssociatedIrp.SystemBuffer;
     if ((irp->Flags & IRP_INPUT_OPERATION) && irp->UserBuffer && system && status != STATUS_VERIFY_REQUIRED &&
-        !NT_ERROR(status))
-        memcpy(irp->UserBuffer, system, irp->IoStatus.Information);
+        !NT_ERROR(status)) {
+        bool over = Overfills(irp);
+        if (over)
+            Overfilled(irp);
+        memcpy(irp->UserBuffer, system, over ? IopBlock(irp)->room : irp->IoStatus.Information);
+    }
     if ((irp->Flags & IRP_DEALLOCATE_BUFFER) && system)
         ExFreePool(system); /* a file system may have put its own there */
     irp->AssociatedIrp.SystemBuffer = NULL;

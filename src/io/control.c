@@ -25,8 +25,7 @@ static bool Buffers(PIRP irp, PIO_STACK_LOCATION stack, const struct control *c)
         irp->UserBuffer = c->out;
         if (c->out_length)
             irp->Flags |= IRP_INPUT_OPERATION;
-        return IopSystemBuffer(irp, c->in, c->in ? c->in_length : 0,
-                               c->in_length > c->out_length ? c->in_length : c->out_length);
+        return IopControlBuffer(irp, c->in, c->in_length, c->out_length);
     case METHOD_IN_DIRECT:
     case METHOD_OUT_DIRECT:
         if (c->in && !IopSystemBuffer(irp, c->in, c->in_length, c->in_length))

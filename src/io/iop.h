@@ -189,6 +189,8 @@ struct iop_block {
     bool free_later;        /* ... and was to be freed meanwhile */
     bool holds_thread;      /* its thread ended without it: one pointer on the thread is the IRP's */
     unsigned short charge;  /* bytes of `charged` */
+    ULONG room;             /* of the caller's buffer that the system buffer is copied to */
+    const void *overfilled; /* who completed it with more than that */
     struct ps_quota *charged; /* the process that pays for it, or NULL */
     IRP irp;                /* followed by `capacity` stack locations */
 };
@@ -269,6 +271,8 @@ NTSTATUS IopEndService(struct iop_service *s, NTSTATUS status);
 NTSTATUS IopEndFastIo(struct iop_service *s, const IO_STATUS_BLOCK *result);
 /* The IRP's system buffer of `length` bytes; copied from `in` when given. False: no memory. */
 bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length);
+/* METHOD_BUFFERED: the one buffer that both share. */
+bool IopControlBuffer(PIRP irp, const void *in, ULONG in_length, ULONG out_length);
 /* An MDL over the caller's buffer as IRP.MdlAddress, locked. */
 bool IopLockBuffer(PIRP irp, PVOID buffer, ULONG length, LOCK_OPERATION operation);
 

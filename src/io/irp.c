@@ -141,6 +141,8 @@ PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
     block->caller = caller;
     block->queued = block->cancelling = block->free_later = block->holds_thread = false;
     block->charged = NULL;
+    block->room = 0;
+    block->overfilled = NULL;
     InitializeBlock(block, stack_size);
     return &block->irp;
 }

@@ -60,7 +60,15 @@ static WCHAR *decode_utf8(const char *text, WCHAR *out)
     return out;
 }
 
-/* "C:\x" becomes "\??\C:\x"; what begins with a backslash, and what is relative, stays. */
+static const WCHAR prefix[] = {'\\', '?', '?', '\\'};
+
+/* How programs name devices: "\\.\Name"; and paths that are to be left as they are: "\\?\C:\x". */
+static bool is_win32_name(const char *text)
+{
+    return text[0] == '\\' && text[1] == '\\' && (text[2] == '.' || text[2] == '?') && text[3] == '\\';
+}
+
+/* "C:\x" becomes "\??\C:\x"; what else begins with a backslash, and what is relative, stays. */
 static bool make_path(struct path *path, const char *text)
 {
     size_t length = strlen(text);
@@ -71,9 +79,12 @@ static bool make_path(struct path *path, const char *text)
         path->name.Buffer = sim_alloc((length + 8) * sizeof(WCHAR));
     WCHAR *out = path->name.Buffer;
     if (length >= 2 && text[1] == ':' && ((text[0] | 32) >= 'a' && (text[0] | 32) <= 'z')) {
-        static const WCHAR prefix[] = {'\\', '?', '?', '\\'};
         memcpy(out, prefix, sizeof prefix);
         out += 4;
+    } else if (is_win32_name(text)) {
+        memcpy(out, prefix, sizeof prefix);
+        out += 4;
+        text += 4;
     }
     out = decode_utf8(text, out);
     path->name.Length = (USHORT)((size_t)(out - path->name.Buffer) * sizeof(WCHAR));

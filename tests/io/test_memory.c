@@ -200,11 +200,75 @@ static void ANullBufferOfAProgramsControlIsEmpty(void **state)
     fltsim_close(file);
 }
 
+/* ---- more than fits ---- */
+
+static ULONG_PTR claimed;
+static NTSTATUS claimedStatus;
+
+static bool Claim(PDEVICE_OBJECT device, PIRP irp, NTSTATUS *status)
+{
+    UCHAR major = IoGetCurrentIrpStackLocation(irp)->MajorFunction;
+    if (major != IRP_MJ_DEVICE_CONTROL && major != IRP_MJ_QUERY_INFORMATION)
+        return false;
+    irp->IoStatus.Information = claimed;
+    *status = irp->IoStatus.Status = claimedStatus;
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+    return true;
+}
+
+static void WhatDoesNotFitIsNotCopiedButReported(void **state)
+{
+    static const struct {
+        ULONG in, out;
+        ULONG_PTR claimed;
+        NTSTATUS status;
+        bool wrong;
+    } rows[] = {
+        {8, 16, 16, STATUS_SUCCESS, false},
+        {8, 16, 17, STATUS_SUCCESS, true},
+        {32, 16, 32, STATUS_SUCCESS, true}, /* the system buffer holds them, the program's does not */
+        {8, 16, 4096, STATUS_BUFFER_OVERFLOW, true},
+        {8, 16, 4096, STATUS_BUFFER_TOO_SMALL, false}, /* nothing is copied */
+        {8, 0, 8, STATUS_SUCCESS, false},
+    };
+    HANDLE file = stub_open("S:\\file", NULL);
+    stub.hook = Claim;
+    for (size_t i = 0; i < RTL_NUMBER_OF(rows); i++) {
+        UCHAR in[32] = {0}, out[64];
+        memset(out, 0xCC, sizeof out);
+        claimed = rows[i].claimed;
+        claimedStatus = rows[i].status;
+        size_t before = fltsim_violations();
+        if (rows[i].wrong)
+            fltsim_expect("irp-information-too-large");
+        assert_int_equal(NtDeviceIoControlFile(file, NULL, NULL, NULL, &iosb, CODE, in, rows[i].in, rows[i].out ? out : NULL,
+                                               rows[i].out),
+                         rows[i].status);
+        assert_int_equal(fltsim_violations(), before);
+        assert_int_equal(out[16], 0xCC);
+    }
+    FILE_STANDARD_INFORMATION standard;
+    claimed = sizeof standard + 8;
+    claimedStatus = STATUS_SUCCESS;
+    fltsim_expect("irp-information-too-large");
+    assert_int_equal(NtQueryInformationFile(file, &iosb, &standard, sizeof standard, FileStandardInformation), STATUS_SUCCESS);
+    stub.hook = NULL;
+    fltsim_close(file);
+}
+
+static void ProgramsNameDevicesTheirWay(void **state)
+{
+    fltsim_close(stub_open("\\\\.\\S:\\file", NULL));
+    fltsim_close(stub_open("\\\\?\\S:\\file", NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(NoPointerIsBelieved, stub_setup, stub_teardown),
         cmocka_unit_test_setup_teardown(ANullBufferOfAProgramsControlIsEmpty, stub_setup, stub_teardown),
+        cmocka_unit_test_setup_teardown(WhatDoesNotFitIsNotCopiedButReported, stub_setup, stub_teardown),
+        cmocka_unit_test_setup_teardown(ProgramsNameDevicesTheirWay, stub_setup, stub_teardown),
     };
     return cmocka_run_group_tests_name("io/memory", tests, NULL, NULL);
 }
