@@ -103,6 +103,7 @@ static inline FLT_POSTOP_CALLBACK_STATUS CallPost(PIRP_CTRL Op, PCOMPLETION_NODE
     PVOID top = thread->top_level_irp;
     const void *outer = thread->held.operation;
     thread->held.operation = Op;
+    thread->poll.exchanges = 0;
     PFLT_POST_OPERATION_CALLBACK callback = Node->PostOperation;
     FLT_POSTOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Node->Context, 0);
     thread->held.operation = outer;

@@ -42,6 +42,7 @@ static inline FLT_PREOP_CALLBACK_STATUS CallPre(PIRP_CTRL Op, const CALLBACK_NOD
     const void *outer = thread->held.operation;
     PFLT_PRE_OPERATION_CALLBACK callback = Node->PreOperation;
     thread->held.operation = Op;
+    thread->poll.exchanges = 0;
     FLT_PREOP_CALLBACK_STATUS status = callback(&Op->Data, &Op->Objects, Context);
     thread->held.operation = outer;
     if (__builtin_expect(thread->irql != irql, 0))

@@ -15,11 +15,13 @@ bool KepStart(void)
     InitializeListHead(&ki->bugcheck_callbacks);
     atomic_store(&KiPending, 0);
     KiStartExceptions();
+    KiStartPreemption();
     return true;
 }
 
 void KepStop(void)
 {
+    KiStopPreemption();
     KiStopExceptions();
     KiDeleteThread(&ki->boot);
     sched_set_owner(sched_self(), NULL);

@@ -66,6 +66,7 @@ struct ki_poll {
     const void *site;
     const char *what;   /* "reader-writer spin lock"; NULL: the driver's own business */
     const void *object;
+    unsigned exchanges; /* fltsim_unchanged, in a row */
 };
 
 enum { KI_SPIN_HELD = 4 };
@@ -235,6 +236,8 @@ static inline bool KiHasSpinners(void) { return atomic_load(&KiSpinners) != 0; }
 /* Makes sure that faults come to us: a test harness puts its own signal handlers over ours between its fixtures and its
  * tests. Costs a system call; done where programs enter the simulated system. */
 void KiWatchFaults(void);
+void KiStartPreemption(void);
+void KiStopPreemption(void);
 
 /* Asked when driver code faults, in this order; NULL in a new machine. resolve: makes the page accessible and answers
  * true: the instruction is tried again. explain: reports what the address was (ends the run), or returns. */

@@ -61,6 +61,7 @@ int KiPark(PKTHREAD thread)
 {
     struct ki_wait *wait = &thread->wait;
 
+    thread->poll.exchanges = 0;
     LookForInterruption(thread);
     while (atomic_load(&wait->state) == KI_WAITING) {
         int waiting = KI_WAITING;

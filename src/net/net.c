@@ -15,7 +15,7 @@ void NetpReportDriver(const char *driver)
     NetpReportSubscriptions(driver);
     NetpReportSessions(driver);
     NetpReportCallouts(driver);
-    if (InterlockedCompareExchange(&machine->net->injecting, 0, 0) && KiCurrentIrql() == PASSIVE_LEVEL)
+    if (__atomic_load_n(&machine->net->injecting, __ATOMIC_ACQUIRE) && KiCurrentIrql() == PASSIVE_LEVEL)
         ExpDrainWork(); /* not otherwise: work that outlives its driver has to be found */
     NetpReportLeaks(driver);
 }

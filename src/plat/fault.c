@@ -150,6 +150,7 @@ struct saved {
 /* What the handler hands to the routine it diverts to, and that one back to the handler when it resumes. */
 static _Thread_local struct {
     struct saved saved;
+    void (*raise)(const struct plat_fault *);
     const struct plat_fault *resume;
     unsigned char *alternate, *reserve;
 } here;
@@ -158,7 +159,7 @@ __attribute__((noinline)) static void raise_here(void)
 {
     struct saved saved;
     memcpy(&saved, &here.saved, sizeof saved);
-    fault_raise(&saved.fault);
+    here.raise(&saved.fault);
     abort();
 }
 
@@ -183,19 +184,25 @@ static enum plat_fault_kind kind_of(int signal, const siginfo_t *info)
     }
 }
 
-static void describe(struct plat_fault *fault, int signal, const siginfo_t *info, ucontext_t *context)
+static struct plat_fault place_of(const ucontext_t *context)
 {
-    uintptr_t sp = (uintptr_t)SP(context), address = (uintptr_t)info->si_addr;
-    *fault = (struct plat_fault){
-        .kind = kind_of(signal, info),
-        .address = info->si_addr,
+    return (struct plat_fault){
+        .kind = PLAT_FAULT_NONE,
         .pc = (void *)(uintptr_t)PC(context),
-        .sp = (void *)sp,
+        .sp = (void *)(uintptr_t)SP(context),
         .fp = (void *)(uintptr_t)FP(context),
 #ifdef LR
         .lr = (void *)(uintptr_t)LR(context),
 #endif
     };
+}
+
+static void describe(struct plat_fault *fault, int signal, const siginfo_t *info, ucontext_t *context)
+{
+    uintptr_t sp = (uintptr_t)SP(context), address = (uintptr_t)info->si_addr;
+    *fault = place_of(context);
+    fault->kind = kind_of(signal, info);
+    fault->address = info->si_addr;
     if (fault->kind != PLAT_FAULT_ACCESS)
         return;
     fault->write = was_write(context);
@@ -235,11 +242,26 @@ static void on_fault(int signal, siginfo_t *info, void *context_)
         return;
     }
     here.saved.fault = fault;
+    here.raise = fault_raise;
     save_registers(&here.saved.registers, context);
     if (fault.kind == PLAT_FAULT_STACK)
         divert(context, (uintptr_t)here.reserve + RESERVE_SIZE, raise_here);
     else
         divert(context, (uintptr_t)SP(context) - RED_ZONE, raise_here);
+}
+
+void plat_fault_interrupt(void *context_, bool (*wanted)(const struct plat_fault *place),
+                          void (*routine)(const struct plat_fault *place))
+{
+    ucontext_t *context = context_;
+    struct plat_fault place = place_of(context);
+
+    if (!wanted(&place))
+        return;
+    here.saved.fault = place;
+    here.raise = routine;
+    save_registers(&here.saved.registers, context);
+    divert(context, (uintptr_t)SP(context) - RED_ZONE, raise_here);
 }
 
 /* ---- set-up ---------------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum plat_fault_kind {
+    PLAT_FAULT_NONE,     /* interrupted between two instructions */
     PLAT_FAULT_ACCESS,
     PLAT_FAULT_DIVIDE,   /* integer division by zero or overflow */
     PLAT_FAULT_FLOAT,
@@ -36,6 +37,10 @@ void plat_fault_thread(void);
 /* From `raise`, on the stack it was called on: goes back and executes the faulting instruction again with all
  * registers as they were. Not for PLAT_FAULT_STACK. */
 _Noreturn void plat_fault_resume(const struct plat_fault *fault);
+/* In a handler of another signal, with the `context` that it was given: if `wanted` (in the handler, too) says so, the
+ * interrupted code calls `routine` once the handler has returned, and goes on by plat_fault_resume. */
+void plat_fault_interrupt(void *context, bool (*wanted)(const struct plat_fault *place),
+                          void (*routine)(const struct plat_fault *place));
 
 /* Return addresses of the calling routine's callers, nearest first. */
 size_t plat_backtrace(void **frames, size_t count);

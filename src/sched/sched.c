@@ -236,6 +236,7 @@ bool sched_park(int64_t deadline)
 {
     sched_current->yields = 0;
     sched_current->stalls = 0;
+    sched_gets_on();
     return sched.backend->park(sched_current, deadline);
 }
 
@@ -243,8 +244,10 @@ void sched_unpark(struct sched_thread *thread) { sched.backend->unpark(thread); 
 
 /* A thread that only yields waits for something, perhaps for time to pass: after a while it lets time pass. */
 enum { PATIENCE = 100, STALL = 10000, STALLS = 10000000 };
+/* In ticks of processor time: how long a thread may run without a call, and without parking; and when it is lost. */
+enum { SPUN = 10, TURN = 200, WAYS = 3000, STACK_NEED = 32768 };
 
-bool sched_only_yields(const struct sched_thread *thread) { return thread->yields >= PATIENCE; }
+bool sched_only_yields(const struct sched_thread *thread) { return thread->yields >= PATIENCE || thread->ways >= WAYS; }
 
 void sched_yield_now(void)
 {
@@ -267,6 +270,36 @@ void sched_stall(int64_t duration)
         woken |= sched.backend->park(sched_current, until);
     if (woken)
         sched_unpark(sched_current);
+}
+
+void sched_gets_on(void)
+{
+    struct sched_thread *self = sched_current;
+    self->spun = self->turn = self->ways = 0;
+}
+
+bool sched_tick(bool outside, const void *sp)
+{
+    struct sched_thread *self = sched_current;
+
+    self->turn++;
+    self->spun = outside ? self->spun + 1 : 0;
+    if (!outside && self->turn < TURN)
+        self->ways = 0;
+    if (!outside || (self->stack.base && (const char *)sp - (const char *)self->stack.base < STACK_NEED))
+        return false;
+    if (sched_is_dead()) /* a native thread learns it in no other way */
+        return sched_parallel && self != &sched.first;
+    return self->spun >= SPUN || self->turn >= TURN || self->ways;
+}
+
+void sched_give_way(void)
+{
+    struct sched_thread *self = sched_current;
+
+    if (++self->ways > WAYS && sched.options.deadlock && !sched_is_dead())
+        sched.options.deadlock();
+    sched_stall((int64_t)self->ways * STALL);
 }
 
 void sched_point_slow(const char *operation, const void *object, enum sched_access access)

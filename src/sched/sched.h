@@ -64,8 +64,16 @@ bool sched_park(int64_t deadline);
 void sched_unpark(struct sched_thread *thread);
 /* Lets others run; coop: the next runnable thread in turn. */
 void sched_yield_now(void);
-/* Has it only yielded for a good while? */
+/* Has it only yielded, or given way, for a good while? */
 bool sched_only_yields(const struct sched_thread *thread);
+/* In the signal handler of a tick of processor time, on the thread that used it: has it done so for long by now, or with no
+ * end in sight? `outside`: it is in code that a scheduling point could stand in, and `sp` is its stack pointer. If true, the
+ * thread calls sched_give_way when the handler has returned. */
+bool sched_tick(bool outside, const void *sp);
+/* All others get as far as they can without this thread, and some time passes: more each time, as long as it does not park. */
+void sched_give_way(void);
+/* The thread got somewhere. */
+void sched_gets_on(void);
 /* Busy for a while: virtual time passes, the thread does not wait for anything. */
 void sched_stall(int64_t duration);
 

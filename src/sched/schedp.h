@@ -23,6 +23,9 @@ struct sched_thread {
     bool timed_out;
     unsigned yields;              /* in a row, without a park */
     unsigned long stalls;
+    unsigned spun;                /* ticks of processor time in a row in code that calls nothing */
+    unsigned turn;                /* all of them since it parked */
+    unsigned ways;                /* how often it had to give way since then */
     uint64_t random;              /* native: when to yield at a scheduling point */
 
     /* coop */

@@ -28,7 +28,12 @@ static void expired(void)
     abort();
 }
 
-void fltsim_watchdog(unsigned seconds) { plat_watchdog(seconds, seconds ? expired : NULL); }
+void fltsim_watchdog(unsigned seconds)
+{
+    plat_watchdog(seconds, seconds ? expired : NULL);
+    if (machine && sched_self())
+        sched_gets_on();
+}
 
 void fltsim_violate(const char *rule, const char *format, ...)
 {

@@ -4,8 +4,16 @@
 #include "plat/symbol.h"
 #include "sched/sched.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Where a signal handler may take a thread for stopped at a place of its own choosing: drivers' modules. */
+struct range {
+    _Atomic uintptr_t start, end; /* end 0: free */
+};
+enum { RANGES = 64 };
+static struct range ranges[RANGES];
 
 /* Names are interned: violations point at them after the driver went. */
 struct name {
@@ -42,6 +50,41 @@ static const char *intern(const char *text)
     return name->text;
 }
 
+/* Not where the library itself is, nor what it stands on, and what holds a lock as it likes. */
+static void open_range(const void *base)
+{
+    if (!base || base == plat_module_base((const void *)verify_register_driver) || base == plat_module_base((const void *)malloc))
+        return;
+    uintptr_t start = (uintptr_t)base;
+    for (size_t i = 0; i < RANGES; i++) {
+        if (ranges[i].end && ranges[i].start == start)
+            return;
+        if (ranges[i].end)
+            continue;
+        ranges[i].start = start;
+        ranges[i].end = (uintptr_t)plat_module_end(base);
+        return;
+    }
+}
+
+static void close_range(const void *base)
+{
+    for (size_t i = 0; i < RANGES; i++)
+        if (ranges[i].start == (uintptr_t)base)
+            ranges[i].end = 0;
+}
+
+bool verify_is_interruptible(const void *code_address)
+{
+    uintptr_t address = (uintptr_t)code_address;
+    for (size_t i = 0; i < RANGES; i++) {
+        uintptr_t end = ranges[i].end;
+        if (address < end && address >= ranges[i].start)
+            return true;
+    }
+    return false;
+}
+
 void verify_register_driver(const char *text, const void *entry)
 {
     struct driver *driver = calloc(1, sizeof *driver);
@@ -50,6 +93,7 @@ void verify_register_driver(const char *text, const void *entry)
     driver->base = plat_module_base(entry);
     driver->entry = entry;
     sched_lock(&lock);
+    open_range(driver->base);
     driver->name = intern(text);
     driver->next = drivers;
     drivers = driver;
@@ -92,6 +136,15 @@ bool site_find_gone(const void *code_address, struct plat_symbol *symbol)
     return driver != NULL;
 }
 
+/* Under `lock`. */
+static void close_unless_used(const void *base)
+{
+    for (const struct driver *driver = drivers; driver; driver = driver->next)
+        if (!driver->gone && driver->base == base)
+            return;
+    close_range(base);
+}
+
 static const void *base_of(const void *code_address)
 {
     const void *base = code_address ? plat_module_base(code_address) : NULL;
@@ -111,6 +164,7 @@ void verify_unregister_driver(const char *text)
         if (!driver->gone && !strcmp(driver->name, text)) {
             driver->gone = true;
             remember_module(driver);
+            close_unless_used(driver->base);
             break;
         }
     sched_unlock(&lock);
@@ -120,6 +174,7 @@ void verify_forget_drivers(void)
 {
     while (drivers) {
         struct driver *next = drivers->next;
+        close_range(drivers->base);
         free(drivers->module);
         free(drivers);
         drivers = next;

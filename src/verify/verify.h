@@ -45,6 +45,8 @@ static inline void verify_routine(struct verify_violation *v, const char *label,
 void verify_stack(struct verify_violation *v, void *const *frames, size_t count);
 /* Of some driver, and not of this library. */
 bool verify_is_of_driver(const void *code_address);
+/* In a signal handler: can code there be interrupted as if it had called the library? In a driver's module it can. */
+bool verify_is_interruptible(const void *code_address);
 /* Lays the violation to a driver by name, whatever its sites say. */
 void verify_blame(struct verify_violation *v, const char *driver);
 void verify_end(struct verify_violation *v);

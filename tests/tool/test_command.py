@@ -64,7 +64,10 @@ SPIN = [
     ('LARGE_INTEGER none = {0};', 'while (KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &none)) { }',
      'for the notification event at'),
     ('ExAcquireSpinLockShared(&Lock);', 'ExAcquireSpinLockExclusiveAtDpcLevel(&Lock);', 'for the reader-writer spin lock at'),
+    ('', 'while (InterlockedCompareExchange(&Flag, 1, 1) == 0) { }', 'for the variable at'),
 ]
+# Nothing is called there: the clock has to interrupt it.
+SILENT_SPIN = ('', 'while (!Flag) { }', 'got nowhere for a long time')
 SPINS = 'static volatile LONG Flag; static KEVENT Event; static EX_SPIN_LOCK Lock;'
 
 
@@ -86,12 +89,47 @@ def a_thread_that_looks_for_ever_for_what_does_not_come_is_shown_with_its_line()
 
 
 @test
+def a_thread_that_spins_for_ever_without_a_call_is_shown_with_its_line():
+    before, loop, text = SILENT_SPIN
+    source = spin(before, loop)
+    line = '(wrong.c:%d)' % (source[:source.index('/* the loop */')].count('\n') + 1)
+    for backend in 'coop', 'native':
+        result = check({'wrong.c': source}, '--backend', backend, '--timeout', '1')
+        assert result.returncode == 1 and ': endless-loop [' in result.stdout, result.stdout + result.stderr
+        assert line in result.stdout and text in result.stdout, (line, result.stdout)
+
+
+LOCK = 'static volatile LONG Mine; static LONG Users;'
+# A lock of the driver's own making is held across a create below: others spin for it meanwhile.
+OWN_LOCK = ("{ OBJECT_ATTRIBUTES a; IO_STATUS_BLOCK io; HANDLE h; UNICODE_STRING n = RTL_CONSTANT_STRING(L\"\\\\??\\\\C:\\\\\");"
+            "InitializeObjectAttributes(&a, &n, OBJ_KERNEL_HANDLE, NULL, NULL);"
+            "while (InterlockedCompareExchange(&Mine, 1, 0)) { }"
+            "Users++; LARGE_INTEGER pause = {.QuadPart = -10000}; KeDelayExecutionThread(KernelMode, FALSE, &pause);"
+            "if (NT_SUCCESS(FltCreateFile(Filter, FltObjects->Instance, &h, FILE_READ_ATTRIBUTES, &a, &io, NULL, 0, 7, FILE_OPEN,"
+            "0, NULL, 0, 0))) FltClose(h);"
+            "%s }")
+
+
+@test
+def a_lock_of_ones_own_making_whose_holder_waits_is_no_endless_loop_and_one_that_is_kept_is():
+    for backend in 'coop', 'native':
+        right = driver(globals=LOCK, pre='if (Users < 200) ' +
+                       OWN_LOCK % 'InterlockedExchange(&Mine, 0);')
+        code, rules, result = rules_of({'right.c': right}, '--backend', backend)
+        assert code == 0 and rules == [], result.stdout + result.stderr
+        wrong = driver(globals=LOCK, pre='if (Users < 200) ' +
+                       OWN_LOCK % 'if (Users < 50) InterlockedExchange(&Mine, 0);')
+        code, rules, result = rules_of({'wrong.c': wrong}, '--backend', backend)
+        assert code == 1 and 'endless-loop' in rules and 'Pre (wrong.c:' in result.stdout, result.stdout + result.stderr
+
+
+@test
 def a_thread_that_looks_until_another_has_done_it_is_none_of_that():
     setter = ('VOID Setter(PVOID Unused) { LARGE_INTEGER pause = {.QuadPart = -500000}; KeDelayExecutionThread(KernelMode,'
               'FALSE, &pause); Flag = 1; KeSetEvent(&Event, 0, FALSE); PsTerminateSystemThread(0); }')
     begin = ('{ HANDLE thread; if (NT_SUCCESS(PsCreateSystemThread(&thread, 0, NULL, NULL, NULL, Setter, NULL)))'
              'ZwClose(thread); }')
-    for before, loop, text in SPIN[:1] + SPIN[2:4]:
+    for before, loop, text in SPIN[:1] + SPIN[2:4] + SPIN[5:] + [SILENT_SPIN]:
         source = spin(before + begin, loop).replace('static FLT_PREOP', setter + '\nstatic FLT_PREOP', 1)
         for backend in 'coop', 'native':
             code, rules, result = rules_of({'right.c': source}, '--backend', backend)

@@ -11,6 +11,12 @@
 
 #define FLTSIM_ORDER __ATOMIC_SEQ_CST
 
+/* The exchange left the object as it was. Over and over that is a thread which spins for a lock of the driver's own making:
+ * then others get to run. Every exchange below that can be such a spin calls this when it changed nothing. */
+FLTSIM_WDK_BEGIN
+void fltsim_unchanged(const volatile void *object);
+FLTSIM_WDK_END
+
 #ifdef __cplusplus
 
 extern "C++" {
@@ -25,8 +31,10 @@ template <class T> inline T InterlockedDecrement(T volatile *p)
 }
 template <class T, class V> inline T InterlockedExchange(T volatile *p, V x)
 {
-    T v = (T)x;
-    return __atomic_exchange_n((p), (v), FLTSIM_ORDER);
+    T v = (T)x, was = __atomic_exchange_n((p), (v), FLTSIM_ORDER);
+    if (was == v)
+        fltsim_unchanged(p);
+    return was;
 }
 template <class T, class V> inline T InterlockedExchangeAdd(T volatile *p, V x)
 {
@@ -50,8 +58,10 @@ template <class T, class V> inline T InterlockedAnd(T volatile *p, V x)
 }
 template <class T, class V> inline T InterlockedOr(T volatile *p, V x)
 {
-    T v = (T)x;
-    return __atomic_fetch_or((p), (v), FLTSIM_ORDER);
+    T v = (T)x, was = __atomic_fetch_or((p), (v), FLTSIM_ORDER);
+    if ((was | v) == was)
+        fltsim_unchanged(p);
+    return was;
 }
 template <class T, class V> inline T InterlockedXor(T volatile *p, V x)
 {
@@ -61,13 +71,17 @@ template <class T, class V> inline T InterlockedXor(T volatile *p, V x)
 template <class T, class V, class C> inline T InterlockedCompareExchange(T volatile *p, V x, C c)
 {
     T expected = (T)c;
-    __atomic_compare_exchange_n(p, &expected, (T)x, false, FLTSIM_ORDER, FLTSIM_ORDER);
+    if (!__atomic_compare_exchange_n(p, &expected, (T)x, false, FLTSIM_ORDER, FLTSIM_ORDER) || expected == (T)x)
+        fltsim_unchanged(p);
     return expected;
 }
 template <class T> inline unsigned char InterlockedBitTestAndSet(T volatile *p, LONGLONG bit)
 {
     T mask = (T)((T)1 << bit);
-    return (__atomic_fetch_or(p, mask, FLTSIM_ORDER) & mask) != 0;
+    bool was = (__atomic_fetch_or(p, mask, FLTSIM_ORDER) & mask) != 0;
+    if (was)
+        fltsim_unchanged(p);
+    return was;
 }
 template <class T> inline unsigned char InterlockedBitTestAndReset(T volatile *p, LONGLONG bit)
 {
@@ -92,16 +106,48 @@ template <class T> inline void *fltsim_read_pointer(T const volatile *p)
 
 #define InterlockedIncrement(p) __atomic_add_fetch((p), 1, FLTSIM_ORDER)
 #define InterlockedDecrement(p) __atomic_sub_fetch((p), 1, FLTSIM_ORDER)
-#define InterlockedExchange(p, v) __atomic_exchange_n((p), (v), FLTSIM_ORDER)
+#define InterlockedExchange(p, v)                                                                  \
+    __extension__({                                                                                \
+        __auto_type fltsim_at = (p);                                                               \
+        __typeof__(__atomic_exchange_n((p), (v), FLTSIM_ORDER)) fltsim_new = (v),                  \
+            fltsim_was = __atomic_exchange_n(fltsim_at, fltsim_new, FLTSIM_ORDER);                 \
+        if (fltsim_was == fltsim_new)                                                              \
+            fltsim_unchanged(fltsim_at);                                                           \
+        fltsim_was;                                                                                \
+    })
 #define InterlockedExchangeAdd(p, v) __atomic_fetch_add((p), (v), FLTSIM_ORDER)
 #define InterlockedExchangeSubtract(p, v) __atomic_fetch_sub((p), (v), FLTSIM_ORDER)
 #define InterlockedAdd(p, v) __atomic_add_fetch((p), (v), FLTSIM_ORDER)
 #define InterlockedAnd(p, v) __atomic_fetch_and((p), (v), FLTSIM_ORDER)
-#define InterlockedOr(p, v) __atomic_fetch_or((p), (v), FLTSIM_ORDER)
+#define InterlockedOr(p, v)                                                                        \
+    __extension__({                                                                                \
+        __auto_type fltsim_at = (p);                                                               \
+        __typeof__(__atomic_fetch_or((p), (v), FLTSIM_ORDER)) fltsim_new = (v),                    \
+            fltsim_was = __atomic_fetch_or(fltsim_at, fltsim_new, FLTSIM_ORDER);                   \
+        if ((fltsim_was | fltsim_new) == fltsim_was)                                               \
+            fltsim_unchanged(fltsim_at);                                                           \
+        fltsim_was;                                                                                \
+    })
 #define InterlockedXor(p, v) __atomic_fetch_xor((p), (v), FLTSIM_ORDER)
-#define InterlockedCompareExchange(p, v, c) __sync_val_compare_and_swap((p), (c), (v))
+#define InterlockedCompareExchange(p, v, c)                                                        \
+    __extension__({                                                                                \
+        __auto_type fltsim_at = (p);                                                               \
+        __typeof__(__sync_val_compare_and_swap((p), (c), (v))) fltsim_new = (v), fltsim_old = (c), \
+            fltsim_was = __sync_val_compare_and_swap(fltsim_at, fltsim_old, fltsim_new);           \
+        if (fltsim_was != fltsim_old || fltsim_old == fltsim_new)                                  \
+            fltsim_unchanged(fltsim_at);                                                           \
+        fltsim_was;                                                                                \
+    })
 #define InterlockedBitTestAndSet(p, bit)                                                           \
-    fltsim_bit((ULONG64)__atomic_fetch_or((p), (__typeof__(*(p) + 0))(1ULL << (bit)), FLTSIM_ORDER), (bit))
+    __extension__({                                                                                \
+        __auto_type fltsim_at = (p);                                                               \
+        LONGLONG fltsim_nr = (LONGLONG)(bit);                                                      \
+        UCHAR fltsim_was = fltsim_bit((ULONG64)__atomic_fetch_or(fltsim_at, (__typeof__(*(p) + 0))(1ULL << fltsim_nr), \
+                                                                 FLTSIM_ORDER), fltsim_nr);        \
+        if (fltsim_was)                                                                            \
+            fltsim_unchanged(fltsim_at);                                                           \
+        fltsim_was;                                                                                \
+    })
 #define InterlockedBitTestAndReset(p, bit)                                                         \
     fltsim_bit((ULONG64)__atomic_fetch_and((p), (__typeof__(*(p) + 0))~(1ULL << (bit)), FLTSIM_ORDER), (bit))
 FLTSIM_INLINE UCHAR fltsim_bit(ULONG64 mask, LONGLONG bit)
@@ -457,14 +503,18 @@ FLTSIM_WDK_BEGIN
 /* Pointers: any pointer-sized object. Returns the previous value. */
 FLTSIM_INLINE PVOID fltsim_exchange_pointer(void *target, const void *value)
 {
-    return (PVOID)__atomic_exchange_n((ULONG_PTR *)target, (ULONG_PTR)value, FLTSIM_ORDER);
+    ULONG_PTR was = __atomic_exchange_n((ULONG_PTR *)target, (ULONG_PTR)value, FLTSIM_ORDER);
+    if (was == (ULONG_PTR)value)
+        fltsim_unchanged(target);
+    return (PVOID)was;
 }
 
 FLTSIM_INLINE PVOID fltsim_compare_exchange_pointer(void *target, const void *value, const void *comparand)
 {
     ULONG_PTR expected = (ULONG_PTR)comparand;
-    __atomic_compare_exchange_n((ULONG_PTR *)target, &expected, (ULONG_PTR)value, 0, FLTSIM_ORDER,
-                                FLTSIM_ORDER);
+    if (!__atomic_compare_exchange_n((ULONG_PTR *)target, &expected, (ULONG_PTR)value, 0, FLTSIM_ORDER, FLTSIM_ORDER) ||
+        expected == (ULONG_PTR)value)
+        fltsim_unchanged(target);
     return (PVOID)expected;
 }
 
