@@ -145,7 +145,8 @@ struct fltsim_driver_options {
  * stderr). */
 NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_driver **driver);
 /* What `fltmc unload` does (FilterUnload): STATUS_FLT_DO_NOT_DETACH and the like when the driver refuses. The
- * structure is gone on success. */
+ * structure is gone on success. STATUS_DEVICE_BUSY: files are open on the driver's devices; as on Windows, where the call
+ * succeeds, the driver goes when the last one is closed, and nothing new is opened meanwhile. Ask again then. */
 NTSTATUS fltsim_unload(struct fltsim_driver *driver);
 /* What `sc stop` does: a mandatory unload, the callback cannot refuse. */
 NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver);

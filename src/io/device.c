@@ -187,9 +187,18 @@ void IopReferenceDevice(PDEVICE_OBJECT device) { __atomic_add_fetch(&device->Ref
 
 void IopDereferenceDevice(PDEVICE_OBJECT device)
 {
-    LONG left = __atomic_sub_fetch(&device->ReferenceCount, 1, __ATOMIC_ACQ_REL);
-    if (left == 0 && __atomic_load_n(&device->DeviceObjectExtension->delete_pending, __ATOMIC_ACQUIRE))
+    LONG now = __atomic_load_n(&device->ReferenceCount, __ATOMIC_RELAXED);
+    while (now > 1)
+        if (__atomic_compare_exchange_n(&device->ReferenceCount, &now, now - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return;
+    ObpReference(device); /* the last user: whoever deletes it may be quicker */
+    bool last = __atomic_sub_fetch(&device->ReferenceCount, 1, __ATOMIC_ACQ_REL) == 0;
+    PDRIVER_OBJECT waiting = last ? IopEndUse(device) : NULL;
+    if (last && __atomic_load_n(&device->DeviceObjectExtension->delete_pending, __ATOMIC_ACQUIRE))
         RemoveDevice(device);
+    if (waiting)
+        IopUnloadLater(waiting);
+    ObpDereference(device);
 }
 
 VOID IoDeleteDevice(PDEVICE_OBJECT DeviceObject)

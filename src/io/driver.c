@@ -351,16 +351,103 @@ static VOID CallUnload(PVOID context)
     KeSetEvent(&u->done, IO_NO_INCREMENT, FALSE);
 }
 
-NTSTATUS IopUnloadDriver(PDRIVER_OBJECT driver)
+/* A file system's registration counts as a use, too, and is the driver's own to end. */
+static bool IsOpen(PDRIVER_OBJECT driver)
+{
+    for (PDEVICE_OBJECT device = driver->DeviceObject; device; device = device->NextDevice)
+        if (__atomic_load_n(&device->ReferenceCount, __ATOMIC_ACQUIRE) > device->DeviceObjectExtension->registered_file_system)
+            return true;
+    return false;
+}
+
+enum iop_driver_state IopDriverState(PDRIVER_OBJECT driver)
+{
+    enum iop_driver_state state = IOP_DRIVER_GONE;
+    sched_lock(&io->lock);
+    for (PLIST_ENTRY link = io->drivers.Flink; link != &io->drivers; link = link->Flink) {
+        const struct iop_driver *own = CONTAINING_RECORD(link, struct iop_driver, link);
+        if (&own->object == driver)
+            state = own->waits ? IOP_DRIVER_WAITS : own->unloading ? IOP_DRIVER_LEAVES : IOP_DRIVER_HERE;
+    }
+    sched_unlock(&io->lock);
+    return state;
+}
+
+static void SetWaits(struct iop_driver *driver, bool waits) { __atomic_store_n(&driver->waits, waits, __ATOMIC_RELAXED); }
+
+/* Under the lock. */
+static PDRIVER_OBJECT StopWaiting(PDRIVER_OBJECT driver)
+{
+    SetWaits(IopDriver(driver), false);
+    ObpReference(driver);
+    return driver;
+}
+
+PDRIVER_OBJECT IopEndUse(PDEVICE_OBJECT device)
+{
+    PDRIVER_OBJECT driver = device->DriverObject;
+    sched_lock(&io->lock);
+    PDRIVER_OBJECT goes = IopDriver(driver)->waits && !IsOpen(driver) ? StopWaiting(driver) : NULL;
+    sched_unlock(&io->lock);
+    return goes;
+}
+
+static void EndUnload(PDRIVER_OBJECT driver)
+{
+    Reinitialize(driver, false);
+    ReportDevices(driver, "unloaded");
+    ForgetDevices(driver);
+    RemoveDriver(driver);
+}
+
+struct late_unload {
+    WORK_QUEUE_ITEM item;
+    PDRIVER_OBJECT driver;
+};
+
+static VOID UnloadNow(PVOID context)
+{
+    struct late_unload *late = context;
+    PDRIVER_OBJECT driver = late->driver;
+    sim_free(late);
+    driver->DriverUnload(driver);
+    EndUnload(driver);
+    ObpDereference(driver);
+}
+
+void IopUnloadLater(PDRIVER_OBJECT driver)
+{
+    struct late_unload *late = sim_alloc(sizeof *late);
+    late->driver = driver;
+    ExInitializeWorkItem(&late->item, UnloadNow, late);
+    driver->Flags |= DRVO_UNLOAD_INVOKED;
+    ExQueueWorkItem(&late->item, DelayedWorkQueue);
+}
+
+void IopUnloadThoughOpen(PDRIVER_OBJECT driver)
 {
     sched_lock(&io->lock);
-    bool again = IopDriver(driver)->unloading;
-    bool refused = !driver->DriverUnload;
-    if (!refused)
-        IopDriver(driver)->unloading = true;
+    PDRIVER_OBJECT goes = IopDriver(driver)->waits ? StopWaiting(driver) : NULL;
     sched_unlock(&io->lock);
-    if (again || refused)
+    if (goes)
+        IopUnloadLater(goes);
+}
+
+NTSTATUS IopUnloadDriver(PDRIVER_OBJECT driver)
+{
+    struct iop_driver *own = IopDriver(driver);
+    sched_lock(&io->lock);
+    bool refused = own->unloading || !driver->DriverUnload;
+    if (!refused) {
+        own->unloading = true;
+        SetWaits(own, IsOpen(driver));
+    }
+    bool waits = own->waits;
+    sched_unlock(&io->lock);
+    if (refused)
         return STATUS_INVALID_DEVICE_REQUEST;
+    if (waits)
+        return STATUS_SUCCESS;
 
     struct unload u = {.driver = driver};
     WORK_QUEUE_ITEM item;
@@ -371,11 +458,7 @@ NTSTATUS IopUnloadDriver(PDRIVER_OBJECT driver)
     const struct ki_wait_hint hint = {.what = "the driver's unload routine, which runs in a system worker thread",
                                       .object = driver};
     KiWaitFor(&u.done, NULL, &hint, VERIFY_CALLER);
-
-    Reinitialize(driver, false);
-    ReportDevices(driver, "unloaded");
-    ForgetDevices(driver);
-    RemoveDriver(driver);
+    EndUnload(driver);
     return STATUS_SUCCESS;
 }
 

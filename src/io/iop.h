@@ -68,6 +68,7 @@ struct iop_driver {
     LIST_ENTRY clients;        /* struct iop_client.link: IoAllocateDriverObjectExtension */
     UNICODE_STRING service_key;
     bool unloading;
+    bool waits; /* to be unloaded when nothing has a device of it open any more; under io_state.lock */
     bool named;
 };
 
@@ -78,9 +79,18 @@ static inline struct iop_driver *IopDriver(PDRIVER_OBJECT driver)
 
 /* Creates the DRIVER_OBJECT of a service and calls its DriverEntry. `service` is the registry path of its key. */
 NTSTATUS IopLoadDriver(PUNICODE_STRING service, PDRIVER_INITIALIZE entry, PDRIVER_OBJECT *driver);
-/* Calls DriverUnload in a system worker thread and takes the driver object away.
- * STATUS_INVALID_DEVICE_REQUEST: the driver has no unload routine; STATUS_DEVICE_BUSY: devices are in use. */
+/* Calls DriverUnload in a system worker thread and takes the driver object away; with files open on its devices, when the
+ * last of them is closed (STATUS_SUCCESS, too; nothing new is opened meanwhile).
+ * STATUS_INVALID_DEVICE_REQUEST: the driver has no unload routine, or is being unloaded. */
 NTSTATUS IopUnloadDriver(PDRIVER_OBJECT driver);
+/* Waits: for files on its devices to be closed. Leaves: DriverUnload runs, or is about to. */
+enum iop_driver_state { IOP_DRIVER_GONE, IOP_DRIVER_HERE, IOP_DRIVER_WAITS, IOP_DRIVER_LEAVES };
+enum iop_driver_state IopDriverState(PDRIVER_OBJECT driver);
+/* The machine stops: one that waits is unloaded all the same. */
+void IopUnloadThoughOpen(PDRIVER_OBJECT driver);
+/* The last file on the device was closed. The driver that waited for it alone, referenced, for IopUnloadLater. */
+PDRIVER_OBJECT IopEndUse(PDEVICE_OBJECT device);
+void IopUnloadLater(PDRIVER_OBJECT driver);
 /* A driver from IoCreateDriver, which has no service that could be unloaded. */
 void IopRemoveDriver(PDRIVER_OBJECT driver);
 /* NULL: no such driver. Referenced. `service`: the last component of its key. */

@@ -10,7 +10,8 @@
 static NTSTATUS CheckDevice(PDEVICE_OBJECT device, struct iop_open *open)
 {
     if ((device->Flags & DO_DEVICE_INITIALIZING) ||
-        __atomic_load_n(&device->DeviceObjectExtension->delete_pending, __ATOMIC_ACQUIRE))
+        __atomic_load_n(&device->DeviceObjectExtension->delete_pending, __ATOMIC_ACQUIRE) ||
+        __atomic_load_n(&IopDriver(device->DriverObject)->waits, __ATOMIC_RELAXED))
         return STATUS_NO_SUCH_DEVICE;
     if ((device->Flags & DO_EXCLUSIVE) && device->ReferenceCount && !open->related)
         return STATUS_ACCESS_DENIED;

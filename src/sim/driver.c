@@ -9,6 +9,7 @@
 #include "ex/pool.h"
 #include "flt/fltp.h"
 #include "fsrtl/fsrtlp.h"
+#include "io/iop.h"
 #include "io/power_setting.h"
 #include "net/net.h"
 #include "ob/object.h"
@@ -231,11 +232,23 @@ NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_
     return status;
 }
 
+/* As soon as what goes on is over. */
+static enum iop_driver_state state_of(const struct fltsim_driver *driver)
+{
+    LARGE_INTEGER tick = {.QuadPart = -10000};
+    if (!driver->object || find_driver_object(driver->name) != driver->object)
+        return IOP_DRIVER_GONE;
+    enum iop_driver_state state;
+    while ((state = IopDriverState(driver->object)) == IOP_DRIVER_LEAVES)
+        KeDelayExecutionThread(KernelMode, FALSE, &tick);
+    return state;
+}
+
 static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
 {
     NTSTATUS status = STATUS_SUCCESS;
 
-    if (driver->object && find_driver_object(driver->name) == driver->object) { /* else another driver unloaded it */
+    if (state_of(driver) == IOP_DRIVER_HERE) { /* else another driver unloaded it, or it waited for a file to be closed */
         status = FltpUnloadFilter(driver->object, mandatory);
         if (status == STATUS_FLT_FILTER_NOT_FOUND) {
             UNICODE_STRING path = sim_service_path(driver->name);
@@ -243,6 +256,8 @@ static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
             sim_free(path.Buffer);
         }
     }
+    if (NT_SUCCESS(status) && state_of(driver) == IOP_DRIVER_WAITS)
+        return STATUS_DEVICE_BUSY;
     if (NT_SUCCESS(status))
         forget(driver);
     return status;
@@ -259,7 +274,12 @@ bool sim_unload_drivers(void)
 
     for (struct fltsim_driver *driver = drivers; driver; driver = next) {
         next = driver->next;
-        if (NT_SUCCESS(unload(driver, true)))
+        NTSTATUS status = unload(driver, true);
+        if (status == STATUS_DEVICE_BUSY) {
+            IopUnloadThoughOpen(driver->object);
+            status = unload(driver, true);
+        }
+        if (NT_SUCCESS(status))
             continue;
         if (driver->module)
             all = false;
