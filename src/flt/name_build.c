@@ -130,6 +130,15 @@ static PFLT_INSTANCE FindProvider(PFLTP_NAME_REQUEST request)
     return found;
 }
 
+/* Asked with the operation's callback data, the provider asks with it in turn: for what is below itself. */
+static PFLT_INSTANCE ShowAs(PFLT_CALLBACK_DATA data, PFLT_INSTANCE instance)
+{
+    PFLT_INSTANCE before = data ? data->Iopb->TargetInstance : NULL;
+    if (data)
+        data->Iopb->TargetInstance = instance;
+    return before;
+}
+
 static NTSTATUS Generate(PFLTP_NAME_REQUEST request, PFLT_INSTANCE provider, ULONG format, PFLTP_TEXT name)
 {
     FLT_NAME_CONTROL control = {.Name = {.MaximumLength = 256 * sizeof(WCHAR)}};
@@ -137,8 +146,10 @@ static NTSTATUS Generate(PFLTP_NAME_REQUEST request, PFLT_INSTANCE provider, ULO
     FLT_FILE_NAME_OPTIONS options =
         (request->Options & ~(FLT_VALID_FILE_NAME_FORMATS | FLT_FILE_NAME_REQUEST_FROM_CURRENT_PROVIDER)) | format;
     BOOLEAN cache = TRUE;
+    PFLT_INSTANCE asker = ShowAs(request->Data, provider);
     NTSTATUS status = provider->Filter->Registration.GenerateFileNameCallback(
         provider, request->File, request->Data, options, &cache, &control);
+    ShowAs(request->Data, asker);
     if (NT_SUCCESS(status))
         FltpAppendString(name, &control.Name);
     if (!cache)

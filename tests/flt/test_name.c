@@ -578,7 +578,23 @@ static void a_name_that_did_not_tunnel_stays(void)
 
 static PFLT_FILTER provider;
 static int generated, normalized, cleaned;
-static bool provides_normalized;
+static bool provides_normalized, asks_below;
+
+/* As file systems' own providers do: what is below itself has a name already. */
+static NTSTATUS GenerateFromBelow(PFLT_INSTANCE instance, PFILE_OBJECT file, PFLT_CALLBACK_DATA data,
+                                  FLT_FILE_NAME_OPTIONS options, PFLT_NAME_CONTROL name)
+{
+    PFLT_FILE_NAME_INFORMATION info;
+    NTSTATUS status = data ? FltGetFileNameInformation(data, options, &info)
+                           : FltGetFileNameInformationUnsafe(file, instance, options, &info);
+    if (!NT_SUCCESS(status))
+        return status;
+    status = FltCheckAndGrowNameControl(name, info->Name.Length);
+    if (NT_SUCCESS(status))
+        RtlCopyUnicodeString(&name->Name, &info->Name);
+    FltReleaseFileNameInformation(info);
+    return status;
+}
 
 static NTSTATUS FLTAPI Generate(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PFLT_CALLBACK_DATA Data,
                                 FLT_FILE_NAME_OPTIONS NameOptions, PBOOLEAN Cache, PFLT_NAME_CONTROL FileName)
@@ -586,6 +602,8 @@ static NTSTATUS FLTAPI Generate(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
     static const WCHAR tail[] = L"\\provi~1\\name";
     char device[64];
     generated++;
+    if (asks_below)
+        return GenerateFromBelow(Instance, FileObject, Data, NameOptions, FileName);
     if (FltGetFileNameFormat(NameOptions) == FLT_FILE_NAME_NORMALIZED && !provides_normalized)
         return STATUS_NOT_SUPPORTED;
     strcpy(device, fltsim_volume_device_name(volume));
@@ -639,17 +657,39 @@ static NTSTATUS ProviderEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Regis
     return NT_SUCCESS(status) ? FltStartFiltering(provider) : status;
 }
 
+static void load_provider(struct fltsim_driver **below)
+{
+    generated = normalized = cleaned = 0;
+    provides_normalized = asks_below = false;
+    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "provider",
+                                                                 .entry = ProviderEntry,
+                                                                 .altitude = "100000"},
+                                 below),
+                     STATUS_SUCCESS);
+}
+
+static void a_provider_asks_for_the_name_below_itself(void)
+{
+    struct fltsim_driver *below;
+    load();
+    load_provider(&below);
+    asks_below = true;
+    after = ask_opened;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\real.txt");
+    assert_int_equal(generated, 1);
+    after = ask_normalized;
+    fltsim_close(open_file("C:\\real.txt", NULL));
+    assert_string_equal(answer, "\\real.txt");
+    assert_int_equal(generated, 2);
+    assert_int_equal(normalized, 0);
+}
+
 static void names_come_from_the_provider_below(void)
 {
     struct fltsim_driver *below;
     load();
-    generated = normalized = cleaned = 0;
-    provides_normalized = false;
-    assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "provider",
-                                                                 .entry = ProviderEntry,
-                                                                 .altitude = "100000"},
-                                 &below),
-                     STATUS_SUCCESS);
+    load_provider(&below);
     after = ask_opened;
     fltsim_close(open_file("C:\\real.txt", NULL));
     assert_string_equal(answer, "\\provi~1\\name");
@@ -727,6 +767,7 @@ int main(void)
         fltsim_unit_test(a_mount_point_leads_to_another_device),
         fltsim_unit_test(a_name_that_did_not_tunnel_stays),
         fltsim_unit_test(names_come_from_the_provider_below),
+        fltsim_unit_test(a_provider_asks_for_the_name_below_itself),
         fltsim_unit_test(what_is_denied_below_is_denied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
