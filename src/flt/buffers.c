@@ -30,18 +30,40 @@ NTSTATUS FltDecodeParameters(PFLT_CALLBACK_DATA CallbackData, PMDL **MdlAddressP
     return STATUS_SUCCESS;
 }
 
-/* The MDL goes into the IRP at once: it is then part of the operation, and freed with it. */
-static void ShowMdl(PIRP_CTRL Op, PMDL Mdl)
+static bool IsSwapped(PIRP_CTRL Op)
+{
+    for (ULONG i = 0; i < Op->NodeCount; i++)
+        if (Op->Nodes[i].Swapped)
+            return true;
+    return false;
+}
+
+/* Whoever saw the same buffer sees the MDL from now on. It goes into the IRP, and is freed with it; that of a buffer which
+ * is not the IRP's stays with the operation. */
+static void ShowMdl(PIRP_CTRL Op, PMDL Mdl, PVOID Buffer)
 {
     for (ULONG i = 0; i < Op->NodeCount; i++) {
         struct flt_buffer saved;
-        if (FltpBufferOf(&Op->Nodes[i].Saved, &saved) && saved.Mdl && !*saved.Mdl && !Op->Nodes[i].Swapped)
+        if (FltpBufferOf(&Op->Nodes[i].Saved, &saved) && saved.Mdl && !*saved.Mdl && *saved.Buffer == Buffer)
             *saved.Mdl = Mdl;
     }
-    if (Op->Irp && !(Op->Flags & FLTP_OP_GENERATED)) {
+    if (IsSwapped(Op)) {
+        Op->LockedMdl = Mdl;
+    } else if (Op->Irp && !(Op->Flags & FLTP_OP_GENERATED)) {
         Op->Irp->MdlAddress = Mdl;
         Op->OriginalMdl = Mdl;
+    } else if (!(Op->Flags & FLTP_OP_ALLOCATED)) {
+        Op->LockedMdl = Mdl;
     }
+}
+
+void FltpFreeLockedMdl(PIRP_CTRL Op)
+{
+    if (Op->Irp && Op->Irp->MdlAddress == Op->LockedMdl)
+        Op->Irp->MdlAddress = Op->OriginalMdl;
+    MmUnlockPages(Op->LockedMdl);
+    IoFreeMdl(Op->LockedMdl);
+    Op->LockedMdl = NULL;
 }
 
 /* A bad address raises; the caller is told so by a status. */
@@ -78,9 +100,9 @@ NTSTATUS FltLockUserBuffer(PFLT_CALLBACK_DATA CallbackData)
     if (CallbackData->Iopb == &op->Iopb) {
         FLT_IO_PARAMETER_BLOCK *saved = op->Flags & FLTP_OP_IN_POST ? NULL : &FltpNextNode(op)->Saved;
         struct flt_buffer before;
-        if (saved && FltpBufferOf(saved, &before))
+        if (saved && FltpBufferOf(saved, &before) && *before.Buffer == *found.Buffer)
             *before.Mdl = mdl; /* no change that a filter made */
-        ShowMdl(op, mdl);
+        ShowMdl(op, mdl, *found.Buffer);
     }
     return STATUS_SUCCESS;
 }

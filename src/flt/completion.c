@@ -140,6 +140,8 @@ enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread)
         __atomic_store_n(&Op->NodeCount, Op->NodeCount - 1, __ATOMIC_RELEASE);
         if (!TakeNode(node))
             continue; /* drained */
+        if (__builtin_expect(Op->LockedMdl && node->Swapped, 0))
+            FltpFreeLockedMdl(Op); /* its buffer is the callback's to free */
         Op->Iopb = node->Saved;
         FLT_POSTOP_CALLBACK_STATUS status = FLT_POSTOP_FINISHED_PROCESSING;
         if (node->PostOperation)

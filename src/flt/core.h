@@ -231,6 +231,7 @@ struct flt_buffer {
     LOCK_OPERATION Access;
 };
 bool FltpBufferOf(PFLT_IO_PARAMETER_BLOCK Iopb, struct flt_buffer *Buffer);
+void FltpFreeLockedMdl(PIRP_CTRL Op);
 
 /* targeted_io.c: generated operations go their own way below the last instance. */
 NTSTATUS FltpRunGenerated(PIRP_CTRL Op, enum flt_descent Descent);

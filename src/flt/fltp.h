@@ -388,6 +388,7 @@ struct _FLTP_OP {
     PVOID OriginalSystemBuffer;
     ULONG OriginalIrpFlags;
     PMDL SentMdl;                /* of the IRP, as it went on down */
+    PMDL LockedMdl;              /* FltLockUserBuffer's, of a buffer that is not the IRP's; or NULL */
     volatile ULONG NodeCount;    /* owed, in the order of their pre-operations */
     PCOMPLETION_NODE Nodes;      /* Inline, or one block for more */
     COMPLETION_NODE Inline[FLTP_INLINE_NODES];

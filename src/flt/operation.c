@@ -129,6 +129,8 @@ void FltpEndOperation(PIRP_CTRL Op)
         *Op->Shown = NULL;
     if (Op->Names)
         FltpForgetNames(Op);
+    if (__builtin_expect(Op->LockedMdl != NULL, 0))
+        FltpFreeLockedMdl(Op);
     if (__builtin_expect(Op->Nodes != Op->Inline, 0))
         sim_free(Op->Nodes);
     sched_lock(&shard->Lock);

@@ -316,6 +316,71 @@ static void locking_the_buffer(void **state)
     assert_int_equal(fltsim_close(user), STATUS_SUCCESS);
 }
 
+static FLT_POSTOP_CALLBACK_STATUS lock_now(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                           PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    if (data->Iopb->MajorFunction != IRP_MJ_READ)
+        return FLT_POSTOP_FINISHED_PROCESSING;
+    assert_int_equal(FltLockUserBuffer(data), STATUS_SUCCESS);
+    assert_memory_equal(MmGetSystemAddressForMdlSafe(data->Iopb->Parameters.Read.MdlAddress, NormalPagePriority), "lockme", 6);
+    note("locked");
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static void a_buffer_of_a_read_that_a_filter_made_is_locked_until_that_is_through(void **state)
+{
+    char text[8];
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    put("lockme");
+    B->post = lock_now;
+    noted();
+    assert_int_equal(FltReadFile(A->instance, file, &offset, 6, text, FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET, NULL, NULL,
+                                 NULL),
+                     STATUS_SUCCESS);
+    assert_memory_equal(text, "lockme", 6);
+    assert_non_null(strstr(noted(), "locked"));
+    B->post = NULL;
+}
+
+static FLT_PREOP_CALLBACK_STATUS swap(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects, PVOID *context)
+{
+    if (data->Iopb->MajorFunction != IRP_MJ_READ || !FLT_IS_IRP_OPERATION(data))
+        return FLT_IS_FASTIO_OPERATION(data) ? FLT_PREOP_DISALLOW_FASTIO : FLT_PREOP_SUCCESS_NO_CALLBACK;
+    *context = ExAllocatePoolWithTag(NonPagedPool, data->Iopb->Parameters.Read.Length, 'paws');
+    data->Iopb->Parameters.Read.ReadBuffer = *context;
+    data->Iopb->Parameters.Read.MdlAddress = NULL;
+    FltSetCallbackDataDirty(data);
+    return FLT_PREOP_SUCCESS_WITH_CALLBACK;
+}
+
+static FLT_POSTOP_CALLBACK_STATUS swap_back(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                            PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    assert_null(data->Iopb->Parameters.Read.MdlAddress); /* the lock below was that of another buffer */
+    memcpy(data->Iopb->Parameters.Read.ReadBuffer, context, data->IoStatus.Information);
+    ExFreePoolWithTag(context, 'paws');
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static void a_buffer_that_a_filter_above_put_there_is_locked_until_it_takes_it_back(void **state)
+{
+    HANDLE user;
+    char text[8];
+    put("lockme");
+    assert_int_equal(fltsim_open("C:\\file", NULL, &user), STATUS_SUCCESS);
+    A->pre = swap;
+    A->post = swap_back;
+    B->pre = lock;
+    B->post = locked;
+    noted();
+    assert_int_equal(fltsim_read(user, text, sizeof text, 0, NULL), STATUS_SUCCESS);
+    assert_memory_equal(text, "lockme", 6);
+    assert_non_null(strstr(noted(), "locked"));
+    A->pre = B->pre = NULL;
+    A->post = B->post = NULL;
+    assert_int_equal(fltsim_close(user), STATUS_SUCCESS);
+}
+
 /* ---- cancelling ---- */
 
 static VOID finished(PFLT_CALLBACK_DATA data, PFLT_CONTEXT context)
@@ -451,6 +516,8 @@ int main(void)
         CASE(renaming),    CASE(directories),         CASE(security),   CASE(extended_attributes), CASE(flushing),
         CASE(control_codes), CASE(locking_the_buffer), CASE(cancelling_ones_own), CASE(names_and_references),
         CASE(tagging),
+        CASE(a_buffer_of_a_read_that_a_filter_made_is_locked_until_that_is_through),
+        CASE(a_buffer_that_a_filter_above_put_there_is_locked_until_it_takes_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
