@@ -216,6 +216,47 @@ static void scanner(void **state)
     assert_int_equal(fltsim_delete("C:\\bad"), STATUS_SUCCESS); /* nobody has it open */
 }
 
+static FLT_POSTOP_CALLBACK_STATUS write_and_cancel(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
+                                                   PVOID context, FLT_POST_OPERATION_FLAGS flags)
+{
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    if (data->Iopb->MajorFunction != IRP_MJ_CREATE || !NT_SUCCESS(data->IoStatus.Status))
+        return FLT_POSTOP_FINISHED_PROCESSING;
+    assert_int_equal(FltWriteFile(objects->Instance, objects->FileObject, &offset, 4, "mark",
+                                  FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET, NULL, NULL, NULL),
+                     STATUS_SUCCESS);
+    FltCancelFileOpen(objects->Instance, objects->FileObject);
+    data->IoStatus.Status = STATUS_ACCESS_DENIED;
+    data->IoStatus.Information = 0;
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+/* The lazy writer comes later, when the file object of the open is no file's any more. Others: they have it open, or not. */
+static void write_through_a_cancelled_open(bool others)
+{
+    struct fltsim_open all = {.access = GENERIC_READ | GENERIC_WRITE};
+    HANDLE file, other = NULL;
+    char text[8] = {0};
+    put("C:\\marked", "some text");
+    load_all();
+    if (others) {
+        assert_int_equal(fltsim_open("C:\\marked", &all, &other), STATUS_SUCCESS);
+        assert_int_equal(fltsim_read(other, text, 4, 0, NULL), STATUS_SUCCESS);
+    }
+    B->post = write_and_cancel;
+    assert_int_equal(fltsim_open("C:\\marked", &all, &file), STATUS_ACCESS_DENIED);
+    B->post = NULL;
+    fltsim_sleep(5000);
+    if (!others)
+        assert_int_equal(fltsim_open("C:\\marked", &all, &other), STATUS_SUCCESS);
+    assert_int_equal(fltsim_read(other, text, 4, 0, NULL), STATUS_SUCCESS);
+    assert_string_equal(text, "mark");
+    assert_int_equal(fltsim_close(other), STATUS_SUCCESS);
+}
+
+static void what_a_cancelled_open_wrote_stays_written(void **state) { write_through_a_cancelled_open(false); }
+static void what_a_cancelled_open_wrote_stays_written_where_others_read(void **state) { write_through_a_cancelled_open(true); }
+
 /* ---- reissuing ---- */
 
 static FLT_POSTOP_CALLBACK_STATUS retry(struct probe *p, PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects,
@@ -465,6 +506,8 @@ int main(void)
         CASE(performing),      CASE(asynchronous),
         CASE(leaked_callback_data), CASE(volume_properties), CASE(redirection),
         CASE(mapped_file),
+        CASE(what_a_cancelled_open_wrote_stays_written),
+        CASE(what_a_cancelled_open_wrote_stays_written_where_others_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
