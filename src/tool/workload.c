@@ -37,6 +37,7 @@ const struct workload_step workload_steps[] = {
     {"components of the kernel", workload_kernel},
     {"connections", workload_connections},
     {"transactions", workload_transactions},
+    {"other filters above and below", workload_neighbours},
     {"the registry", workload_registry},
     {"devices that may be removed", workload_devices},
     {"memory gets short", workload_trim},

@@ -89,6 +89,7 @@ void workload_write_in(struct workload *w, HANDLE transaction, const char *name)
 struct workload_pending *workload_begin_pending(struct workload *w); /* what is under way meanwhile; workload_pending.c */
 void workload_end_pending(struct workload *w, struct workload_pending *pending);
 void workload_follow(struct workload *w);        /* writers, before filters hear of the commit */
+void workload_neighbours(struct workload *w);    /* filters of others; workload_neighbour.c */
 void workload_registry(struct workload *w);
 void workload_devices(struct workload *w);
 void workload_trim(struct workload *w);

@@ -37,7 +37,7 @@ static const FLT_OPERATION_REGISTRATION Operations[] = {
     { IRP_MJ_OPERATION_END }
 };
 static const FLT_REGISTRATION Registration = {
-    sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload
+    sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload%(registration)s
 };
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
@@ -147,7 +147,8 @@ def device(control=''):
 
 
 def driver(**parts):
-    return DRIVER % {**dict(globals='', pre='', unload='', entry='', begin='', end='', post='NULL', major='IRP_MJ_CREATE'), **parts}
+    return DRIVER % {**dict(globals='', pre='', unload='', entry='', begin='', end='', post='NULL', major='IRP_MJ_CREATE', registration=''),
+                     **parts}
 
 
 def write(folder, name, content):

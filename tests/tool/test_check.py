@@ -115,6 +115,27 @@ HIDDEN = [
         major='IRP_MJ_DIRECTORY_CONTROL',
         pre='if (Data->Iopb->MinorFunction == IRP_MN_NOTIFY_CHANGE_DIRECTORY && Name.Length &&'
             'RtlEqualUnicodeString(&FltObjects->FileObject->FileName, &Above, TRUE)) ' + CRASH)),
+    ('a name that a filter above asks for', 'crash', dict(
+        globals='static NTSTATUS Generate(PFLT_INSTANCE I, PFILE_OBJECT F, PFLT_CALLBACK_DATA D, FLT_FILE_NAME_OPTIONS O,'
+                'PBOOLEAN C, PFLT_NAME_CONTROL N) { ' + CRASH + ' return STATUS_NOT_SUPPORTED; }',
+        registration=', .GenerateFileNameCallback = Generate')),
+    ('a request that a filter above sends on from another thread', 'crash', dict(
+        major='IRP_MJ_WRITE', pre='if (Data->RequestorMode == UserMode && PsGetCurrentThread() != Data->Thread) ' + CRASH)),
+    ('a read that a filter above makes', 'crash', dict(
+        major='IRP_MJ_READ', pre='if (Data->Flags & FLTFL_CALLBACK_DATA_GENERATED_IO) ' + CRASH)),
+    ('a buffer that a filter above put there', 'crash', dict(
+        major='IRP_MJ_READ',
+        pre='if (Data->RequestorMode == UserMode && Data->Iopb->Parameters.Read.MdlAddress &&'
+            '(ULONG_PTR)Data->Iopb->Parameters.Read.ReadBuffer == (ULONG_PTR)MmGetMdlVirtualAddress('
+            'Data->Iopb->Parameters.Read.MdlAddress) && !(Data->Iopb->IrpFlags & IRP_PAGING_IO) &&'
+            'Data->Iopb->Parameters.Read.MdlAddress->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL) ' + CRASH)),
+    ('an open that a filter above cancels', 'crash', dict(
+        major='IRP_MJ_CLEANUP', pre='if (FltObjects->FileObject->Flags & FO_FILE_OPEN_CANCELLED) ' + CRASH)),
+    ('an open that a filter below refuses', 'crash', dict(
+        pre='return FLT_PREOP_SUCCESS_WITH_CALLBACK;', post='After',
+        globals='static FLT_POSTOP_CALLBACK_STATUS After(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS O, PVOID C,'
+                'FLT_POST_OPERATION_FLAGS F) { if (Data->IoStatus.Status == STATUS_VIRUS_INFECTED) ' + CRASH +
+                ' return FLT_POSTOP_FINISHED_PROCESSING; }')),
     ('an assertion that does not hold', 'pool-leak', dict(
         pre=ONCE + "{ NT_ASSERT(Filter == NULL); ExAllocatePoolWithTag(NonPagedPool, 32, 'kael'); }")),
     ('a message from a program', 'crash', port(CRASH)),
