@@ -251,15 +251,21 @@ void FltpFinishIrp(PIRP_CTRL Op)
         irp->Tail.Overlay.AuxiliaryBuffer = (PCHAR)Op->Data.TagData;
 }
 
+void FltpTakeResult(PIRP_CTRL Op)
+{
+    PIRP irp = Op->Irp;
+    Op->Data.IoStatus = irp->IoStatus;
+    if (Op->Iopb.MajorFunction == IRP_MJ_CREATE)
+        Op->Data.TagData = (PFLT_TAG_DATA_BUFFER)irp->Tail.Overlay.AuxiliaryBuffer;
+    else if (__builtin_expect(irp->AssociatedIrp.SystemBuffer && !Op->OriginalSystemBuffer && irp->Flags & IRP_BUFFERED_IO, 0))
+        Op->Data.Flags |= FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER; /* the file system's, which the I/O manager frees */
+}
+
 NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
 {
     PIRP_CTRL op = Context;
 
-    op->Data.IoStatus = Irp->IoStatus;
-    if (op->Iopb.MajorFunction == IRP_MJ_CREATE)
-        op->Data.TagData = (PFLT_TAG_DATA_BUFFER)Irp->Tail.Overlay.AuxiliaryBuffer;
-    else if (__builtin_expect(Irp->AssociatedIrp.SystemBuffer && !op->OriginalSystemBuffer && Irp->Flags & IRP_BUFFERED_IO, 0))
-        op->Data.Flags |= FLTFL_CALLBACK_DATA_NEW_SYSTEM_BUFFER; /* the file system's, which the I/O manager frees */
+    FltpTakeResult(op);
     bool later = Irp->PendingReturned;
     if (later) {
         op->Descent = NULL; /* the dispatch routine has its answer */

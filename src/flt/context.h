@@ -324,6 +324,7 @@ static inline PFLTP_CONTEXT_NODE FltpTryNodeOf(PFLTP_CONTEXT Context)
 void FltpUnlinkLocked(PFLTP_CONTEXT Context);
 /* False: it was not linked. The link's reference is the caller's now. */
 bool FltpUnlinkContext(PFLTP_CONTEXT Context);
+PVOID FltpUnlinkFromKey(PFLTP_CONTEXT Context); /* the same; what its Key was, or NULL */
 /* The same, and its reference goes. */
 bool FltpUnlinkAndDrop(PFLTP_CONTEXT Context, const char *Event, const void *Site);
 

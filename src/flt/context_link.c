@@ -1,5 +1,6 @@
 /* Setting, getting and deleting on one node: the compare-and-swap that contexts live by. */
 #include "context.h"
+#include "scan.h"
 
 /* False: it is linked already, or was. */
 static bool LinkLocked(PFLTP_CONTEXT_NODE node, PFLTP_CONTEXT context, PVOID key, const void *site)
@@ -100,8 +101,15 @@ void FltpDeleteWithCare(PFLT_CONTEXT Context, const void *Site)
     API_ENTER_AT(FltDeleteContext, Context, SCHED_WRITE, Site);
     PFLTP_CONTEXT context = FltpCheckContext(Context, "FltDeleteContext", Site);
     FltpCheckContextCaller(context, "FltDeleteContext", Site);
-    if (context->Type == FLT_SECTION_CONTEXT)
+    if (context->Type == FLT_SECTION_CONTEXT) {
         FltpReportSectionDeleted(context, Site);
+        PFLT_INSTANCE instance = FltpUnlinkFromKey(context);
+        if (instance) {
+            FltpEndScan(instance, Context);
+            FltpDropReference(context, "unlinked by", Site);
+            return;
+        }
+    }
     if (FltpUnlinkAndDrop(context, "unlinked by", Site))
         return;
     LONG unlinked = FLTP_CONTEXT_UNLINKED;

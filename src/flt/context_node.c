@@ -171,15 +171,18 @@ static PFLTP_CONTEXT_NODE LockNodeOf(PFLTP_CONTEXT context)
     return node;
 }
 
-bool FltpUnlinkContext(PFLTP_CONTEXT Context)
+PVOID FltpUnlinkFromKey(PFLTP_CONTEXT Context)
 {
     PFLTP_CONTEXT_NODE node = LockNodeOf(Context);
     if (!node)
-        return false;
+        return NULL;
+    PVOID key = Context->Key;
     FltpUnlinkLocked(Context);
     sched_unlock(&node->Lock);
-    return true;
+    return key;
 }
+
+bool FltpUnlinkContext(PFLTP_CONTEXT Context) { return FltpUnlinkFromKey(Context) != NULL; }
 
 bool FltpUnlinkAndDrop(PFLTP_CONTEXT Context, const char *Event, const void *Site)
 {

@@ -2,6 +2,7 @@
 #include "context.h"
 #include "ktm.h"
 #include "name.h"
+#include "scan.h"
 
 /* OldContext is never left as the driver had it. */
 static void Clear(PFLT_CONTEXT *pointer)
@@ -94,6 +95,7 @@ void FltpCloseInstanceContexts(PFLT_INSTANCE Instance)
     PFLTP_CONTEXT_NODE own = FltpObjectNode(&Instance->Contexts, Instance, true);
     __atomic_store_n(&own->Dead, true, __ATOMIC_RELEASE);
     FltpForgetEnlistments(Instance);
+    FltpEndScans(Instance);
 }
 
 void FltpDeleteInstanceContexts(PFLT_INSTANCE Instance)

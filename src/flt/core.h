@@ -211,6 +211,8 @@ void FltpResume(PIRP_CTRL Op);
 void FltpIrqlChanged(const char *Phase, const void *Code, KIRQL Before);
 void FltpTopLevelChanged(const char *Phase, const void *Code, PVOID Before);
 enum flt_ascent FltpAscend(PIRP_CTRL Op, bool OwnThread);
+/* The IRP is complete below. */
+void FltpTakeResult(PIRP_CTRL Op);
 NTSTATUS FltpCompletion(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
 void FltpFinishIrp(PIRP_CTRL Op); /* after the last post: the IRP gets its own buffers and the status */
 void FltpResumeAscent(PIRP_CTRL Op);

@@ -1,5 +1,6 @@
 /* Creates on their way down: the dispatch of IRP_MJ_CREATE and IRP_MJ_CLOSE. */
 #include "flt/create_chain.h"
+#include "flt/scan.h"
 
 #include "io/iop.h"
 #include "ke/thread.h"
@@ -63,7 +64,8 @@ NTSTATUS FltpDispatchCreate(PFLT_VOLUME Volume, PIRP Irp)
     if (__builtin_expect(!(FltpVolumeFlags(Volume) & FLTP_VOLUME_SETUP_DONE), 0))
         FltpSetupVolume(Volume);
     PFLT_INSTANCE target = FltpTargetOfCreate(Volume, Irp);
-    if (!target && !__atomic_load_n(&Volume->Seen[FLTP_SLOT(stack->MajorFunction)], __ATOMIC_RELAXED))
+    if (!target && !__atomic_load_n(&Volume->Seen[FLTP_SLOT(stack->MajorFunction)], __ATOMIC_RELAXED) &&
+        !FltpMeetsScans(Volume, stack->MajorFunction))
         return FltpPassThrough(Volume->DeviceObject, Irp);
     if (target)
         SetTarget(file, target);

@@ -1,6 +1,7 @@
 /* The way of one operation: pre-operation callbacks by altitude, top down; the device below; then, in completion.c,
  * the post-operation callbacks, bottom up. */
 #include "flt/core.h"
+#include "flt/scan.h"
 
 #include "ke/thread.h"
 
@@ -166,6 +167,16 @@ static NTSTATUS CallBelow(PIRP_CTRL Op)
     return descent.Completed ? descent.Status : status;
 }
 
+/* Complete here, as when the file system completed it at once. */
+static void __attribute__((noinline)) CallAroundScans(PIRP_CTRL Op)
+{
+    struct flt_status_request *requests = FltpTakeStatusRequests(Op);
+    NTSTATUS status = FltpCallAroundScans(Op);
+    if (requests)
+        FltpTellStatus(requests, status);
+    FltpTakeResult(Op);
+}
+
 static NTSTATUS RunIrp(PIRP_CTRL Op, enum flt_descent Descent)
 {
     if (Descent == FLTP_PENDED)
@@ -174,8 +185,10 @@ static NTSTATUS RunIrp(PIRP_CTRL Op, enum flt_descent Descent)
         FltpRunRedirected(Op);
         Descent = FLTP_COMPLETED;
     }
-    if (Descent == FLTP_REACHED_BOTTOM)
+    if (Descent == FLTP_REACHED_BOTTOM && __builtin_expect(!FltpMayMeetScan(Op), 1))
         return CallBelow(Op);
+    if (Descent == FLTP_REACHED_BOTTOM)
+        CallAroundScans(Op);
     if (Op->StatusRequests)
         FltpTellStatus(FltpTakeStatusRequests(Op), Op->Data.IoStatus.Status);
     if (FltpAscend(Op, Op->OwnThread) == FLTP_ASCENT_PENDED)
@@ -260,7 +273,8 @@ NTSTATUS FltpDispatch(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 
     if (__builtin_expect(!volume, 0))
         return FltpControlDispatch(DeviceObject, Irp);
-    if (!__atomic_load_n(&volume->Seen[FLTP_SLOT(stack->MajorFunction)], __ATOMIC_RELAXED) && !ChangesNames(stack))
+    if (!__atomic_load_n(&volume->Seen[FLTP_SLOT(stack->MajorFunction)], __ATOMIC_RELAXED) && !ChangesNames(stack) &&
+        !FltpMeetsScans(volume, stack->MajorFunction))
         return FltpPassThrough(DeviceObject, Irp);
     PFLT_INSTANCE target = stack->FileObject ? FltpTargetOfFileObject(stack->FileObject) : NULL;
     return FltpDispatchTo(volume, Irp, target, false, NULL);

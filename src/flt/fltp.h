@@ -254,6 +254,8 @@ struct _FLT_VOLUME {
     KEVENT SetupLock;                /* a lock: one automatic setup at a time */
     PKTHREAD SetupThread;            /* who holds it */
     struct _FLTP_CONTEXT_LIST *VolumeContexts; /* context.c */
+    LIST_ENTRY Scans;                /* scan_conflict.c; Lock */
+    volatile LONG ScanCount;
     struct _FLTP_NAME_CACHE *Names;  /* name_cache.c */
     FLTP_VOLUME_SHARD Shards[FLTP_SHARDS];
 };

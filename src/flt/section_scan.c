@@ -1,5 +1,6 @@
 /* Sections over files that a filter scans, and their contexts: one a stream and instance. */
 #include "context.h"
+#include "scan.h"
 
 NTSTATUS FltRegisterForDataScan(const PFLT_INSTANCE Instance)
 {
@@ -33,11 +34,14 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
                                SectionContext, NULL, VERIFY_CALLER);
     if (!NT_SUCCESS(status))
         return status;
-    status = FsRtlCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject, DesiredAccess,
-                                           ObjectAttributes, MaximumSize, SectionPageProtection, AllocationAttributes,
-                                           Flags);
+    status = FltpBeginScan(Instance, SectionContext, FileObject);
+    if (NT_SUCCESS(status))
+        status = FsRtlCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject, DesiredAccess,
+                                               ObjectAttributes, MaximumSize, SectionPageProtection, AllocationAttributes,
+                                               Flags);
     if (!NT_SUCCESS(status)) {
         PFLTP_CONTEXT context = FltpContextOf(SectionContext);
+        FltpEndScan(Instance, SectionContext);
         if (FltpUnlinkContext(context)) {
             FltpDropReference(context, "unlinked: no section could be created", VERIFY_CALLER);
             __atomic_store_n(&context->State, FLTP_CONTEXT_UNLINKED, __ATOMIC_RELEASE); /* as if never set */
@@ -55,8 +59,10 @@ NTSTATUS FltCloseSectionForDataScan(PFLT_CONTEXT SectionContext)
     FltpCheckContextCaller(context, "FltCloseSectionForDataScan", VERIFY_CALLER);
     if (context->Type != FLT_SECTION_CONTEXT || context->State == FLTP_CONTEXT_UNLINKED)
         return STATUS_INVALID_PARAMETER;
-    if (!FltpUnlinkContext(context))
+    PFLT_INSTANCE instance = FltpUnlinkFromKey(context);
+    if (!instance)
         return STATUS_NOT_FOUND;
+    FltpEndScan(instance, SectionContext);
     FltpDropReference(context, "unlinked by", VERIFY_CALLER);
     return STATUS_SUCCESS;
 }

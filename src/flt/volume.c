@@ -81,6 +81,7 @@ static PFLT_VOLUME NewVolume(PFLTP_FRAME Frame, PDEVICE_OBJECT FileSystemDevice,
     volume->DiskDevice = DiskDevice;
     volume->Callbacks = FltpEmptyTable();
     InitializeListHead(&volume->Instances);
+    InitializeListHead(&volume->Scans);
     KeInitializeEvent(&volume->SetupLock, SynchronizationEvent, TRUE);
     for (ULONG i = 0; i < FLTP_SHARDS; i++)
         InitializeListHead(&volume->Shards[i].Owed);

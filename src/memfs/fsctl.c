@@ -46,6 +46,7 @@ static const struct code {
     {FSCTL_READ_USN_JOURNAL, NTFS, MemfsReadJournal},
     {FSCTL_ENUM_USN_DATA, NTFS, MemfsEnumUsn},
     {FSCTL_MARK_HANDLE, NTFS, MemfsMarkHandle},
+    {FSCTL_SET_PURGE_FAILURE_MODE, ANY, MemfsPurgeFailureMode},
     {FSCTL_GET_NTFS_FILE_RECORD, NTFS, MemfsFileRecord},
     {FSCTL_QUERY_PERSISTENT_VOLUME_STATE, NTFS, MemfsQueryState},
     {FSCTL_SET_PERSISTENT_VOLUME_STATE, NTFS, MemfsSetState},

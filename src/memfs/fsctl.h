@@ -95,4 +95,7 @@ NTSTATUS MemfsFileRecord(struct memfs_fsctl *c);
 /* mark.c */
 NTSTATUS MemfsMarkHandle(struct memfs_fsctl *c);
 
+/* scanned.c */
+NTSTATUS MemfsPurgeFailureMode(struct memfs_fsctl *c);
+
 #endif

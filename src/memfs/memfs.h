@@ -166,6 +166,7 @@ struct memfs_scb {
     volatile LONG handles;    /* file objects not cleaned up yet */
     volatile LONG uncached;   /* of these: opened without buffering */
     volatile LONG guarded;    /* of these: MARK_HANDLE_PROTECT_CLUSTERS */
+    volatile LONG scanned;    /* FSCTL_SET_PURGE_FAILURE_MODE */
     bool paging_file;
     bool mapped_write; /* pages of a view came; its handles have not told the journal yet */
     LIST_ENTRY link; /* memfs_volume.scbs */
@@ -447,6 +448,9 @@ bool MemfsIsOpen(struct memfs_scb *scb);
 /* Main resource exclusive: sets the sizes, accounts for the clusters. STATUS_DISK_FULL. */
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation);
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size);
+/* scanned.c. The status of what a section keeps from being done. */
+bool MemfsIsScanned(struct memfs_scb *scb);
+NTSTATUS MemfsInUse(struct memfs_scb *scb);
 void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);
 /* Every control block (idle_only: of streams that no handle has open) in turn; with `flag` the idle
  * ones go after. */

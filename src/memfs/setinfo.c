@@ -135,7 +135,7 @@ static NTSTATUS set_end_of_file(struct memfs_scb *scb, PFILE_OBJECT file, LONGLO
     if (MemfsIsReadOnly(scb->volume))
         return STATUS_MEDIA_WRITE_PROTECTED;
     if (size < MemfsLoad(&scb->header.FileSize) && !MmCanFileBeTruncated(&scb->sections, &end))
-        return STATUS_USER_MAPPED_FILE;
+        return MemfsInUse(scb);
     LONGLONG before = MemfsLoad(&scb->header.FileSize);
     NTSTATUS status = MemfsSetFileSize(scb, size);
     if (NT_SUCCESS(status)) {
@@ -168,7 +168,7 @@ static NTSTATUS set_valid_data(struct memfs_scb *scb, PFILE_OBJECT file, LONGLON
     if (size < MemfsLoad(&scb->header.ValidDataLength) || size > MemfsLoad(&scb->header.FileSize))
         return STATUS_INVALID_PARAMETER;
     if (!MmCanFileBeTruncated(&scb->sections, NULL))
-        return STATUS_USER_MAPPED_FILE;
+        return MemfsInUse(scb);
     MemfsStore(&scb->header.ValidDataLength, size);
     MemfsTellCache(scb, file);
     return STATUS_SUCCESS;

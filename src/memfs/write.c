@@ -182,7 +182,8 @@ static NTSTATUS flush_and_purge(struct write *write)
         return iosb.Status;
     ExAcquireResourceExclusiveLite(&scb->paging, TRUE);
     ExReleaseResourceLite(&scb->paging);
-    CcPurgeCacheSection(&scb->sections, &offset, write->length, 0);
+    if (!CcPurgeCacheSection(&scb->sections, &offset, write->length, 0) && MemfsIsScanned(scb))
+        return STATUS_PURGE_FAILED;
     return STATUS_SUCCESS;
 }
 

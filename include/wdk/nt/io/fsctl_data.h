@@ -112,6 +112,15 @@ typedef struct _FILE_LEVEL_TRIM_OUTPUT {
     ULONG NumRangesProcessed;
 } FILE_LEVEL_TRIM_OUTPUT, *PFILE_LEVEL_TRIM_OUTPUT;
 
+// FSCTL_SET_PURGE_FAILURE_MODE: while a data scan's section is open, a create that would destroy data fails with
+// STATUS_USER_MAPPED_FILE, an unbuffered write and a change of the size with STATUS_PURGE_FAILED; the Filter Manager tries
+// again when the section is closed. Filters never issue it.
+#define SET_PURGE_FAILURE_MODE_ENABLED 0x00000001
+#define SET_PURGE_FAILURE_MODE_DISABLED 0x00000002
+typedef struct _SET_PURGE_FAILURE_MODE_INPUT {
+    ULONG Flags;
+} SET_PURGE_FAILURE_MODE_INPUT, *PSET_PURGE_FAILURE_MODE_INPUT;
+
 // FSCTL_DUPLICATE_EXTENTS_TO_FILE, which ReFS knows.
 typedef struct _DUPLICATE_EXTENTS_DATA {
     HANDLE FileHandle;
