@@ -199,6 +199,38 @@ static void clean_up_volume(PFILE_OBJECT file, struct memfs_scb *scb)
     ExReleaseResourceLite(&scb->main);
 }
 
+/* Whoever else fails now, this must not: the section would go on with a file object that is closed. */
+static PFILE_OBJECT make_stream_file(PFILE_OBJECT file)
+{
+    PFILE_OBJECT volatile fresh = NULL;
+    while (!fresh) {
+        __try {
+            fresh = IoCreateStreamFileObjectLite(file, NULL);
+        } __except (EXCEPTION_EXECUTE_HANDLER) {
+        }
+    }
+    return fresh;
+}
+
+/* The open is undone: its IRP_MJ_CLOSE comes next, whoever holds references. A section that was made through it (a filter
+ * scans what is being opened) pages through a file object of our own from here on. */
+static void hand_section_over(PFILE_OBJECT file, struct memfs_scb *scb)
+{
+    struct memfs_ccb *ccb = sim_alloc(sizeof *ccb);
+    PFILE_OBJECT fresh = make_stream_file(file);
+
+    MemfsReferenceScb(scb);
+    ccb->link = MemfsCcbOf(file)->link;
+    MemfsReferenceLink(ccb->link);
+    ccb->file = fresh;
+    fresh->SectionObjectPointer = &scb->sections;
+    fresh->FsContext = file->FsContext;
+    fresh->FsContext2 = ccb;
+    FsRtlChangeBackingFileObject(file, fresh, ChangeDataControlArea, 0);
+    FsRtlChangeBackingFileObject(file, fresh, ChangeImageControlArea, 0);
+    ObDereferenceObject(fresh);
+}
+
 NTSTATUS MemfsCleanup(PDEVICE_OBJECT device, PIRP irp)
 {
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
@@ -209,6 +241,8 @@ NTSTATUS MemfsCleanup(PDEVICE_OBJECT device, PIRP irp)
     if (scb->node) {
         MemfsCleanUpFile(file);
         MemfsReleaseOplock(scb, irp); /* whoever waited finds the handle gone */
+        if (file->Flags & FO_FILE_OPEN_CANCELLED && (scb->sections.DataSectionObject || scb->sections.ImageSectionObject))
+            hand_section_over(file, scb);
     } else {
         clean_up_volume(file, scb);
     }

@@ -177,6 +177,8 @@ NTSTATUS MiChangeFile(struct mi_control_area *area, PFILE_OBJECT old, PFILE_OBJE
         area->file = fresh;
     }
     sched_unlock(&area->lock);
+    if (gone)
+        MiAwaitTransfers(area); /* by way of the old one */
     ObpDereference(gone ? gone : fresh);
     return status;
 }
@@ -224,7 +226,15 @@ void MiReference(struct mi_control_area *area)
 
 void MiDereference(struct mi_control_area *area)
 {
-    if (atomic_fetch_sub_explicit(&area->references, 1, memory_order_acq_rel) == 1)
+    long now = atomic_load(&area->references);
+
+    do {
+        while (now == (MI_WANTED | 2) && atomic_compare_exchange_weak(&area->references, &now, 2)) {
+            MiQueueWork(area); /* while the caller's own reference still keeps it */
+            now = 2;
+        }
+    } while (now == (MI_WANTED | 2) || !atomic_compare_exchange_weak(&area->references, &now, now - 1));
+    if (now == 1)
         destroy(area);
 }
 
@@ -271,13 +281,24 @@ static void unqueue(struct mi_control_area *area)
     sched_unlock(&mm->work_lock);
 }
 
+/* Under the lock of its place, where no reference is added. */
+static bool is_idle(struct mi_control_area *area, long held)
+{
+    long now = atomic_fetch_or(&area->references, MI_WANTED) & ~MI_WANTED;
+
+    if (now != held + 1)
+        return false;
+    atomic_fetch_and(&area->references, ~MI_WANTED);
+    return true;
+}
+
 bool MiRetire(struct mi_control_area *area, long held)
 {
     struct sched_lock *lock = lock_of(area->pointers);
     bool idle = false;
     sched_lock(lock);
     PVOID *slot = slot_of(area->pointers, area->image);
-    if (!area->retired && atomic_load(&area->references) == held + 1 && *slot == area) {
+    if (!area->retired && *slot == area && is_idle(area, held)) {
         __atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
         if (!area->image)
             __atomic_store_n(&area->pointers->SharedCacheMap, NULL, __ATOMIC_RELEASE);

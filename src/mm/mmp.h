@@ -31,6 +31,9 @@ enum {
     MI_SHADOWED = 16, /* the shadow holds its clean copy */
 };
 
+/* In a count of references: somebody looked in vain whether the area is idle. Whoever leaves it idle has it looked at again. */
+#define MI_WANTED ((long)1 << 30)
+
 enum { MI_PAGE = 4096, MI_CLUSTER = 16, MI_LOCKS = 64 };
 
 struct mi_waiter;
@@ -41,7 +44,7 @@ struct mi_control_area {
     bool lent;                         /* somebody has it without a reference: it changes no more */
     bool image;
     bool retired;
-    atomic_long references;
+    atomic_long references; /* and MI_WANTED */
     atomic_long dirty; /* pages */
     atomic_long maps;  /* cache maps that are open (cc: at most one, counted by its opens) */
     atomic_long sections, user_views, user_writable; /* of views and sections that programs hold */
@@ -150,6 +153,8 @@ NTSTATUS MiFault(struct mi_control_area *area, size_t first, size_t end);
 bool MiClaim(struct mi_control_area *area, size_t page);
 void MiFilled(struct mi_control_area *area, size_t page);
 void MiMarkDirty(struct mi_control_area *area, size_t first, size_t end);
+/* Waits for the reads and writes under way. */
+void MiAwaitTransfers(struct mi_control_area *area);
 /* Writes the dirty ones of pages [first, end) back. */
 NTSTATUS MiFlush(struct mi_control_area *area, size_t first, size_t end, ULONG_PTR *written);
 /* Forgets pages [first, end), dirty or not, after the reads and writes under way on them. False:

@@ -210,6 +210,21 @@ static bool is_cached(struct mi_control_area *area)
     return __atomic_load_n(&area->cache, __ATOMIC_ACQUIRE) != NULL;
 }
 
+void MiAwaitTransfers(struct mi_control_area *area)
+{
+    size_t top = atomic_load(&area->top);
+    for (size_t page = 0; page < top; page++) {
+        if (!(state_of(area, page) & (MI_READING | MI_WRITING)))
+            continue;
+        sched_lock(&area->lock);
+        while (state_of(area, page) & (MI_READING | MI_WRITING)) {
+            MiWait(area);
+            sched_lock(&area->lock);
+        }
+        sched_unlock(&area->lock);
+    }
+}
+
 /* -- flush ------------------------------------------------------------------------------------- */
 
 /* The next run of dirty pages at or after *page, claimed for writing; 0: none below `end`. */

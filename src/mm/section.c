@@ -117,6 +117,7 @@ static NTSTATUS attach_area(struct mi_section *section, PFILE_OBJECT file, PLARG
     if (!area)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (MiPageAfter(section->size) > area->pages) {
+        MiQueueWork(area);
         MiDereference(area);
         return STATUS_SECTION_TOO_BIG;
     }

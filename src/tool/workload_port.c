@@ -119,7 +119,7 @@ static int command(void *argument)
 
 static bool give_to_commander(struct client *client, const char *message, size_t length, unsigned number)
 {
-    if (client->commanded || number >= ECHOES || client->clients->w.scarce || length <= sizeof(FILTER_MESSAGE_HEADER))
+    if (client->commanded || number >= ECHOES || length <= sizeof(FILTER_MESSAGE_HEADER))
         return false;
     memcpy(client->message, message, length);
     client->length = length;

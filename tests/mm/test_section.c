@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "mm/mmp.h"
+
 static struct fltsim_volume *volume;
 
 static int start(void **state)
@@ -98,6 +100,20 @@ static void a_view_outlives_its_handles(void **state)
     assert_int_equal(fltsim_read(handle, text, 8, 0, &done), STATUS_SUCCESS);
     assert_memory_equal(text, "wxyz5678", 8);
     assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+}
+
+static void a_stream_that_was_in_use_when_the_lazy_writer_came_goes_all_the_same(void **state)
+{
+    HANDLE handle = make_file("C:\\f", "12345678");
+    PSECTION_OBJECT_POINTERS pointers = file_of(handle)->SectionObjectPointer;
+    struct mi_control_area *area = MiFindControlArea(pointers, false);
+    assert_non_null(area);
+    assert_int_equal(fltsim_close(handle), STATUS_SUCCESS);
+    fltsim_sleep(5000);
+    assert_ptr_equal(pointers->DataSectionObject, area);
+    MiDereference(area);
+    fltsim_sleep(5000);
+    assert_null(pointers->DataSectionObject);
 }
 
 static void what_is_mapped_is_kept(void **state)
@@ -290,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(views_and_the_cache_are_one, start, stop),
         cmocka_unit_test_setup_teardown(a_view_outlives_its_handles, start, stop),
+        cmocka_unit_test_setup_teardown(a_stream_that_was_in_use_when_the_lazy_writer_came_goes_all_the_same, start, stop),
         cmocka_unit_test_setup_teardown(what_is_mapped_is_kept, start, stop),
         cmocka_unit_test_setup_teardown(sections_are_checked, start, stop),
         cmocka_unit_test_setup_teardown(views_are_checked, start, stop),
