@@ -235,20 +235,21 @@ bool FltpMayMeetScan(PIRP_CTRL Op)
     return major != IRP_MJ_WRITE || (Op->Iopb.IrpFlags & (IRP_NOCACHE | IRP_PAGING_IO)) == IRP_NOCACHE;
 }
 
-/* False: no scan is in the way. */
-static bool GiveWay(PIRP_CTRL op)
+bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status)
 {
+    if (!IsConflict(Op, Status))
+        return false;
     const void *stream = NULL;
     HANDLE handle = NULL;
-    if (op->Iopb.MajorFunction != IRP_MJ_CREATE)
-        stream = op->Iopb.TargetFileObject->FsContext;
-    else if (!NT_SUCCESS(OpenStream(op, &handle, &stream)))
+    if (Op->Iopb.MajorFunction != IRP_MJ_CREATE)
+        stream = Op->Iopb.TargetFileObject->FsContext;
+    else if (!NT_SUCCESS(OpenStream(Op, &handle, &stream)))
         return false;
-    struct flt_scan *scan = stream ? Find(op->Volume, stream, 0, NULL) : NULL;
+    struct flt_scan *scan = stream ? Find(Op->Volume, stream, 0, NULL) : NULL;
     if (scan) {
         Dereference(scan);
-        TellAll(op, stream);
-        WaitUntilClosed(op->Volume, stream);
+        TellAll(Op, stream);
+        WaitUntilClosed(Op->Volume, stream);
     }
     if (handle)
         ZwClose(handle);
@@ -278,6 +279,6 @@ NTSTATUS FltpCallAroundScans(PIRP_CTRL Op)
     NTSTATUS status;
     do
         status = CallOnce(Op);
-    while (IsConflict(Op, Op->Irp->IoStatus.Status) && GiveWay(Op));
+    while (FltpGivesWay(Op, Op->Irp->IoStatus.Status));
     return status;
 }

@@ -1,5 +1,6 @@
 /* Operations that filters issue: they are shown to the instances below the issuing one, then go to the device below. */
 #include "flt/core.h"
+#include "flt/scan.h"
 
 #include "ke/thread.h"
 #include "fault/fault.h"
@@ -195,6 +196,46 @@ static PIRP MakeIrp(PIRP_CTRL Op)
     return irp;
 }
 
+static NTSTATUS NoMemory(PIRP_CTRL op)
+{
+    op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_INSUFFICIENT_RESOURCES};
+    FltpAscend(op, op->OwnThread);
+    if (!op->OwnThread)
+        FltpFinishGenerated(op);
+    return STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static NTSTATUS SignalDone(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Event)
+{
+    KeSetEvent(Event, IO_NO_INCREMENT, FALSE);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+/* Again and again, until no data scan is in the way. */
+static NTSTATUS SendAroundScans(PIRP_CTRL op)
+{
+    const struct ki_wait_hint hint = {.what = "an operation that a filter issued", .object = &op->Data};
+    struct flt_status_request *requests = FltpTakeStatusRequests(op);
+    NTSTATUS status;
+    KEVENT done;
+
+    do {
+        PIRP irp = MakeIrp(op);
+        if (!irp)
+            return NoMemory(op);
+        KeInitializeEvent(&done, NotificationEvent, FALSE);
+        IoSetCompletionRoutine(irp, SignalDone, &done, TRUE, TRUE, TRUE);
+        status = IoCallDriver(op->Volume->AttachedToDevice, irp);
+        KiWaitFor(&done, NULL, &hint, __builtin_return_address(0));
+        op->Data.IoStatus = irp->IoStatus;
+        EndIrp(op, irp);
+    } while (FltpGivesWay(op, op->Data.IoStatus.Status));
+    if (requests)
+        FltpTellStatus(requests, status);
+    FltpAscend(op, true);
+    return op->Data.IoStatus.Status;
+}
+
 static NTSTATUS SendAndWait(PIRP_CTRL Op, PIRP Irp)
 {
     const struct ki_wait_hint hint = {.what = "an operation that a filter issued", .object = &Op->Data};
@@ -218,14 +259,11 @@ static NTSTATUS SendAndWait(PIRP_CTRL Op, PIRP Irp)
 
 static NTSTATUS Send(PIRP_CTRL Op)
 {
+    if (Op->OwnThread && Op->Iopb.MajorFunction != IRP_MJ_CREATE && FltpMayMeetScan(Op))
+        return SendAroundScans(Op);
     PIRP irp = MakeIrp(Op);
-    if (!irp) {
-        Op->Data.IoStatus = (IO_STATUS_BLOCK){.Status = STATUS_INSUFFICIENT_RESOURCES};
-        FltpAscend(Op, Op->OwnThread);
-        if (!Op->OwnThread)
-            FltpFinishGenerated(Op);
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
+    if (!irp)
+        return NoMemory(Op);
     if (Op->OwnThread)
         return SendAndWait(Op, irp);
     FLTP_DESCENT descent = {0};
