@@ -5,9 +5,9 @@
  *     (gdb) call fltsim_dump_filter(Globals.Filter)
  *     (gdb) call fltsim_dump_context(context)
  *
- * Nothing is referenced, changed or waited for. A pointer must be one that the driver could use: of a live object, or of
- * a filter whose unload callback has not returned. The routines hold internal locks for instants: in a machine of the
- * native backend whose threads a debugger has stopped inside the library, `finish` first. */
+ * Nothing is referenced, changed or waited for. A pointer that is NULL, of something else, or of an object that went lately,
+ * is said to be so. The routines hold internal locks for instants: in a machine of the native backend whose threads a
+ * debugger has stopped inside the library, `finish` first. */
 #ifndef FLTSIM_DUMP_H
 #define FLTSIM_DUMP_H
 

@@ -75,7 +75,20 @@ static void ObjectHead(int Depth, PFLT_OBJECT Object)
          Address(Object->PrimaryLink.Blink));
 }
 
-void fltsim_dump_object(PVOID object) { ObjectHead(0, object); }
+/* Else a line says so: whoever sits at a debugger passes anything. */
+static bool IsThere(const char *Kind, const char *What, PVOID Object, ULONG Type)
+{
+    bool there = FltpIsLive(Object, Type);
+    if (!there)
+        fprintf(Out(), "%s: " PTR "  is no %s%s\n", Kind, Address(Object), What, Object ? ", or none any more" : "");
+    return there;
+}
+
+void fltsim_dump_object(PVOID object)
+{
+    if (IsThere("FLT_OBJECT", "filter, instance or volume", object, FLT_OBFL_TYPES))
+        ObjectHead(0, object);
+}
 
 void FltpShowObject(struct verify_violation *v, PFLT_OBJECT Object)
 {
@@ -203,9 +216,10 @@ void fltsim_dump_context(PFLT_CONTEXT context)
     PFLTP_CONTEXT_NODE node;
     struct contexts one = {.Count = 0};
 
-    if (header->Magic != FLTP_CONTEXT_MAGIC) {
-        fprintf(Out(), "CONTEXT_NODE: " PTR "  is no context%s\n", Address(context),
-                header->Magic == FLTP_CONTEXT_FREED_MAGIC ? " any more: it is freed" : "");
+    bool dead = context && machine->options.special_pool && FltpFindDeadContext(context);
+    if (!context || dead || header->Magic != FLTP_CONTEXT_MAGIC) {
+        bool freed = dead || (context && header->Magic == FLTP_CONTEXT_FREED_MAGIC);
+        fprintf(Out(), "CONTEXT_NODE: " PTR "  is no context%s\n", Address(context), freed ? " any more: it is freed" : "");
         return;
     }
     node = FltpReferenceNodeOf(header);
@@ -229,7 +243,7 @@ void fltsim_dump_context(PFLT_CONTEXT context)
 
 long fltsim_context_count(PFLT_CONTEXT context)
 {
-    if (machine->options.special_pool && FltpFindDeadContext(context))
+    if (!context || (machine->options.special_pool && FltpFindDeadContext(context)))
         return 0;
     PFLTP_CONTEXT header = FltpContextOf(context);
     return header->Magic == FLTP_CONTEXT_MAGIC ? __atomic_load_n(&header->Count, __ATOMIC_ACQUIRE) : 0;
@@ -240,6 +254,10 @@ void fltsim_dump_stream(PFILE_OBJECT file_object)
     char name[300];
     PFLTP_CONTEXT_NODE stream, file, handle;
 
+    if (!file_object || file_object->Type != IO_TYPE_FILE) {
+        fprintf(Out(), "FILE_OBJECT: " PTR "  is no file object\n", Address(file_object));
+        return;
+    }
     fprintf(Out(), "FILE_OBJECT: " PTR "  \"%s\"\n", Address(file_object), FltpText(&file_object->FileName, name, sizeof name));
     Line(1, "FsContext", PTR, Address(file_object->FsContext));
     Line(1, "FsContext2", PTR, Address(file_object->FsContext2));
@@ -282,6 +300,8 @@ void fltsim_dump_instance(PFLT_INSTANCE instance)
     struct contexts own = {.Key = instance};
     char text[200];
     LONG64 operations = 0;
+    if (!IsThere("FLT_INSTANCE", "instance", instance, FLT_OBFL_TYPE_INSTANCE))
+        return;
     ULONG shown = (ULONG)instance->Flags & 0xF;
     if (shown & FLTP_INSTANCE_ACTIVE)
         shown &= ~(ULONG)FLTP_INSTANCE_ATTACHING;
@@ -324,6 +344,8 @@ void fltsim_dump_filter(PFLT_FILTER filter)
     struct contexts live = {.Count = 0};
     char text[200], altitude[60];
 
+    if (!IsThere("FLT_FILTER", "filter", filter, FLT_OBFL_TYPE_FILTER))
+        return;
     fprintf(Out(), "FLT_FILTER: " PTR " \"%s\" \"%s\"\n", Address(filter), FltpText(&filter->Name, text, sizeof text),
             FltpText(&filter->DefaultAltitude, altitude, sizeof altitude));
     ObjectHead(1, &filter->Base);
@@ -362,6 +384,8 @@ void fltsim_dump_volume(PFLT_VOLUME volume)
     static const char *const flags[] = {"SetupNotifyCalled", "TornDown", "ControlDevice", NULL};
     char text[200];
 
+    if (!IsThere("FLT_VOLUME", "volume", volume, FLT_OBFL_TYPE_VOLUME))
+        return;
     fprintf(Out(), "FLT_VOLUME: " PTR " \"%s\"\n", Address(volume), FltpText(&volume->Name, text, sizeof text));
     ObjectHead(1, &volume->Base);
     Line(1, "Frame", PTR " \"Frame %u\" ", Address(volume->Frame), (unsigned)volume->Frame->FrameId);

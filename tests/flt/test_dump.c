@@ -178,6 +178,41 @@ static int forget(void **state)
     return 0;
 }
 
+static void what_is_no_object_is_said_to_be_none(void)
+{
+    static ULONG zeros[256];
+    void (*const dumps[])(void *) = {filter_dump, instance_dump, volume_dump, stream_dump, context_dump, object_dump};
+    stage_set();
+    for (size_t i = 0; i < sizeof dumps / sizeof *dumps; i++) {
+        into_text(dumps[i], NULL);
+        shows("0000000000000000  is no ");
+        into_text(dumps[i], zeros + 128);
+        shows("  is no ");
+    }
+    into_text(volume_dump, stage.filter);
+    shows("  is no volume, or none any more");
+    assert_int_equal(fltsim_context_count(NULL), 0);
+    PFLT_INSTANCE instance = stage.instance;
+    succeeds(FltDetachVolume(stage.filter, stage.fltVolume, NULL));
+    into_text(instance_dump, instance);
+    shows("  is no instance, or none any more");
+}
+
+static void a_context_whose_pages_are_gone_is_freed(void)
+{
+    fltsim_abandon();
+    assert_true(fltsim_start(&(struct fltsim_options){.special_pool = true}));
+    stage_set();
+    HANDLE handle = stage_open("C:\\file");
+    PFLT_CONTEXT context = set_on(stage_file(handle));
+    FltDeleteContext(context);
+    FltReleaseContext(context);
+    into_text(context_dump, context);
+    shows("is no context any more: it is freed");
+    assert_int_equal(fltsim_context_count(context), 0);
+    succeeds(fltsim_close(handle));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +223,8 @@ int main(void)
         fltsim_unit_test(a_stream_is_shown_with_every_context_on_it),
         fltsim_unit_test(a_context_is_shown_with_who_holds_it),
         fltsim_unit_test(where_no_contexts_are_supported_the_dump_says_so),
+        fltsim_unit_test(what_is_no_object_is_said_to_be_none),
+        fltsim_unit_test(a_context_whose_pages_are_gone_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }
