@@ -17,7 +17,10 @@ NTSTATUS FltDecodeParameters(PFLT_CALLBACK_DATA CallbackData, PMDL **MdlAddressP
         *Buffer = NULL;
     if (Length)
         *Length = NULL;
-    if (!FltpBufferOf(CallbackData->Iopb, &found))
+    if (CallbackData->Iopb->MajorFunction == IRP_MJ_CREATE) /* its extended attributes, which are no user's buffer */
+        found = (struct flt_buffer){&CallbackData->Iopb->Parameters.Create.EaBuffer, NULL,
+                                    &CallbackData->Iopb->Parameters.Create.EaLength, IoReadAccess};
+    else if (!FltpBufferOf(CallbackData->Iopb, &found))
         return STATUS_INVALID_PARAMETER;
     if (MdlAddressPointer)
         *MdlAddressPointer = found.Mdl;

@@ -2,6 +2,7 @@
 #include "ke/dispatcher.h"
 #include "ke/kep.h"
 
+#include "plat/pages.h"
 #include "verify/api.h"
 #include "verify/verify.h"
 
@@ -101,7 +102,15 @@ static void UnlinkBlocks(PKTHREAD thread)
     wait->count = 0;
 }
 
-void KiForgetWait(PKTHREAD thread) { UnlinkBlocks(thread); }
+/* What it waits for may be in memory that was freed since: then there is nothing to be unlinked from. */
+void KiForgetWait(PKTHREAD thread)
+{
+    struct ki_wait *wait = &thread->wait;
+    for (ULONG i = 0; i < wait->count; i++)
+        if (!plat_pages_readable(wait->blocks[i].Object, sizeof(DISPATCHER_HEADER)))
+            InitializeListHead(&wait->blocks[i].WaitListEntry);
+    UnlinkBlocks(thread);
+}
 
 /* ---- the wait ---------------------------------------------------------------------------------------------------------- */
 

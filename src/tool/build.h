@@ -49,10 +49,13 @@ struct selection {
     size_t count;
     struct tool_list folders; /* include folders, relative to the top */
     struct tool_list defines; /* from the project file */
+    struct tool_list source_defines; /* likewise, with "%(Filename)" for the stem of each source */
+    bool entry_by_name;       /* the project names DriverEntry as the entry point */
 };
 bool select_sources(const struct build_options *options, struct selection *selection);
 const struct tree_file *select_entry(const struct selection *selection); /* with its DriverEntry */
 void selection_add(struct selection *selection, struct tree_file *file);
+char *selection_define(const struct selection *selection, size_t source_define, const struct tree_file *source); /* malloc */
 void selection_free(struct selection *selection);
 
 /* project.c: what the Visual Studio project that lists the driver's DriverEntry says of sources, folders, definitions. */

@@ -228,6 +228,11 @@ static void compile_command(struct tool_list *command, const struct build_option
     for (size_t i = 0; i < options->flags.count; i++)
         tool_list_add(command, options->flags.items[i]);
     add_includes(command, selection, mirror, include_folders);
+    for (size_t i = 0; i < selection->source_defines.count; i++) {
+        char *define = selection_define(selection, i, source);
+        tool_list_take(command, tool_format("-D%s", define));
+        free(define);
+    }
     tool_list_add(command, "-c");
     tool_list_take(command, tool_join(mirror, source->path));
     tool_list_add(command, "-o");
@@ -381,7 +386,37 @@ static void add_link_flags(struct tool_list *command, struct build_result *resul
 #endif
 }
 
-static bool link_module(const struct build_options *options, const char *mirror, const struct tool_list *objects, struct build_result *result)
+/* The symbol of an object that begins so, or NULL. */
+static char *find_symbol(const char *object, const char *beginning)
+{
+    size_t size, length = strlen(beginning);
+    char *bytes = plat_file_read(object, &size), *found = NULL;
+    for (size_t i = 1; bytes && i + length < size && !found; i++)
+        if (!bytes[i - 1] && !strncmp(bytes + i, beginning, length))
+            found = tool_strdup(bytes + i);
+    free(bytes);
+    return found;
+}
+
+/* A DriverEntry under C++'s name, where the project says that it is the entry point. */
+static void add_entry_by_name(struct tool_list *command, const struct selection *selection, const struct tool_list *objects)
+{
+    char *symbol = NULL;
+    for (size_t i = 0; i < objects->count && selection->entry_by_name && !symbol; i++)
+        symbol = find_symbol(objects->items[i], "_Z11DriverEntryP");
+    if (symbol) {
+#if defined(__APPLE__)
+        tool_list_take(command, tool_format("-Wl,-alias,_%s,_DriverEntry", symbol));
+#else
+        tool_list_take(command, tool_format("-Wl,-u,%s", symbol));
+        tool_list_take(command, tool_format("-Wl,--defsym=DriverEntry=%s", symbol));
+#endif
+    }
+    free(symbol);
+}
+
+static bool link_module(const struct build_options *options, const struct selection *selection, const char *mirror,
+                        const struct tool_list *objects, struct build_result *result)
 {
     struct tool_list command = {0};
     char *output, *library = library_folder();
@@ -397,6 +432,7 @@ static bool link_module(const struct build_options *options, const char *mirror,
     tool_list_take(&command, tool_format("-Wl,-rpath,%s", library));
     tool_list_add(&command, "-lm");
     add_link_flags(&command, result);
+    add_entry_by_name(&command, selection, objects);
     bool good = run(&command, mirror, options->verbose, true, &output);
     if (!good) {
         size_t known = result->missing_count;
@@ -621,10 +657,10 @@ bool compile_all(const struct build_options *options, const struct selection *se
     bool good = !compile_sources(options, selection, &free_build, mirror, include_folders, result, &objects, &is_free);
     good = good && has_one_entry(options, selection, mirror, &objects, result);
     if (good && compile_host_routines(options, mirror, &objects, result))
-        good = link_module(options, mirror, &objects, result) ||
-               (add_language(options, mirror, &objects, result) && link_module(options, mirror, &objects, result)) ||
+        good = link_module(options, selection, mirror, &objects, result) ||
+               (add_language(options, mirror, &objects, result) && link_module(options, selection, mirror, &objects, result)) ||
                (may_trap(options, result) && (result->trapped = compile_traps(options, mirror, &objects, result) &&
-                                                                link_module(options, mirror, &objects, result)));
+                                                                link_module(options, selection, mirror, &objects, result)));
     tool_list_free(&free_build.defines);
     tool_list_free(&objects);
     return good;

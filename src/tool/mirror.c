@@ -68,11 +68,10 @@ static bool put_forwarder(const struct tree_file *from, const struct tree_includ
 }
 
 /* The header that Windows' trace preprocessor would make: trace calls vanish. */
-static bool put_trace_header(const struct tree *tree, const struct tree_file *from, const struct tree_include *include,
-                             const char *mirror)
+static bool put_trace_header(const struct tree *tree, const struct tree_file *from, const char *spelling, const char *mirror)
 {
     char *folder = tool_folder(from->path);
-    char *in = tool_join(mirror, folder), *path = tool_join(in, include->spelling);
+    char *in = tool_join(mirror, folder), *path = tool_join(in, spelling);
     char *text = tool_strdup("#pragma once\n#include <nt/wpp.h>\n");
     for (size_t i = 0; i < tree->wpp_functions.count; i++) {
         const char *name = tree->wpp_functions.items[i];
@@ -125,7 +124,7 @@ static bool put_includes(const struct tree *tree, const struct tree_file *file, 
         const struct tree_include *include = &file->includes[i];
         bool good = true;
         if (!include->file && tool_ends_with(include->spelling, ".tmh"))
-            good = put_trace_header(tree, file, include, mirror);
+            good = put_trace_header(tree, file, include->spelling, mirror);
         if (!include->file || include->exact)
             continue;
         if (include->quoted)
@@ -140,6 +139,23 @@ static bool put_includes(const struct tree *tree, const struct tree_file *file, 
             return false;
     }
     return true;
+}
+
+/* Projects may define the trace header's name as a macro, which the sources then include: WPPFILE="%(Filename).tmh". */
+static bool put_named_trace_headers(const struct selection *selection, const char *mirror, struct tool_list *folders)
+{
+    bool good = true;
+    for (size_t i = 0; i < selection->count; i++)
+        for (size_t k = 0; k < selection->source_defines.count; k++) {
+            char *define = selection_define(selection, k, selection->sources[i]), *name = strchr(define, '"');
+            if (name && tool_ends_with(define, ".tmh\"")) {
+                name[strlen(name) - 1] = 0;
+                good &= put_trace_header(&selection->tree, selection->sources[i], name + 1, mirror) &&
+                        add_own_folder(folders, selection->sources[i]);
+            }
+            free(define);
+        }
+    return good;
 }
 
 bool mirror_make(struct selection *selection, const char *mirror, struct tool_list *include_folders)
@@ -160,5 +176,5 @@ bool mirror_make(struct selection *selection, const char *mirror, struct tool_li
         if (tree->files[i]->visited && tree->files[i]->side != TREE_USER &&
             !put_includes(tree, tree->files[i], mirror, include_folders))
             return false;
-    return true;
+    return put_named_trace_headers(selection, mirror, include_folders);
 }

@@ -1,5 +1,5 @@
-/* Enumerations that are named and nowhere defined, as in structures that were taken from a debugger: an int for MSVC, an
- * incomplete type here. */
+/* Enumerations that are named and not defined: an int for MSVC, an incomplete type here. In structures that were taken from
+ * a debugger they are defined nowhere; headers that go before the definition say "typedef enum _X X;". */
 #include "tool/build.h"
 #include "tool/msvc_text.h"
 
@@ -100,6 +100,73 @@ static bool has_undefined(struct tree_file *file, const struct tool_list *define
     return any;
 }
 
+/* ---- typedef enum _X X; before the definition ---- */
+
+static bool is_behind_typedef(const char *text, const char *at)
+{
+    while (at > text && isspace((unsigned char)at[-1]))
+        at--;
+    return at - text >= 7 && !strncmp(at - 7, "typedef", 7) && (at - text == 7 || !is_word(at[-8]));
+}
+
+/* The tags that the file types and does not define. */
+static void add_typed(struct tool_list *typed, const char *text)
+{
+    struct tool_list own = {0};
+    const char *after;
+
+    add_defined(&own, text);
+    for (const char *p = next_enum(text); p; p = next_enum(p + 4)) {
+        char *tag = read_tag(p, &after);
+        if (tag && is_behind_typedef(text, p) && is_word(*after) && after[word_length(after)] == ';' &&
+            !tool_list_has(&own, tag) && !tool_list_has(typed, tag))
+            tool_list_add(typed, tag);
+        free(tag);
+    }
+    tool_list_free(&own);
+}
+
+/* The type becomes an int, here and where the enumeration is defined: typedef enum _X {...} X; is then two declarations. */
+static char *type_as_int(char *text, const struct tool_list *typed, bool *changed)
+{
+    const char *after;
+    for (const char *p = next_enum(text); p; p = next_enum(p + 4)) {
+        char *tag = read_tag(p, &after);
+        bool is = tag && is_behind_typedef(text, p) && tool_list_has(typed, tag);
+        if (is && is_word(*after)) {
+            put_int(text + (p - text), after);
+            *changed = true;
+        } else if (is && *after == '{' && strchr(after, '}')) {
+            size_t at = (size_t)(p - text), end = (size_t)(strchr(after, '}') - text);
+            char *word = text + at;
+            while (strncmp(word, "typedef", 7))
+                word--;
+            memset(word, ' ', 7);
+            char *more = tool_format("%.*s}; typedef int %s", (int)end, text, text + end + 1);
+            free(text);
+            text = more;
+            p = text + at;
+            *changed = true;
+        }
+        free(tag);
+    }
+    return text;
+}
+
+static void type_ahead(struct tree *tree)
+{
+    struct tool_list typed = {0};
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->files[i]->visited)
+            add_typed(&typed, tree->files[i]->text);
+    for (size_t i = 0; i < tree->count && typed.count; i++)
+        if (tree->files[i]->visited)
+            tree->files[i]->text = type_as_int(tree->files[i]->text, &typed, &tree->files[i]->converted);
+    tool_list_free(&typed);
+}
+
+/* ---- all ---- */
+
 void msvc_enums(struct tree *tree)
 {
     struct tool_list defined = {0};
@@ -116,4 +183,5 @@ void msvc_enums(struct tree *tree)
         if (tree->files[i]->visited && has_undefined(tree->files[i], &defined, true))
             tree->files[i]->converted = true;
     tool_list_free(&defined);
+    type_ahead(tree);
 }

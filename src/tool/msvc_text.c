@@ -304,6 +304,7 @@ char *msvc_text(char *text, bool *changed)
     *changed |= fix_numbers(text);
     text = msvc_casts(text, changed);
     *changed |= fix_typedefs(text);
+    *changed |= msvc_members(text);
     *changed |= fix_operators(text);
     *changed |= fix_linkage(text);
     *changed |= fix_selectany(text);

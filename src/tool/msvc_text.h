@@ -16,12 +16,15 @@
  *  - const enum X {...};: the const says nothing
  *  - typename X<Y> that names nothing within X<Y>: without typename
  *  - 5i64, 0xFFui16: the suffixes that these compilers know
- *  - casts that are assigned to or have their address taken: msvc_casts */
+ *  - casts that are assigned to or have their address taken: msvc_casts
+ *  - long members of structures: msvc_members */
 char *msvc_text(char *text, bool *changed);
-char *msvc_casts(char *text, bool *changed); /* a step of it */
+char *msvc_casts(char *text, bool *changed); /* steps of it */
+bool msvc_members(char *text);
 
 struct tree;
-/* Of all that was read: `enum X` before a name becomes int where neither the tree nor the WDK defines X. */
+/* Of all that was read: `enum X` before a name becomes int where neither the tree nor the WDK defines X, and so does a type
+ * that stands for it before its definition. */
 void msvc_enums(struct tree *tree);
 
 #endif

@@ -14,6 +14,8 @@ struct project {
     struct tool_list texts;
 };
 
+#define FILE_STEM "%(Filename)"
+
 enum { DEEPEST_MACRO = 16, MOST_SHEETS = 64 };
 
 static void slashes(char *path)
@@ -21,6 +23,25 @@ static void slashes(char *path)
     for (; *path; path++)
         if (*path == '\\')
             *path = '/';
+}
+
+/* XML's five, in place. */
+static char *unescape(char *text)
+{
+    static const struct {
+        const char *entity;
+        char is;
+    } entities[] = {{"&quot;", '"'}, {"&apos;", '\''}, {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}};
+    for (char *p = strchr(text, '&'); p; p = strchr(p + 1, '&'))
+        for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+            size_t length = strlen(entities[i].entity);
+            if (strncmp(p, entities[i].entity, length))
+                continue;
+            *p = entities[i].is;
+            memmove(p + 1, p + length, strlen(p + length) + 1);
+            break;
+        }
+    return text;
 }
 
 /* The text between <element ...> and the next tag, and where that begins; NULL: there is none further on. */
@@ -36,7 +57,7 @@ static char *next_element(const char **at, const char *element)
         const char *begin = strchr(p, '>'), *end = begin ? strchr(begin, '<') : NULL;
         if (!end || begin[-1] == '/')
             continue;
-        found = tool_format("%.*s", (int)(end - begin - 1), begin + 1);
+        found = unescape(tool_format("%.*s", (int)(end - begin - 1), begin + 1));
         *at = end;
     }
     free(open);
@@ -143,21 +164,21 @@ static void read_files(const struct project *project, const char *text, const ch
         const char *end = strchr(p, '"');
         if (!end)
             break;
-        char *name = tool_format("%.*s", (int)(end - p), p), *path = project_path(project, name);
+        char *name = unescape(tool_format("%.*s", (int)(end - p), p)), *path = project_path(project, name);
         if (path)
             tool_list_take(files, path);
         free(name);
     }
 }
 
-/* The parts of every <element>a;b;%(element)</element>. */
+/* The parts of every <element>a;b;%(element)</element>. Of what stands for something of each source, the name is known. */
 static void read_list(const char *text, const char *element, struct tool_list *parts)
 {
     char *all;
     while ((all = next_element(&text, element)) != NULL) {
         char *rest = NULL;
         for (char *part = strtok_r(all, ";\r\n\t ", &rest); part; part = strtok_r(NULL, ";\r\n\t ", &rest))
-            if (!strstr(part, "%(") && !tool_list_has(parts, part))
+            if ((!strstr(part, "%(") || strstr(part, FILE_STEM)) && !tool_list_has(parts, part))
                 tool_list_add(parts, part);
         free(all);
     }
@@ -274,7 +295,8 @@ static void use_defines(struct project *project)
         read_list(project->texts.items[i], "PreprocessorDefinitions", &defines);
     for (size_t i = 0; i < defines.count; i++)
         if (!is_builtin_define(defines.items[i]) && !strstr(defines.items[i], "$("))
-            tool_list_add(&project->selection->defines, defines.items[i]);
+            tool_list_add(strstr(defines.items[i], "%(") ? &project->selection->source_defines : &project->selection->defines,
+                          defines.items[i]);
     if (strstr(project->texts.items[0], "<CharacterSet>Unicode<")) {
         tool_list_add(&project->selection->defines, "UNICODE");
         tool_list_add(&project->selection->defines, "_UNICODE");
@@ -290,14 +312,15 @@ static bool is_selected(const struct selection *selection, const struct tree_fil
     return false;
 }
 
-static void add_library_sources(struct selection *selection, const struct tool_list *sources)
+/* Sources that a project lists: a helper among programs, a folder elsewhere. */
+static void add_sources(struct selection *selection, const struct tool_list *sources, bool of_library)
 {
     for (size_t i = 0; i < sources->count; i++) {
         struct tree_file *file = tree_find(&selection->tree, sources->items[i], true);
         if (!file || !file->is_source || is_selected(selection, file))
             continue;
         tree_scan(&selection->tree, file);
-        file->in_library = true;
+        file->in_library = of_library;
         if (file->side != TREE_USER && !file->has_driver_entry)
             selection_add(selection, file);
     }
@@ -319,7 +342,7 @@ static void add_libraries(struct selection *selection, const struct tool_list *r
             read_files(&library, library.texts.items[0], "<ProjectReference Include=\"", &more);
             use_folders(&library);
             add_libraries(selection, &more, known);
-            add_library_sources(selection, &sources);
+            add_sources(selection, &sources, true);
         }
         tool_list_free(&more);
         tool_list_free(&sources);
@@ -370,6 +393,30 @@ static void resolve_all(struct selection *selection)
     }
 }
 
+/* Named as the entry point, DriverEntry is found by the linker under C++'s name as well. */
+static void use_entry(struct project *project)
+{
+    const char *at = project->texts.items[0];
+    char *name;
+    while ((name = next_element(&at, "EntryPointSymbol")) != NULL) {
+        project->selection->entry_by_name |= !strcmp(name, "DriverEntry");
+        free(name);
+    }
+}
+
+/* "TraceEvents(LEVEL, FLAGS, MSG, ...)": what the project tells the trace preprocessor. */
+static void use_trace_functions(struct project *project)
+{
+    const char *at = project->texts.items[0];
+    char *function;
+    while ((function = next_element(&at, "WppTraceFunction")) != NULL) {
+        function[strcspn(function, "({ \t")] = 0;
+        if (*function && !tool_list_has(&project->selection->tree.wpp_functions, function))
+            tool_list_add(&project->selection->tree.wpp_functions, function);
+        free(function);
+    }
+}
+
 static void use(struct project *project, const struct tool_list *sources)
 {
     struct selection *selection = project->selection;
@@ -388,19 +435,32 @@ static void use(struct project *project, const struct tool_list *sources)
             selection->sources[kept++] = file;
     }
     selection->count = kept;
+    add_sources(selection, sources, false);
+    use_entry(project);
+    use_trace_functions(project);
     add_libraries(selection, &references, &known);
     resolve_all(selection);
     tool_list_free(&references);
     tool_list_free(&known);
 }
 
+/* The source with a DriverEntry that is listed, or NULL. */
+static const struct tree_file *listed_entry(const struct selection *selection, const struct tool_list *sources)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        if (selection->sources[i]->has_driver_entry && is_listed(sources, selection->sources[i]))
+            return selection->sources[i];
+    return NULL;
+}
+
 /* The project file that lists the entry, and most sources: the same project for other versions of Visual Studio may have
- * been left behind. "" where there is none. */
+ * been left behind. "" where there is none, or several have entries of their own. */
 static char *find_project(struct selection *selection)
 {
-    const struct tree_file *entry = select_entry(selection);
+    const struct tree_file *entry = NULL;
     char *best = tool_strdup("");
     size_t most = 0;
+    bool one = true;
 
     for (size_t i = 0; i < selection->tree.count; i++) {
         const char *path = selection->tree.files[i]->path;
@@ -410,7 +470,10 @@ static char *find_project(struct selection *selection)
             continue;
         if (project_read(&project, selection, path))
             read_files(&project, project.texts.items[0], "<ClCompile Include=\"", &sources);
-        if (sources.count > most && is_listed(&sources, entry)) {
+        const struct tree_file *listed = listed_entry(selection, &sources);
+        one &= !listed || !entry || listed == entry;
+        entry = listed ? listed : entry;
+        if (listed && sources.count > most) {
             free(best);
             best = tool_strdup(path);
             most = sources.count;
@@ -418,6 +481,8 @@ static char *find_project(struct selection *selection)
         tool_list_free(&sources);
         project_free(&project);
     }
+    if (!one)
+        *best = 0;
     return best;
 }
 

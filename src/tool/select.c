@@ -181,6 +181,15 @@ static bool is_driver_source(const struct tree *tree, const struct tree_file *fi
     return helper;
 }
 
+char *selection_define(const struct selection *selection, size_t source_define, const struct tree_file *source)
+{
+    const char *text = selection->source_defines.items[source_define], *at = strstr(text, "%(");
+    char *stem = tool_stem(source->path);
+    char *define = tool_format("%.*s%s%s", (int)(at - text), text, stem, strchr(at, ')') ? strchr(at, ')') + 1 : "");
+    free(stem);
+    return define;
+}
+
 void selection_add(struct selection *selection, struct tree_file *file)
 {
     if ((selection->count & (selection->count - 1)) == 0)
@@ -189,10 +198,32 @@ void selection_add(struct selection *selection, struct tree_file *file)
     selection->sources[selection->count++] = file;
 }
 
-/* Of several DriverEntry's folders: the one whose sources register a minifilter. */
-static bool choose_driver(const struct selection *selection, char **chosen)
+/* The folder that was asked for, relative to the top of the tree; NULL: sources were. */
+static char *asked_folder(const struct selection *selection, const struct build_options *options)
+{
+    char *path = plat_path_absolute(options->paths.items[0]), *folder = NULL;
+    if (options->paths.count == 1 && is_folder_scope(path))
+        folder = tool_strdup(path + strlen(selection->tree.top) + (path[strlen(selection->tree.top)] == '/'));
+    free(path);
+    return folder;
+}
+
+static bool registers_itself(const struct selection *selection, const char *folder)
+{
+    bool does = false;
+    for (size_t i = 0; i < selection->count && !does; i++) {
+        char *of = tool_folder(selection->sources[i]->path);
+        does = selection->sources[i]->registers && !strcmp(of, folder);
+        free(of);
+    }
+    return does;
+}
+
+/* Of several DriverEntry's folders: the one whose sources register a minifilter; of several such, that asked for. */
+static bool choose_driver(const struct selection *selection, const struct build_options *options, char **chosen)
 {
     struct tool_list folders = {0}, filters = {0};
+    char *asked = asked_folder(selection, options);
 
     for (size_t i = 0; i < selection->count; i++) {
         char *folder = tool_folder(selection->sources[i]->path);
@@ -211,9 +242,10 @@ static bool choose_driver(const struct selection *selection, char **chosen)
     if (!good)
         tool_error("no DriverEntry among the %zu kernel sources: is this a driver's folder?", selection->count);
     if (folders.count > 1) {
-        good = filters.count == 1;
+        bool own = asked && tool_list_has(&filters, asked) && registers_itself(selection, asked);
+        good = filters.count == 1 || own;
         if (good)
-            *chosen = tool_strdup(filters.items[0]);
+            *chosen = tool_strdup(own ? asked : filters.items[0]);
         else
             tool_error("several drivers stand below this folder; give the folder of one:");
         for (size_t i = 0; i < folders.count && !good; i++)
@@ -223,6 +255,7 @@ static bool choose_driver(const struct selection *selection, char **chosen)
         tool_error("user-mode programs and tests are left out; name the sources to build them all the same");
     tool_list_free(&folders);
     tool_list_free(&filters);
+    free(asked);
     return good;
 }
 
@@ -241,7 +274,7 @@ static void keep_one_driver(struct selection *selection, const char *chosen)
         for (size_t k = 0; k < others.count; k++)
             others_own |= is_below(selection->sources[i]->path, others.items[k]) &&
                           !is_below(chosen, others.items[k]);
-        if (!others_own || is_below(selection->sources[i]->path, chosen))
+        if (!others_own)
             selection->sources[kept++] = selection->sources[i];
     }
     selection->count = kept;
@@ -285,7 +318,7 @@ bool select_sources(const struct build_options *options, struct selection *selec
     for (size_t i = 0; i < selection->tree.count; i++)
         if (is_driver_source(&selection->tree, selection->tree.files[i]))
             selection_add(selection, selection->tree.files[i]);
-    if (!choose_driver(selection, &chosen))
+    if (!choose_driver(selection, options, &chosen))
         return false;
     if (chosen)
         keep_one_driver(selection, chosen);
@@ -304,5 +337,6 @@ void selection_free(struct selection *selection)
     free(selection->sources);
     tool_list_free(&selection->folders);
     tool_list_free(&selection->defines);
+    tool_list_free(&selection->source_defines);
     *selection = (struct selection){0};
 }

@@ -124,14 +124,20 @@ struct batch {
     size_t count;
 };
 
-/* Called for each inlined frame, innermost first: the first that stands in a source of its own is the one to show,
- * not an inline routine of our headers. */
+static bool is_inline_routine_of_ours(const char *file, const struct module *module)
+{
+    size_t length = strlen(file);
+    return strstr(file, "/include/wdk/") ||
+           (!strncmp(last_component(module->path), "libfltsim", 9) && length > 2 && !strcmp(file + length - 2, ".h"));
+}
+
+/* Called for each inlined frame, innermost first: the first that stands in a source of its own is the one to show. */
 static void frame_found(size_t index, const char *function, const char *file, unsigned line, void *context)
 {
     struct batch *batch = context;
     char text[700];
 
-    if (batch->text[index] && !strstr(batch->file[index], "/include/wdk/"))
+    if (batch->text[index] && !is_inline_routine_of_ours(batch->file[index], batch->sites[index]->module))
         return;
     free(batch->text[index]);
     free(batch->file[index]);

@@ -125,8 +125,12 @@ static void look_at_create(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS object
     PMDL *mdl;
     PVOID *address;
     PULONG length;
-    if (data->Iopb->Parameters.Create.EaLength == 0)
-        succeeds(FltDecodeParameters(data, &mdl, &address, &length, NULL));
+    LOCK_OPERATION access;
+    succeeds(FltDecodeParameters(data, &mdl, &address, &length, &access));
+    assert_null(mdl);
+    assert_ptr_equal(address, &data->Iopb->Parameters.Create.EaBuffer);
+    assert_ptr_equal(length, &data->Iopb->Parameters.Create.EaLength);
+    assert_int_equal(access, IoReadAccess);
 }
 
 static void look_at_cleanup(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
@@ -143,6 +147,14 @@ static void an_operation_shows_its_buffer(void)
 {
     start(IRP_MJ_READ, look_at_read, NULL);
     read_once(NULL);
+    end();
+}
+
+static void a_create_shows_its_extended_attributes(void)
+{
+    stage.before = NULL;
+    start(IRP_MJ_CREATE, look_at_create, NULL);
+    fltsim_close(stage_open("C:\\other"));
     end();
 }
 
@@ -471,6 +483,7 @@ int main(void)
         fltsim_unit_test(the_requestor_is_the_process_of_the_thread_that_asked),
         fltsim_unit_test(a_session_id_needs_an_irp),
         fltsim_unit_test(an_operation_shows_its_buffer),
+        fltsim_unit_test(a_create_shows_its_extended_attributes),
         fltsim_unit_test(an_operation_without_a_buffer_has_nothing_to_decode_or_lock),
         fltsim_unit_test(a_read_of_an_asynchronous_handle_is_not_synchronous),
         fltsim_unit_test(a_user_buffer_is_locked_once),

@@ -55,6 +55,48 @@ static void wide_numbers_are_read(void **state)
     assert_int_equal(fltsim_wcstol(u"010", NULL, 0), 8);
 }
 
+static void text_is_scanned(void **state)
+{
+    ULONGLONG large = 0;
+    LONG number = 0, other = 0;
+    USHORT small = 0;
+    CHAR word[4], rest[8];
+    WCHAR wide[8];
+    struct {
+        PCSTR text;
+        int stored;
+        LONG number;
+    } rows[] = {{" 12 ", 1, 12}, {"-7x", 1, -7}, {"x", 0, 0}, {"", -1, 0}, {"   ", -1, 0}, {"4294967295", 1, -1}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        number = 0;
+        assert_int_equal(fltsim_sscanf_s(rows[i].text, "%d", &number), rows[i].stored);
+        assert_int_equal(number, rows[i].number);
+    }
+    assert_int_equal(fltsim_swscanf_s(u"0xdeadbeefcafe", u"%llx", &large), 1);
+    assert_true(large == 0xdeadbeefcafeULL);
+    assert_int_equal(fltsim_swscanf(u"18446744073709551615", u"%I64u", &large), 1);
+    assert_true(large == ~0ULL);
+    assert_int_equal(fltsim_sscanf_s("0x1F,017", "%i,%i", &number, &other), 2);
+    assert_int_equal(number, 31);
+    assert_int_equal(other, 15);
+    assert_int_equal(fltsim_sscanf_s("123456", "%3d%hu", &number, &small), 2);
+    assert_int_equal(number, 123);
+    assert_int_equal(small, 456);
+    assert_int_equal(fltsim_sscanf_s("abc def", "%s %*s%n", word, (unsigned)sizeof word, &other), 1);
+    assert_string_equal(word, "abc");
+    assert_int_equal(other, 7);
+    word[0] = 'z';
+    assert_int_equal(fltsim_sscanf_s("abcd", "%s", word, (unsigned)sizeof word), 0); /* no room for its end */
+    assert_int_equal(word[0], 0);
+    assert_int_equal(fltsim_sscanf_s("key=val]", "%[a-z]=%[^]]]", word, (unsigned)sizeof word, rest, (unsigned)sizeof rest), 2);
+    assert_string_equal(rest, "val");
+    assert_int_equal(fltsim_swscanf_s(u"100% C:", u"%d%% %c%*c", &number, wide, 1), 2);
+    assert_int_equal(wide[0], 'C');
+    assert_int_equal(fltsim_sscanf_s("ab", "%S", wide, 8), 1);
+    assert_string_equal(narrow(wide, 2), "ab");
+}
+
 static void numbers_are_written(void **state)
 {
     WCHAR text[32];
@@ -126,6 +168,7 @@ int main(void)
         TEST(wide_copies_pad_and_terminate),
         TEST(tokens_are_taken_in_turn),
         TEST(wide_numbers_are_read),
+        TEST(text_is_scanned),
         TEST(numbers_are_written),
         TEST(the_s_functions_refuse_overruns),
         TEST(narrow_additions_work),

@@ -16,6 +16,14 @@ static void known_dates_have_their_fields(void **state)
     assert_int_equal(f.Milliseconds, 123);
 }
 
+static void local_time_is_that_of_utc(void **state)
+{
+    LARGE_INTEGER system = {.QuadPart = 125911584000000000LL}, local, other;
+    assert_int_equal(RtlSystemTimeToLocalTime(&system, &local), STATUS_SUCCESS);
+    ExSystemTimeToLocalTime(&system, &other);
+    assert_true(local.QuadPart == other.QuadPart);
+}
+
 static void fields_and_times_agree_through_four_centuries(void **state)
 {
     LARGE_INTEGER time = {.QuadPart = 0}, back;
@@ -144,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(known_dates_have_their_fields),
+        TEST(local_time_is_that_of_utc),
         TEST(fields_and_times_agree_through_four_centuries),
         TEST(impossible_dates_are_refused),
         TEST(seconds_since_1970_wrap_is_refused),

@@ -272,6 +272,70 @@ def a_static_library_that_the_project_refers_to_is_built_along():
 
 
 @test
+def a_project_that_names_driver_entry_as_entry_point_may_have_it_under_its_cpp_name():
+    project = '<EntryPointSymbol>DriverEntry</EntryPointSymbol>' + PROJECT % '<ClCompile Include="main.cpp" />'
+    code, rules, result = rules_of({'main.cpp': driver(), 'main.vcxproj': project})
+    assert code == 0, result.stdout + result.stderr
+    result = check({'main.cpp': driver(), 'main.vcxproj': project.replace('>DriverEntry<', '>GsDriverEntry<')})
+    assert result.returncode == 2 and 'extern "C"' in result.stderr, result.stdout + result.stderr
+
+
+@test
+def a_project_says_which_of_the_sources_in_its_folder_are_the_driver():
+    files = {'old.c': driver(), 'new.c': driver(globals='int Help(int x);', entry='Help(1);'), 'help.c': 'int Help(int x) { return x; }\n',
+             'tool.c': '#include <windows.h>\nint main(void) { return 0; }\n',
+             'new.vcxproj': PROJECT % '<ClCompile Include="new.c" /><ClCompile Include="help.c" />'}
+    code, rules, result = rules_of(files)
+    assert code == 0, result.stdout + result.stderr
+    result = check({**files, 'old.vcxproj': PROJECT % '<ClCompile Include="old.c" />'})
+    assert result.returncode == 2 and 'defines DriverEntry' in result.stderr, result.stdout + result.stderr
+
+
+@test
+def the_folder_that_is_asked_for_has_the_driver_not_the_copy_below_it():
+    copy = driver(entry='this is no C;')
+    code, rules, result = rules_of({'main.c': driver(entry='Other();', globals='void Other(void);'), 'copy/main.c': copy,
+                                    'other.c': '#include <ntddk.h>\nvoid Other(void) {}\n'})
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
+def a_project_names_the_trace_header_and_the_trace_functions():
+    project = ('<ClCompile><PreprocessorDefinitions>RUN_WPP;WPPFILE=%s;%%(PreprocessorDefinitions)</PreprocessorDefinitions>'
+               '<WppTraceFunction>Trace{FLAGS=ALL}(LEVEL, MSG, ...);</WppTraceFunction></ClCompile>' + PROJECT %
+               '<ClCompile Include="main.c" /><ClCompile Include="second.c" />')
+    files = {'main.c': driver(globals='#include "trace.h"\n#ifndef RUN_WPP\n#error\n#endif', entry='Trace(1, "loaded %d", Gone);'),
+             'second.c': '#include <ntddk.h>\n#include "trace.h"\nvoid Second(void) { Trace(2, "second"); }\n',
+             'trace.h': '#include WPPFILE\n'}
+    for name in ['"%(Filename).tmh"', '&quot;%(Filename).tmh&quot;']:
+        code, rules, result = rules_of({**files, 'main.vcxproj': project % name})
+        assert code == 0, result.stdout + result.stderr
+
+
+@test
+def an_enumeration_may_be_used_before_the_header_that_defines_it():
+    files = {'main.c': driver(globals='#include "use.h"\n#include "define.h"\nstatic enum _KIND Kind = First; struct Use U = {Second};\n'
+                                      'C_ASSERT(sizeof(struct Use) == 4);', pre='if (Kind == U.Kind) return FLT_PREOP_SUCCESS_NO_CALLBACK;'),
+             'use.h': 'typedef enum _KIND KIND;\nstruct Use { KIND Kind; };\n',
+             'define.h': 'typedef enum _KIND {\n    First,\n    Second\n} KIND, *PKIND;\n'}
+    for name in ['main.c', 'main.cpp']:
+        source = files['main.c'].replace('NTSTATUS DriverEntry', '#ifdef __cplusplus\nextern "C"\n#endif\nNTSTATUS DriverEntry')
+        code, rules, result = rules_of({name: source, **{n: files[n] for n in ('use.h', 'define.h')}})
+        assert code == 0, '%s: %s%s' % (name, result.stdout, result.stderr)
+
+
+@test
+def what_windows_headers_allow_in_c_is_allowed():
+    globals_ = '\n'.join(['#include <crtdefs.h>', 'static_assert(sizeof(LONG) == 4, "32 bits");',
+                          'struct Shared { unsigned long A, B : 3; long int C; struct { USHORT D; } DUMMYSTRUCTNAME;',
+                          '    union { long E; double F; } DUMMYUNIONNAME; /* long */ long long G; };',
+                          'C_ASSERT(sizeof(struct Shared) == 40);', 'C_ASSERT(sizeof(((struct Shared *)0)->E) == 4);'])
+    source = driver(globals=globals_, entry='OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, NULL, 0, NULL, NULL) (void)a;')
+    code, rules, result = rules_of({'main.c': source})
+    assert code == 0, result.stdout + result.stderr
+
+
+@test
 def of_two_drivers_below_one_folder_none_is_guessed():
     result = check({'a/a.c': driver(), 'b/b.c': driver()})
     assert result.returncode == 2 and 'several drivers' in result.stderr, result.stderr

@@ -295,6 +295,32 @@ def a_crash_in_a_routine_without_a_frame_is_laid_to_its_caller():
 
 
 @test
+def a_thread_that_waits_for_freed_memory_is_laid_to_the_driver():
+    parts = dict(globals='static PKEVENT Event; static VOID Waits(PVOID c) { KeWaitForSingleObject(Event, Executive, KernelMode, FALSE, NULL); }',
+                 begin='{ HANDLE h; Event = ExAllocatePoolWithTag(NonPagedPool, sizeof *Event, \'tnvE\'); if (Event) {'
+                       'KeInitializeEvent(Event, NotificationEvent, FALSE);'
+                       'if (NT_SUCCESS(PsCreateSystemThread(&h, 0, NULL, NULL, NULL, Waits, NULL))) ZwClose(h); } }',
+                 end='if (Event) { ExFreePoolWithTag(Event, \'tnvE\'); Event = NULL; }')
+    code, rules, result = rules_of({'wrong.c': driver(**parts)})
+    assert code == 1 and 'thread-left-running' in rules and 'crash' not in rules, '%s\n%s' % (rules, result.stdout)
+
+
+@test
+def a_crash_within_a_routine_of_the_system_names_the_routine():
+    output = check({'wrong.c': driver(pre='FltReleaseFileNameInformation(NULL);')}).stdout
+    assert 'FltReleaseFileNameInformation' in output and 'sched_point' not in output, output
+
+
+@test
+def a_driver_may_answer_a_command_by_a_message_to_the_same_program():
+    ask = ('{ ULONG said[4] = {1, 2, 3, 4}, reply[4], length = sizeof reply; if (Client)'
+           'FltSendMessage(Filter, &Client, said, sizeof said, reply, &length, NULL); }')
+    for backend in ['coop', 'native']:
+        code, rules, result = rules_of({'right.c': driver(**port(ask, pre=ask))}, '--backend', backend)
+        assert code == 0, '%s: %s\n%s%s' % (backend, rules, result.stdout, result.stderr)
+
+
+@test
 def a_driver_that_refuses_processes_is_not_blamed_for_more():
     globals_ = ('static VOID Refuse(PEPROCESS p, HANDLE id, PPS_CREATE_NOTIFY_INFO info)\n'
                 '{ if (info) info->CreationStatus = STATUS_ACCESS_DENIED; }\n')

@@ -131,6 +131,9 @@ PSTR fltsim_strrev(PSTR s);
 PSTR fltsim_strset(PSTR s, int c);
 void fltsim_qsort_s(void *base, size_t count, size_t width, int (*compare)(void *, const void *, const void *), void *context);
 void *fltsim_bsearch_s(const void *key, const void *base, size_t count, size_t width, int (*compare)(void *, const void *, const void *), void *context);
+int fltsim_sscanf_s(PCSTR from, PCSTR format, ...);
+int fltsim_swscanf_s(PCWSTR from, PCWSTR format, ...);
+int fltsim_swscanf(PCWSTR from, PCWSTR format, ...);
 int fltsim_swprintf_n(PWSTR to, size_t count, PCWSTR format, ...);
 int fltsim_rand(void);
 void fltsim_srand(unsigned int seed);
@@ -141,6 +144,13 @@ FLTSIM_WDK_END
 #if !defined(FLTSIM_LIBRARY)
 
 /* Microsoft's names. */
+#ifndef _MAX_PATH
+#define _MAX_PATH 260
+#define _MAX_DRIVE 3
+#define _MAX_DIR 256
+#define _MAX_FNAME 256
+#define _MAX_EXT 256
+#endif
 #undef _wcsicmp
 #define _wcsicmp fltsim_wcsicmp
 #undef _wcsnicmp
@@ -239,6 +249,12 @@ FLTSIM_WDK_END
 #define swprintf_s fltsim_swprintf_s
 #undef vswprintf_s
 #define vswprintf_s fltsim_vswprintf_s
+#undef sscanf_s
+#define sscanf_s fltsim_sscanf_s
+#undef swscanf_s
+#define swscanf_s fltsim_swscanf_s
+#undef swscanf
+#define swscanf fltsim_swscanf
 #undef strcpy_s
 #define strcpy_s fltsim_strcpy_s
 #undef strncpy_s

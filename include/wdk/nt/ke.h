@@ -549,4 +549,9 @@ BOOLEAN KeDeregisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD CallbackRecord);
 
 FLTSIM_WDK_END
 
+/* A macro that casts, on x64: drivers give it the address of any eight bytes. */
+#if defined(__cplusplus) && !defined(FLTSIM_LIBRARY)
+#define KeQuerySystemTime(CurrentTime) KeQuerySystemTime((PLARGE_INTEGER)(CurrentTime))
+#endif
+
 #endif

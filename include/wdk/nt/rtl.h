@@ -674,6 +674,7 @@ VOID RtlCaptureContext(PCONTEXT ContextRecord);
 VOID RtlRestoreContext(PCONTEXT ContextRecord, struct _EXCEPTION_RECORD *ExceptionRecord);
 DECLSPEC_NORETURN VOID RtlRaiseException(PEXCEPTION_RECORD ExceptionRecord);
 #ifdef FLTSIM_LIBRARY /* in no published header: drivers that use it declare it */
+NTSTATUS RtlSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime); /* the machine stands in UTC's zone */
 // Of a Windows image in memory: its IMAGE_NT_HEADERS, or NULL (Ex: STATUS_INVALID_IMAGE_FORMAT) where there are none, as
 // in the host's own modules that drivers are here. Flags: 1, Size is not looked at. STATUS_INVALID_PARAMETER.
 PVOID RtlImageNtHeader(PVOID BaseOfImage);

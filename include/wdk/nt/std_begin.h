@@ -83,6 +83,9 @@
 #pragma push_macro("vsprintf_s")
 #pragma push_macro("swprintf_s")
 #pragma push_macro("vswprintf_s")
+#pragma push_macro("sscanf_s")
+#pragma push_macro("swscanf_s")
+#pragma push_macro("swscanf")
 #pragma push_macro("strcpy_s")
 #pragma push_macro("strncpy_s")
 #pragma push_macro("strcat_s")
@@ -249,6 +252,9 @@
 #undef vsprintf_s
 #undef swprintf_s
 #undef vswprintf_s
+#undef sscanf_s
+#undef swscanf_s
+#undef swscanf
 #undef strcpy_s
 #undef strncpy_s
 #undef strcat_s

@@ -155,7 +155,7 @@ typedef ULONG DEVICE_TYPE;
 #define OBJ_NAME_PATH_SEPARATOR ((WCHAR)'\\')
 #define MAX_PATH 260
 #define ANYSIZE_ARRAY 1
-#define INVALID_HANDLE_VALUE ((HANDLE)(LONG_PTR)-1)
+/* INVALID_HANDLE_VALUE is the programs' own: drivers have variables by that name. */
 
 #define MINCHAR 0x80
 #define MAXCHAR 0x7f
@@ -400,16 +400,16 @@ typedef struct _CONTEXT *PCONTEXT;
 #define OBJ_DONT_REPARSE 0x00001000
 #define OBJ_VALID_ATTRIBUTES 0x00001FF2
 
-/* nf-wudfwdm-initializeobjectattributes */
+/* nf-wudfwdm-initializeobjectattributes. A block, as in Windows' headers: drivers leave the semicolon out. */
 #define InitializeObjectAttributes(p, n, a, r, s)                                                  \
-    do {                                                                                           \
+    {                                                                                              \
         (p)->Length = sizeof(OBJECT_ATTRIBUTES);                                                   \
         (p)->RootDirectory = (r);                                                                  \
         (p)->Attributes = (a);                                                                     \
         (p)->ObjectName = (n);                                                                     \
         (p)->SecurityDescriptor = (s);                                                             \
         (p)->SecurityQualityOfService = NULL;                                                      \
-    } while (0)
+    }
 
 #define RTL_INIT_OBJECT_ATTRIBUTES(n, a)                                                           \
     { sizeof(OBJECT_ATTRIBUTES), NULL, (PUNICODE_STRING)(n), (a), NULL, NULL }
@@ -470,6 +470,30 @@ typedef struct _CONTEXT *PCONTEXT;
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(V) ((void)(V))
 #define NOTHING
 #define CRITICAL
+/* Names of nested structures and unions, for compilers that know none without. */
+#ifndef DUMMYUNIONNAME
+#define DUMMYUNIONNAME
+#define DUMMYUNIONNAME2
+#define DUMMYUNIONNAME3
+#define DUMMYUNIONNAME4
+#define DUMMYUNIONNAME5
+#define DUMMYUNIONNAME6
+#define DUMMYUNIONNAME7
+#define DUMMYUNIONNAME8
+#define DUMMYUNIONNAME9
+#endif
+#ifndef DUMMYSTRUCTNAME
+#define DUMMYSTRUCTNAME
+#define DUMMYSTRUCTNAME2
+#define DUMMYSTRUCTNAME3
+#define DUMMYSTRUCTNAME4
+#define DUMMYSTRUCTNAME5
+#define DUMMYSTRUCTNAME6
+#endif
+/* A keyword in MSVC's C. */
+#if !defined(__cplusplus) && !defined(static_assert)
+#define static_assert _Static_assert
+#endif
 #ifndef C_ASSERT
 #ifdef __cplusplus
 #define C_ASSERT(e) static_assert((e), #e)
