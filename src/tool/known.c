@@ -71,6 +71,14 @@ static const char *below_the_volume(const char *text)
     return text;
 }
 
+static void note_volume(struct known *known, const char *text)
+{
+    static const char head[] = "\\Device\\HarddiskVolume";
+    const char *digit = text + sizeof head - 1;
+    if (begins(text, head) && isdigit((unsigned char)digit[0]) && !isdigit((unsigned char)digit[1]))
+        known->volumes |= 1u << (digit[0] - '0');
+}
+
 static void add_name(struct known *known, const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -90,6 +98,7 @@ static void read_text(struct known *known, const char *text, bool wide)
         return;
     if (*text == '*')
         text++;
+    note_volume(known, text);
     if (strchr(text, '*') || !(text = below_the_volume(text)) || strpbrk(text, ":?"))
         return;
     const char *dot = strrchr(text, '.');

@@ -16,6 +16,7 @@ struct known {
     char images[KNOWN_IMAGES][KNOWN_TEXT];         /* "notepad.exe" */
     ULONG codes[KNOWN_CODES];                      /* control codes, as far as they can be told from other numbers */
     size_t path_count, extension_count, image_count, code_count;
+    unsigned volumes;                              /* bit N: \Device\HarddiskVolumeN is named */
 };
 
 void known_read_module(struct known *known, const char *path);

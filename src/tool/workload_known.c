@@ -134,6 +134,26 @@ void workload_make_known_folders(struct workload *w, bool themselves)
     }
 }
 
+/* The number of the volume that Windows is on differs from machine to machine: the driver's is another name for ours. */
+static void name_known_volumes(const struct known *known)
+{
+    static const char first[] = "\\Device\\HarddiskVolume1";
+    WCHAR texts[2][sizeof first];
+    UNICODE_STRING names[2];
+
+    for (unsigned n = 2; n < 10; n++) {
+        if (!(known->volumes & 1u << n))
+            continue;
+        for (int i = 0; i < 2; i++) {
+            for (size_t k = 0; k < sizeof first; k++)
+                texts[i][k] = (WCHAR)first[k];
+            RtlInitUnicodeString(&names[i], texts[i]);
+        }
+        texts[0][sizeof first - 2] = (WCHAR)('0' + n);
+        IoCreateSymbolicLink(&names[0], &names[1]);
+    }
+}
+
 void workload_make_known_files(struct workload *w)
 {
     static const char text[] = "some text 1\r\n";
@@ -141,6 +161,7 @@ void workload_make_known_files(struct workload *w)
     char full[300];
     HANDLE file;
 
+    name_known_volumes(w->known);
     for (size_t i = 0; i < w->known->path_count; i++) {
         if (!looks_like_a_file(w->known->paths[i]))
             continue;

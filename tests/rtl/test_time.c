@@ -1,6 +1,8 @@
 /* Times, versions, statuses as Win32 errors, random numbers, checksums. */
 #include "rtl_test.h"
 
+NTSTATUS RtlSystemTimeToLocalTime(PLARGE_INTEGER SystemTime, PLARGE_INTEGER LocalTime); /* in no published header */
+
 static void known_dates_have_their_fields(void **state)
 {
     LARGE_INTEGER time = {.QuadPart = 0};

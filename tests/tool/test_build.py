@@ -329,7 +329,7 @@ def what_windows_headers_allow_in_c_is_allowed():
     globals_ = '\n'.join(['#include <crtdefs.h>', 'static_assert(sizeof(LONG) == 4, "32 bits");',
                           'struct Shared { unsigned long A, B : 3; long int C; struct { USHORT D; } DUMMYSTRUCTNAME;',
                           '    union { long E; double F; } DUMMYUNIONNAME; /* long */ long long G; };',
-                          'C_ASSERT(sizeof(struct Shared) == 40);', 'C_ASSERT(sizeof(((struct Shared *)0)->E) == 4);'])
+                          'C_ASSERT(sizeof(struct Shared) == 32);', 'C_ASSERT(sizeof(((struct Shared *)0)->E) == 4);'])
     source = driver(globals=globals_, entry='OBJECT_ATTRIBUTES a; InitializeObjectAttributes(&a, NULL, 0, NULL, NULL) (void)a;')
     code, rules, result = rules_of({'main.c': source})
     assert code == 0, result.stdout + result.stderr
