@@ -128,41 +128,17 @@ static void clean_up_name(PFILE_OBJECT file, struct memfs_scb *scb, struct memfs
     MemfsWriteUsnAtClose(scb->volume, ccb->link, ccb);
 }
 
-/* Changed for itself: is it the one that the section holds? */
-static bool backs(PFILE_OBJECT file, PVOID *section, FSRTL_CHANGE_BACKING_TYPE type)
-{
-    return __atomic_load_n(section, __ATOMIC_ACQUIRE) && FsRtlChangeBackingFileObject(file, file, type, 0) != STATUS_INVALID_PARAMETER_1;
-}
-
-/* What was written in a transaction is on the disk when that is committed, and nothing is written back in its name later;
- * nor in the name of an open that is cancelled: its file object is no file's from now on. */
-static bool ends_caching_at_once(PFILE_OBJECT file, struct memfs_scb *scb)
-{
-    if (file->Flags & FO_FILE_OPEN_CANCELLED)
-        return backs(file, &scb->sections.DataSectionObject, ChangeDataControlArea) ||
-               backs(file, &scb->sections.ImageSectionObject, ChangeImageControlArea);
-    return MemfsHasPages(scb) && IoGetTransactionParameterBlock(file) && !MemfsIs(&scb->volume->dismounted);
-}
-
-/* The section lets go of the file object; one that others use goes over to one of theirs. */
-static void let_go(PFILE_OBJECT file, struct memfs_scb *scb)
-{
-    if (!MmForceSectionClosed(&scb->sections, FALSE) && !IsListEmpty(&scb->opens)) {
-        PFILE_OBJECT other = CONTAINING_RECORD(scb->opens.Flink, struct memfs_ccb, open)->file;
-        FsRtlChangeBackingFileObject(file, other, ChangeDataControlArea, 0);
-        FsRtlChangeBackingFileObject(file, other, ChangeImageControlArea, 0);
-    }
-}
-
-static void end_caching_for_good(PFILE_OBJECT file, struct memfs_scb *scb)
+/* What was written in a transaction is on the disk when that is committed, and nothing is written back in its name later:
+ * the section lets go of the file object. */
+static void end_transacted_caching(PFILE_OBJECT file, struct memfs_scb *scb)
 {
     IO_STATUS_BLOCK iosb;
-    bool at_once = ends_caching_at_once(file, scb);
-    if (at_once && MemfsHasPages(scb))
+    bool transacted = IoGetTransactionParameterBlock(file) && !MemfsIs(&scb->volume->dismounted);
+    if (transacted && MemfsHasPages(scb))
         CcFlushCache(&scb->sections, NULL, 0, &iosb);
     end_caching(file, scb);
-    if (at_once)
-        let_go(file, scb);
+    if (transacted && MemfsHasPages(scb))
+        MmForceSectionClosed(&scb->sections, FALSE);
 }
 
 void MemfsCleanUpFile(PFILE_OBJECT file)
@@ -183,7 +159,7 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
     if (!MemfsIs(&volume->dismounted))
         clean_up_name(file, scb, ccb);
     if (scb->stream)
-        end_caching_for_good(file, scb);
+        end_transacted_caching(file, scb);
     ExReleaseResourceLite(&scb->main);
 }
 
@@ -241,7 +217,8 @@ NTSTATUS MemfsCleanup(PDEVICE_OBJECT device, PIRP irp)
     if (scb->node) {
         MemfsCleanUpFile(file);
         MemfsReleaseOplock(scb, irp); /* whoever waited finds the handle gone */
-        if (file->Flags & FO_FILE_OPEN_CANCELLED && (scb->sections.DataSectionObject || scb->sections.ImageSectionObject))
+        if (file->Flags & FO_FILE_OPEN_CANCELLED &&
+            (MemfsHasPages(scb) || __atomic_load_n(&scb->sections.ImageSectionObject, __ATOMIC_ACQUIRE)))
             hand_section_over(file, scb);
     } else {
         clean_up_volume(file, scb);
