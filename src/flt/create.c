@@ -87,6 +87,8 @@ NTSTATUS FltpDispatchClose(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 
     if (!volume || !file)
         return FltpDispatch(DeviceObject, Irp);
+    if (__builtin_expect(__atomic_load_n(&volume->ScanCount, __ATOMIC_ACQUIRE) > 0, 0))
+        FltpEndScansOf(volume, file);
     if (!__atomic_load_n(&volume->Seen[FLTP_SLOT(IRP_MJ_CLOSE)], __ATOMIC_RELAXED) && !HoldsSomething(volume, file))
         return FltpPassThrough(DeviceObject, Irp);
     return FltpDispatchTo(volume, Irp, FltpTargetOfFileObject(file), false, NULL);

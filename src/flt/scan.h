@@ -11,6 +11,7 @@
 NTSTATUS FltpBeginScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context, PFILE_OBJECT File);
 void FltpEndScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context);
 void FltpEndScans(PFLT_INSTANCE Instance); /* the instance goes */
+void FltpEndScansOf(PFLT_VOLUME Volume, PFILE_OBJECT File); /* IRP_MJ_CLOSE is on its way down */
 
 static inline bool FltpMeetsScans(PFLT_VOLUME Volume, UCHAR Major)
 {

@@ -6,13 +6,15 @@
 #include "scan.h"
 
 #include "ke/thread.h"
+#include "ob/object.h"
 
 struct flt_scan {
     LIST_ENTRY Link;       /* FLT_VOLUME.Scans */
     volatile LONG References;
     PFLTP_CONTEXT Context; /* linked as long as this is in the list */
     PFLT_INSTANCE Instance;
-    PFILE_OBJECT File;     /* referenced as long */
+    PFILE_OBJECT File;     /* its close ends the scan: there as long as this is in the list */
+    const void *Stream;    /* its FsContext */
     PIRP Irp;              /* SetPurgeFailureMode's */
     KEVENT Ended;
 };
@@ -66,9 +68,9 @@ NTSTATUS FltpBeginScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context, PFILE_OBJEC
         return STATUS_INSUFFICIENT_RESOURCES;
     struct flt_scan *scan = sim_alloc(sizeof *scan);
     *scan = (struct flt_scan){
-        .References = 1, .Context = FltpContextOf(Context), .Instance = Instance, .File = File, .Irp = irp};
+        .References = 1, .Context = FltpContextOf(Context), .Instance = Instance, .File = File, .Stream = File->FsContext,
+        .Irp = irp};
     KeInitializeEvent(&scan->Ended, NotificationEvent, FALSE);
-    ObReferenceObject(File);
     SetPurgeFailureMode(scan, SET_PURGE_FAILURE_MODE_ENABLED);
     sched_lock(&volume->Lock);
     InsertTailList(&volume->Scans, &scan->Link);
@@ -77,43 +79,67 @@ NTSTATUS FltpBeginScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context, PFILE_OBJEC
     return STATUS_SUCCESS;
 }
 
-/* Of that context, or (NULL) any of the instance's. */
-static struct flt_scan *Take(PFLT_INSTANCE instance, PFLTP_CONTEXT context)
+/* Which scans end; NULL: whichever. */
+struct ending {
+    PFLT_INSTANCE Instance;
+    PFLTP_CONTEXT Context;
+    PFILE_OBJECT File;
+};
+
+static bool Ends(const struct flt_scan *scan, const struct ending *ending)
 {
-    PFLT_VOLUME volume = instance->Volume;
+    return (!ending->Instance || scan->Instance == ending->Instance) && (!ending->Context || scan->Context == ending->Context) &&
+           (!ending->File || scan->File == ending->File);
+}
+
+/* Off the list; its file object is referenced, unless that is on its way out. */
+static struct flt_scan *Take(PFLT_VOLUME volume, const struct ending *ending, bool *open)
+{
     struct flt_scan *found = NULL;
     sched_lock(&volume->Lock);
     for (PLIST_ENTRY link = volume->Scans.Flink; link != &volume->Scans && !found; link = link->Flink) {
         struct flt_scan *scan = CONTAINING_RECORD(link, struct flt_scan, Link);
-        if (scan->Instance == instance && (!context || scan->Context == context))
+        if (Ends(scan, ending))
             found = scan;
     }
     if (found) {
         RemoveEntryList(&found->Link);
         __atomic_sub_fetch(&volume->ScanCount, 1, __ATOMIC_RELEASE);
+        *open = !ending->File && ObpReferenceSafe(found->File);
     }
     sched_unlock(&volume->Lock);
     return found;
 }
 
-static bool EndOne(PFLT_INSTANCE instance, PFLTP_CONTEXT context)
+static bool EndOne(PFLT_VOLUME volume, const struct ending *ending)
 {
-    bool any = __atomic_load_n(&instance->Volume->ScanCount, __ATOMIC_ACQUIRE) > 0;
-    struct flt_scan *scan = any ? Take(instance, context) : NULL;
+    bool open, any = __atomic_load_n(&volume->ScanCount, __ATOMIC_ACQUIRE) > 0;
+    struct flt_scan *scan = any ? Take(volume, ending, &open) : NULL;
     if (!scan)
         return false;
-    SetPurgeFailureMode(scan, SET_PURGE_FAILURE_MODE_DISABLED);
-    ObDereferenceObject(scan->File);
+    if (open) { /* else the file system sees its close */
+        SetPurgeFailureMode(scan, SET_PURGE_FAILURE_MODE_DISABLED);
+        ObpDereference(scan->File);
+    }
     KeSetEvent(&scan->Ended, IO_NO_INCREMENT, FALSE);
     Dereference(scan);
     return true;
 }
 
-void FltpEndScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context) { EndOne(Instance, FltpContextOf(Context)); }
+void FltpEndScan(PFLT_INSTANCE Instance, PFLT_CONTEXT Context)
+{
+    EndOne(Instance->Volume, &(struct ending){.Instance = Instance, .Context = FltpContextOf(Context)});
+}
 
 void FltpEndScans(PFLT_INSTANCE Instance)
 {
-    while (EndOne(Instance, NULL))
+    while (EndOne(Instance->Volume, &(struct ending){.Instance = Instance}))
+        ;
+}
+
+void FltpEndScansOf(PFLT_VOLUME Volume, PFILE_OBJECT File)
+{
+    while (EndOne(Volume, &(struct ending){.File = File}))
         ;
 }
 
@@ -126,7 +152,7 @@ static struct flt_scan *Find(PFLT_VOLUME volume, const void *stream, ULONG n, PF
     sched_lock(&volume->Lock);
     for (PLIST_ENTRY link = volume->Scans.Flink; link != &volume->Scans && !found; link = link->Flink) {
         struct flt_scan *scan = CONTAINING_RECORD(link, struct flt_scan, Link);
-        if (scan->File->FsContext == stream && n-- == 0)
+        if (scan->Stream == stream && n-- == 0)
             found = scan;
     }
     if (found)

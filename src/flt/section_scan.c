@@ -2,6 +2,8 @@
 #include "context.h"
 #include "scan.h"
 
+#include "mm/mmp.h"
+
 NTSTATUS FltRegisterForDataScan(const PFLT_INSTANCE Instance)
 {
     API_ENTER(FltRegisterForDataScan, Instance, SCHED_WRITE);
@@ -36,9 +38,9 @@ NTSTATUS FltCreateSectionForDataScan(PFLT_INSTANCE Instance, PFILE_OBJECT FileOb
         return status;
     status = FltpBeginScan(Instance, SectionContext, FileObject);
     if (NT_SUCCESS(status))
-        status = FsRtlCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject, DesiredAccess,
-                                               ObjectAttributes, MaximumSize, SectionPageProtection, AllocationAttributes,
-                                               Flags);
+        status = MiCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject, DesiredAccess,
+                                            ObjectAttributes, MaximumSize, SectionPageProtection, AllocationAttributes, Flags,
+                                            VERIFY_CALLER);
     if (!NT_SUCCESS(status)) {
         PFLTP_CONTEXT context = FltpContextOf(SectionContext);
         FltpEndScan(Instance, SectionContext);

@@ -17,6 +17,7 @@ static void free_ccb(struct memfs_ccb *ccb)
 void MemfsCloseFile(PFILE_OBJECT file)
 {
     struct memfs_scb *scb = MemfsScbOf(file);
+    MemfsScansEnd(scb, MemfsCcbOf(file));
     free_ccb(MemfsCcbOf(file));
     file->FsContext2 = NULL;
     MemfsReleaseScb(scb);

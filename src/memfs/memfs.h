@@ -199,6 +199,7 @@ struct memfs_ccb {
     ULONG last_sequence;
     ULONG ea_index, quota_index;
     ULONG usn_source;   /* FSCTL_MARK_HANDLE */
+    volatile LONG scans; /* of memfs_scb.scanned */
     LONGLONG sid_index; /* FSCTL_FIND_FILES_BY_SID: the file that was looked at last */
     PFILE_OBJECT file;
     LIST_ENTRY open; /* memfs_scb.opens */
@@ -448,7 +449,9 @@ bool MemfsIsOpen(struct memfs_scb *scb);
 /* Main resource exclusive: sets the sizes, accounts for the clusters. STATUS_DISK_FULL. */
 NTSTATUS MemfsSetAllocation(struct memfs_scb *scb, LONGLONG allocation);
 NTSTATUS MemfsSetFileSize(struct memfs_scb *scb, LONGLONG size);
-/* scanned.c. The status of what a section keeps from being done. */
+/* scanned.c. A close ends what its handle's scans left. */
+void MemfsScansEnd(struct memfs_scb *scb, struct memfs_ccb *ccb);
+/* The status of what a section keeps from being done. */
 bool MemfsIsScanned(struct memfs_scb *scb);
 NTSTATUS MemfsInUse(struct memfs_scb *scb);
 void MemfsTellCache(struct memfs_scb *scb, PFILE_OBJECT file);

@@ -7,15 +7,21 @@ NTSTATUS MemfsPurgeFailureMode(struct memfs_fsctl *c)
     if (!c->scb->stream || c->in_length < sizeof(SET_PURGE_FAILURE_MODE_INPUT))
         return STATUS_INVALID_PARAMETER;
     ULONG mode = ((const SET_PURGE_FAILURE_MODE_INPUT *)c->in)->Flags;
-    if (mode == SET_PURGE_FAILURE_MODE_ENABLED)
-        InterlockedIncrement(&c->scb->scanned);
-    else if (mode != SET_PURGE_FAILURE_MODE_DISABLED)
+    if (mode != SET_PURGE_FAILURE_MODE_ENABLED && mode != SET_PURGE_FAILURE_MODE_DISABLED)
         return STATUS_INVALID_PARAMETER;
-    else if (InterlockedDecrement(&c->scb->scanned) < 0) {
-        InterlockedIncrement(&c->scb->scanned);
+    LONG change = mode == SET_PURGE_FAILURE_MODE_ENABLED ? 1 : -1;
+    if (InterlockedExchangeAdd(&c->ccb->scans, change) + change < 0) {
+        InterlockedIncrement(&c->ccb->scans);
         return STATUS_INVALID_PARAMETER;
     }
+    InterlockedExchangeAdd(&c->scb->scanned, change);
     return STATUS_SUCCESS;
+}
+
+void MemfsScansEnd(struct memfs_scb *scb, struct memfs_ccb *ccb)
+{
+    if (ccb->scans)
+        InterlockedExchangeAdd(&scb->scanned, -ccb->scans);
 }
 
 bool MemfsIsScanned(struct memfs_scb *scb) { return __atomic_load_n(&scb->scanned, __ATOMIC_RELAXED) > 0; }

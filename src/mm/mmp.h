@@ -168,6 +168,12 @@ void MiTruncate(struct mi_control_area *area, LONGLONG size);
 
 /* -- section.c, view.c ------------------------------------------------------------------------- */
 
+/* FsRtlCreateSectionForDataScan; site: whose handle and reference they are. */
+NTSTATUS MiCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject,
+                                    PLARGE_INTEGER SectionFileSize, PFILE_OBJECT FileObject,
+                                    ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+                                    ULONG AllocationAttributes, ULONG Flags, const void *site);
 NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER size,
                          ULONG protection, ULONG attributes, struct mi_section **section);
 NTSTATUS MiMapView(struct mi_section *section, PEPROCESS process, PVOID *base, LONGLONG offset,

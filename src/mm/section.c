@@ -270,14 +270,12 @@ NTSTATUS ZwOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
                          VERIFY_CALLER, SectionHandle);
 }
 
-NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject,
-                                       PLARGE_INTEGER SectionFileSize, PFILE_OBJECT FileObject,
-                                       ACCESS_MASK DesiredAccess,
-                                       POBJECT_ATTRIBUTES ObjectAttributes,
-                                       PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
-                                       ULONG AllocationAttributes, ULONG Flags)
+NTSTATUS MiCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject,
+                                    PLARGE_INTEGER SectionFileSize, PFILE_OBJECT FileObject,
+                                    ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+                                    ULONG AllocationAttributes, ULONG Flags, const void *site)
 {
-    API_ENTER(FsRtlCreateSectionForDataScan, FileObject, SCHED_WRITE);
     struct mi_section *section;
     if (Flags != 0)
         return STATUS_INVALID_PARAMETER_10;
@@ -294,14 +292,30 @@ NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObje
         return status;
     if (SectionFileSize)
         SectionFileSize->QuadPart = section->size;
-    ObReferenceObject(section);
-    status = ObpInsertObject(section, ObjectAttributes, KernelMode, DesiredAccess, VERIFY_CALLER,
+    ObpReference(section);
+    status = ObpInsertObject(section, ObjectAttributes, KernelMode, DesiredAccess, site,
                              SectionHandle);
-    if (!NT_SUCCESS(status))
-        ObDereferenceObject(section);
-    else
-        *SectionObject = section;
+    if (!NT_SUCCESS(status)) {
+        ObpDereference(section);
+        return status;
+    }
+    verify_ledger_add(&ObpHeader(section)->ledger, "made for a data scan by", 2, site);
+    *SectionObject = section;
     return status;
+}
+
+NTSTATUS FsRtlCreateSectionForDataScan(PHANDLE SectionHandle, PVOID *SectionObject,
+                                       PLARGE_INTEGER SectionFileSize, PFILE_OBJECT FileObject,
+                                       ACCESS_MASK DesiredAccess,
+                                       POBJECT_ATTRIBUTES ObjectAttributes,
+                                       PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+                                       ULONG AllocationAttributes, ULONG Flags)
+{
+    API_ENTER(FsRtlCreateSectionForDataScan, FileObject, SCHED_WRITE);
+    return MiCreateSectionForDataScan(SectionHandle, SectionObject, SectionFileSize, FileObject,
+                                      DesiredAccess, ObjectAttributes, MaximumSize,
+                                      SectionPageProtection, AllocationAttributes, Flags,
+                                      VERIFY_CALLER);
 }
 
 NTSTATUS MmCreateSection(PVOID *SectionObject, ACCESS_MASK DesiredAccess,

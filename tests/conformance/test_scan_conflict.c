@@ -219,6 +219,17 @@ static void an_instance_that_goes_ends_its_scans(void)
     succeeds(fltsim_close(handle));
 }
 
+static void a_scan_that_nobody_closes_keeps_no_volume(void)
+{
+    scan(FLTSIM_NTFS);
+    succeeds(ZwClose(section));
+    ObDereferenceObject(object);
+    end();
+    assert_int_equal(stage.cleanups, 0);
+    succeeds(fltsim_dismount(stage.volume));
+    assert_int_equal(stage.cleanups, 1);
+}
+
 static void the_mode_is_set_and_reset_in_turn(void)
 {
     SET_PURGE_FAILURE_MODE_INPUT input = {.Flags = SET_PURGE_FAILURE_MODE_DISABLED};
@@ -246,6 +257,7 @@ int main(void)
         fltsim_unit_test(what_leaves_the_section_alone_is_not_told),
         fltsim_unit_test(a_programs_own_view_is_not_waited_for),
         fltsim_unit_test(an_instance_that_goes_ends_its_scans),
+        fltsim_unit_test(a_scan_that_nobody_closes_keeps_no_volume),
         fltsim_unit_test(the_mode_is_set_and_reset_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
