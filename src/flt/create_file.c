@@ -289,7 +289,7 @@ VOID FltCancelFileOpen(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject)
         FltpUsedBeforeCreate("FltCancelFileOpen", VERIFY_CALLER);
         return;
     }
-    FileObject->Flags |= FO_FILE_OPEN_CANCELLED;
+    __atomic_or_fetch(&FileObject->Flags, FO_FILE_OPEN_CANCELLED, __ATOMIC_RELAXED);
     for (int step = 0; step < 2; step++) {
         while (!NT_SUCCESS(FltAllocateCallbackData(Instance, FileObject, &data)))
             ; /* it cannot fail: nobody would close the file later */

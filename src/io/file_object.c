@@ -217,7 +217,7 @@ VOID IoCancelFileOpen(PDEVICE_OBJECT DeviceObject, PFILE_OBJECT FileObject)
                         "IoCancelFileOpen: the file object %p has a handle already; its open cannot be undone",
                         (void *)FileObject);
     }
-    FileObject->Flags |= FO_FILE_OPEN_CANCELLED;
+    __atomic_or_fetch(&FileObject->Flags, FO_FILE_OPEN_CANCELLED, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < 2; i++) {
         struct iop_wait wait;
         PIRP irp = IopAllocateIrp(DeviceObject->StackSize, IOP_OWNER_SERVICE, VERIFY_CALLER);

@@ -163,7 +163,10 @@ NTSTATUS MiCreateSection(PFILE_OBJECT file, KPROCESSOR_MODE mode, PLARGE_INTEGER
         if (NT_SUCCESS(status)) {
             if (!top)
                 IoSetTopLevelIrp((PIRP)FSRTL_FSP_TOP_LEVEL_IRP);
-            status = attach_area(section, file, size);
+            /* An open that is undone gives its sections away once it has had the same lock. */
+            status = __atomic_load_n(&file->Flags, __ATOMIC_RELAXED) & FO_FILE_OPEN_CANCELLED
+                         ? STATUS_FILE_CLOSED
+                         : attach_area(section, file, size);
             IoSetTopLevelIrp(top);
             FsRtlReleaseFile(file);
         } else if (status != STATUS_INSUFFICIENT_RESOURCES && !file->FsContext) {
