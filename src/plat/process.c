@@ -125,19 +125,37 @@ static pid_t start(int *descriptor, bool captured)
     return child;
 }
 
-bool plat_process_fork(int (*body)(void *argument), void *argument, unsigned timeout_ms,
-                       struct plat_exit *result, char **output)
+bool plat_process_start(int (*body)(void *argument), void *argument, bool captured, struct plat_child *child)
 {
-    int descriptor;
-    pid_t child = start(&descriptor, output != NULL);
-    if (child < 0)
-        return false;
-    if (child == 0) {
+    child->process = start(&child->output, captured);
+    if (child->process == 0) {
         int code = body(argument);
         fflush(NULL);
         _exit(code);
     }
-    finish(child, descriptor, timeout_ms, result, output);
+    return child->process > 0;
+}
+
+void plat_process_finish(const struct plat_child *child, unsigned timeout_ms, struct plat_exit *result, char **output)
+{
+    finish(child->process, child->output, timeout_ms, result, output);
+}
+
+void plat_process_drop(const struct plat_child *child)
+{
+    kill(child->process, SIGKILL);
+    if (child->output >= 0)
+        close(child->output);
+    waitpid(child->process, NULL, 0);
+}
+
+bool plat_process_fork(int (*body)(void *argument), void *argument, unsigned timeout_ms,
+                       struct plat_exit *result, char **output)
+{
+    struct plat_child child;
+    if (!plat_process_start(body, argument, output != NULL, &child))
+        return false;
+    plat_process_finish(&child, timeout_ms, result, output);
     return true;
 }
 

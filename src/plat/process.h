@@ -11,7 +11,19 @@ struct plat_exit {
     int code;       /* else its exit code */
 };
 
-/* Forks; the child runs body and exits with its result. `output` (may be NULL) gets what it wrote to stdout and stderr,
+/* A child that runs body and exits with its result. */
+struct plat_child {
+    int process, output; /* output: -1: it has this process's stdout and stderr */
+};
+/* captured: what it writes to stdout and stderr is kept for plat_process_finish. False: could not fork. */
+bool plat_process_start(int (*body)(void *argument), void *argument, bool captured, struct plat_child *child);
+/* Waits for it: timeout_ms from now on, 0: without a limit. `output` (may be NULL) gets what it wrote, freed by the caller
+ * with free. */
+void plat_process_finish(const struct plat_child *child, unsigned timeout_ms, struct plat_exit *result, char **output);
+/* Kills it. Instead of the above. */
+void plat_process_drop(const struct plat_child *child);
+
+/* Both: forks; the child runs body and exits with its result. `output` (may be NULL) gets what it wrote to stdout and stderr,
  * freed by the caller with free. timeout 0: none. False: could not fork. */
 bool plat_process_fork(int (*body)(void *argument), void *argument, unsigned timeout_ms,
                        struct plat_exit *result, char **output);

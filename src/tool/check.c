@@ -47,6 +47,7 @@ struct child {
     const struct check *check;
     struct check_run *run;
     const struct scenario *scenario;
+    struct plat_child process;
 };
 
 static int child_body(void *argument)
@@ -104,23 +105,27 @@ static void explain_end(struct check_run *run, const struct plat_exit *end, cons
                       "A blue screen, at this place or a later one.");
 }
 
-static bool run_in_process(const struct check *check, struct check_run *run, const struct scenario *scenario)
+static bool start_run(struct child *child)
 {
-    struct child child = {check, run, scenario};
-    struct plat_exit end;
-    char *output = NULL;
-    bool show = check->progress || check->options->trace;
+    bool show = child->check->progress || child->check->options->trace;
 
     fflush(NULL);
-    if (!plat_process_fork(child_body, &child, check->options->timeout * 4000 + 60000, &end, show ? NULL : &output)) {
-        tool_error("a process for the run cannot be made");
-        return false;
-    }
-    if (check->progress)
+    if (plat_process_start(child_body, child, !show, &child->process))
+        return true;
+    tool_error("a process for the run cannot be made");
+    return false;
+}
+
+static void finish_run(struct child *child)
+{
+    struct plat_exit end;
+    char *output = NULL;
+
+    plat_process_finish(&child->process, child->check->options->timeout * 4000 + 60000, &end, &output);
+    if (child->check->progress)
         fprintf(stderr, "\r\033[K");
-    explain_end(run, &end, output);
+    explain_end(child->run, &end, output);
     free(output);
-    return true;
 }
 
 static struct check_run *new_run(struct check *check, const char *label, enum check_kind kind)
@@ -137,23 +142,38 @@ static struct check_run *new_run(struct check *check, const char *label, enum ch
     return run;
 }
 
+/* What would not get further is no run. */
+static void drop_runs(struct check *check, struct child *children, size_t first, size_t started)
+{
+    for (size_t i = first; i < started; i++)
+        plat_process_drop(&children[i].process);
+    while (check->run_count > first)
+        plat_shared_free(check->runs[--check->run_count], RUN_MEMORY);
+}
+
+/* The runs know nothing of each other and have a processor each, where there are so many. A trace is one after the other. */
 static bool run_all(struct check *check, const struct scenario *scenario)
 {
-    if (scenario) {
-        struct check_run *run = new_run(check, check->options->scenario, CHECK_IDLE);
-        bool ran = run_in_process(check, run, scenario);
-        check_explain_load(check, run);
-        return ran;
-    }
     static const char *const labels[] = {"idle unload", "unload with requests in flight", "failing allocations"};
+    struct child children[CHECK_SHORT + 1];
+    size_t count = scenario ? 1 : CHECK_SHORT + 1, started = 0;
 
-    for (int kind = CHECK_IDLE; kind <= CHECK_SHORT; kind++) {
-        struct check_run *run = new_run(check, labels[kind], (enum check_kind)kind);
-        if (!run_in_process(check, run, NULL))
-            return false;
-        check_explain_load(check, run);
-        if (has_rule(run, "endless-loop") || has_rule(run, "load-failed")) /* the others would not get further */
-            return true;
+    for (size_t i = 0; i < count; i++) {
+        struct check_run *run = new_run(check, scenario ? check->options->scenario : labels[i], (enum check_kind)i);
+        children[i] = (struct child){.check = check, .run = run, .scenario = scenario};
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t ahead = check->options->trace ? i + 1 : count; started < ahead; started++)
+            if (!start_run(&children[started])) {
+                drop_runs(check, children, i, started);
+                return false;
+            }
+        finish_run(&children[i]);
+        check_explain_load(check, children[i].run);
+        if (has_rule(children[i].run, "endless-loop") || has_rule(children[i].run, "load-failed")) {
+            drop_runs(check, children, i + 1, started);
+            break;
+        }
     }
     return true;
 }

@@ -37,6 +37,26 @@ static void a_child_that_takes_too_long_is_killed(void **state)
     assert_true(plat_clock_ns() - before < 20000000000u);
 }
 
+static void children_run_at_the_same_time_and_one_can_be_dropped(void **state)
+{
+    struct plat_child first, second, third;
+    struct plat_exit result;
+    uint64_t before = plat_clock_ns();
+    char *output;
+    assert_true(plat_process_start(say_and_exit, (void *)"one", true, &first));
+    assert_true(plat_process_start(sleep_long, NULL, true, &second));
+    assert_true(plat_process_start(say_and_exit, (void *)"three", true, &third));
+    plat_process_finish(&first, 10000, &result, &output);
+    assert_int_equal(result.code, 7);
+    assert_string_equal(output, "said one\n");
+    free(output);
+    plat_process_drop(&second);
+    plat_process_finish(&third, 10000, &result, &output);
+    assert_string_equal(output, "said three\n");
+    free(output);
+    assert_true(plat_clock_ns() - before < 20000000000u);
+}
+
 static void a_program_runs(void **state)
 {
     const char *const command[] = {"sh", "-c", "echo out; echo err >&2; exit 3", NULL};
@@ -91,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_forked_child_gives_result_and_output),
         cmocka_unit_test(a_child_that_takes_too_long_is_killed),
+        cmocka_unit_test(children_run_at_the_same_time_and_one_can_be_dropped),
         cmocka_unit_test(a_program_runs),
         cmocka_unit_test(a_folder_is_walked_in_order),
     };
