@@ -7,7 +7,7 @@
  *     const struct CMUnitTest tests[] = { fltsim_unit_test(a_file_can_be_opened) };
  *     return cmocka_run_group_tests(tests, NULL, NULL);
  *
- * The machine starts before the test with default options (FLTSIM_BACKEND, FLTSIM_SEED and FLTSIM_LEDGERS count) and stops after it.
+ * The test program is linked with CMocka, too (-lcmocka). The machine starts before the test with default options (FLTSIM_BACKEND, FLTSIM_SEED and FLTSIM_LEDGERS count) and stops after it.
  * The test fails when an assertion fails, when a violation is left that was not expected (fltsim_expect), and when a
  * bug check, a crash or a deadlock ends it that was not expected. Assertions are made on the first thread. */
 #ifndef FLTSIM_CMOCKA_H

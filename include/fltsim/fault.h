@@ -18,7 +18,7 @@ FLTSIM_WDK_BEGIN
  *     }
  */
 void fltsim_fail_allocation(unsigned n);
-/* Has the failure that was asked for last happened? */
+/* Has the failure that was asked for last happened? Needs no machine; a machine that starts forgets what was asked. */
 bool fltsim_allocation_failed(void);
 /* From here on one in `one_in` of these allocations fails, again and again, as with Driver Verifier's low resources
  * simulation; `seed` says which. 0: none. This and fltsim_fail_allocation replace each other. */

@@ -30,7 +30,8 @@ struct fltsim_net_options {
 
 struct fltsim_connection;
 
-/* Outbound: ALE_RESOURCE_ASSIGNMENT and ALE_AUTH_CONNECT at PASSIVE_LEVEL; inbound: ALE_AUTH_RECV_ACCEPT at DISPATCH_LEVEL;
+/* options: copied, with the addresses that they point to. *connection is the caller's until
+ * fltsim_net_close; one that is left is closed with the machine. Outbound: ALE_RESOURCE_ASSIGNMENT and ALE_AUTH_CONNECT at PASSIVE_LEVEL; inbound: ALE_AUTH_RECV_ACCEPT at DISPATCH_LEVEL;
  * then ALE_FLOW_ESTABLISHED. A callout that lets an authorization wait makes this wait. STATUS_ACCESS_DENIED: blocked;
  * STATUS_CONNECTION_ABORTED: blocked where the flow is established. *connection is NULL then. */
 NTSTATUS fltsim_net_connect(const struct fltsim_net_options *options, struct fltsim_connection **connection);
@@ -41,8 +42,10 @@ NTSTATUS fltsim_net_send(struct fltsim_connection *connection, const void *data,
 NTSTATUS fltsim_net_receive(struct fltsim_connection *connection, const void *data, size_t size);
 /* What has passed, injected data included, in order. Valid until the next call on the connection. */
 const void *fltsim_net_passed(struct fltsim_connection *connection, bool inbound, size_t *size);
+/* The flow's handle, as FWPS_METADATA_FIELD_FLOW_HANDLE gives it to callouts. */
 uint64_t fltsim_net_flow(const struct fltsim_connection *connection);
-/* Streams end (a disconnect indication each way), ALE_ENDPOINT_CLOSURE, and the contexts of the flow go. */
+/* Streams end (a disconnect indication each way), ALE_ENDPOINT_CLOSURE, and the contexts of the flow go. NULL: nothing. The
+ * structure is gone. */
 void fltsim_net_close(struct fltsim_connection *connection);
 
 /* One classification at a layer, outside of a connection: FWP_ACTION_PERMIT or FWP_ACTION_BLOCK. data: as one NET_BUFFER_LIST,

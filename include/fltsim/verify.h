@@ -18,7 +18,8 @@ enum fltsim_policy {
  * deadlock) ends it whatever the policy. An unknown rule aborts the process: the test is wrong. */
 void fltsim_set_policy(const char *rule, enum fltsim_policy policy);
 
-/* The rules table: name of the index-th rule, or NULL behind the last one. why, windows may be NULL. */
+/* The rules table: name of the index-th rule, or NULL behind the last one. *why: why it is a bug; *windows: what Windows
+ * would do, or "". Both may be NULL: not wanted. Needs no machine. */
 const char *fltsim_rule(size_t index, const char **why, const char **windows);
 
 FLTSIM_WDK_END

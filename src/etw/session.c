@@ -2,6 +2,7 @@
 #include "etw/etwp.h"
 
 #include "sim/machine.h"
+#include "sim/misuse.h"
 #include "trace/trace.h"
 
 #include <string.h>
@@ -63,6 +64,8 @@ static void Tell(const GUID *id, const struct etw_match *match, ULONG code)
 
 void fltsim_enable_provider(const GUID *provider, UCHAR level, uint64_t any_keyword, uint64_t all_keywords)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(provider, "provider is NULL");
     const struct etw_match match = {true, level, any_keyword, all_keywords};
     struct etw_session *fresh = sim_alloc(sizeof *fresh);
     fresh->provider = *provider;
@@ -81,6 +84,8 @@ void fltsim_enable_provider(const GUID *provider, UCHAR level, uint64_t any_keyw
 
 void fltsim_disable_provider(const GUID *provider)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(provider, "provider is NULL");
     const struct etw_match off = {0};
     sched_lock(&etw.lock);
     struct etw_session *session = Find(provider);
@@ -91,7 +96,12 @@ void fltsim_disable_provider(const GUID *provider)
     Tell(provider, &off, EVENT_CONTROL_CODE_DISABLE_PROVIDER);
 }
 
-void fltsim_capture_provider_state(const GUID *provider) { Tell(provider, NULL, EVENT_CONTROL_CODE_CAPTURE_STATE); }
+void fltsim_capture_provider_state(const GUID *provider)
+{
+    SIM_NEED_MACHINE();
+    SIM_NEED(provider, "provider is NULL");
+    Tell(provider, NULL, EVENT_CONTROL_CODE_CAPTURE_STATE);
+}
 
 /* ---- events ---- */
 

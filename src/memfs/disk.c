@@ -23,10 +23,10 @@ enum { DEFAULT_SIZE = 1 << 30 };
 
 static void set_label(struct memfs_store *store, const char *label)
 {
-    while (label && *label && store->label_length < sizeof store->label) {
-        store->label[store->label_length / sizeof(WCHAR)] = (WCHAR)(unsigned char)*label++;
-        store->label_length += sizeof(WCHAR);
-    }
+    ULONG length = 0;
+    if (label)
+        RtlUTF8ToUnicodeN(store->label, sizeof store->label, &length, label, (ULONG)strlen(label));
+    store->label_length = (USHORT)length;
 }
 
 static struct memfs_store *create_store(const struct fltsim_volume_options *options, LONG number)

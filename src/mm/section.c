@@ -218,6 +218,8 @@ static NTSTATUS create_section(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRI
         ObpDereference(file);
     if (!NT_SUCCESS(status))
         return status;
+    if (mode == UserMode)
+        site = NULL; /* a program's handles are its own affair */
     return ObpInsertObject(section, names, (CCHAR)mode, access, site, handle);
 }
 

@@ -4,6 +4,7 @@
 #include "net/pend.h"
 
 #include "ps/process.h"
+#include "sim/misuse.h"
 
 /* ---- what classifications are given ---- */
 
@@ -133,25 +134,43 @@ static bool is_authorized(struct fltsim_connection *connection)
            authorize(connection, LAYER(connection, ALE_AUTH_CONNECT), PASSIVE_LEVEL) == FWP_ACTION_PERMIT;
 }
 
-NTSTATUS fltsim_net_connect(const struct fltsim_net_options *options, struct fltsim_connection **result)
+static void link_connection(struct fltsim_connection *connection)
 {
-    struct fltsim_connection *connection = sim_alloc(sizeof *connection);
-    NetpDescribeConnection(connection, options);
-    *result = NULL;
-    if (!is_authorized(connection)) {
-        sim_free(connection);
-        return STATUS_ACCESS_DENIED;
-    }
-    connection->flow = NetpStartFlow(connection);
-    if (classify(connection, LAYER(connection, ALE_FLOW_ESTABLISHED), DISPATCH_LEVEL, 0, NULL, NULL) == FWP_ACTION_BLOCK) {
-        fltsim_net_close(connection);
-        return STATUS_CONNECTION_ABORTED;
-    }
-    *result = connection;
-    return STATUS_SUCCESS;
+    sched_lock(&machine->net->lock);
+    connection->next = machine->net->connections;
+    machine->net->connections = connection;
+    sched_unlock(&machine->net->lock);
 }
 
-void fltsim_net_close(struct fltsim_connection *connection)
+static bool unlink_connection(struct fltsim_connection *connection)
+{
+    sched_lock(&machine->net->lock);
+    struct fltsim_connection **at = &machine->net->connections;
+    while (*at && *at != connection)
+        at = &(*at)->next;
+    bool found = *at;
+    if (found)
+        *at = connection->next;
+    sched_unlock(&machine->net->lock);
+    return found;
+}
+
+static bool is_connection(const struct fltsim_connection *wanted)
+{
+    const struct fltsim_connection *connection;
+    sched_lock(&machine->net->lock);
+    for (connection = machine->net->connections; connection && connection != wanted; connection = connection->next)
+        continue;
+    sched_unlock(&machine->net->lock);
+    return connection != NULL;
+}
+
+#define NEED_CONNECTION(connection)                                                                                    \
+    SIM_NEED_MACHINE();                                                                                                \
+    SIM_NEED(connection, "the connection is NULL: did fltsim_net_connect fail?");                                      \
+    SIM_NEED(is_connection(connection), "the connection was closed before, or is of an earlier machine")
+
+static void end_connection(struct fltsim_connection *connection)
 {
     if (connection->options.protocol == IPPROTO_TCP && !connection->dropped) {
         NetpStream(connection, false, NULL, 0, true);
@@ -164,6 +183,42 @@ void fltsim_net_close(struct fltsim_connection *connection)
     sim_free(connection->out.waiting);
     sim_free(connection->out.passed);
     sim_free(connection);
+}
+
+NTSTATUS fltsim_net_connect(const struct fltsim_net_options *options, struct fltsim_connection **result)
+{
+    SIM_NEED_MACHINE();
+    SIM_NEED(result, "connection is NULL");
+    struct fltsim_connection *connection = sim_alloc(sizeof *connection);
+    NetpDescribeConnection(connection, options);
+    *result = NULL;
+    if (!is_authorized(connection)) {
+        sim_free(connection);
+        return STATUS_ACCESS_DENIED;
+    }
+    connection->flow = NetpStartFlow(connection);
+    if (classify(connection, LAYER(connection, ALE_FLOW_ESTABLISHED), DISPATCH_LEVEL, 0, NULL, NULL) == FWP_ACTION_BLOCK) {
+        end_connection(connection);
+        return STATUS_CONNECTION_ABORTED;
+    }
+    link_connection(connection);
+    *result = connection;
+    return STATUS_SUCCESS;
+}
+
+void fltsim_net_close(struct fltsim_connection *connection)
+{
+    SIM_NEED_MACHINE();
+    if (!connection)
+        return;
+    SIM_NEED(unlink_connection(connection), "the connection was closed before, or is of an earlier machine");
+    end_connection(connection);
+}
+
+void NetpCloseConnections(void)
+{
+    while (machine->net->connections)
+        fltsim_net_close(machine->net->connections);
 }
 
 /* ---- data ---- */
@@ -227,16 +282,22 @@ static NTSTATUS transfer(struct fltsim_connection *connection, bool inbound, con
 
 NTSTATUS fltsim_net_send(struct fltsim_connection *connection, const void *data, size_t size)
 {
+    NEED_CONNECTION(connection);
+    SIM_NEED(data || !size, "data is NULL");
     return transfer(connection, false, data, size);
 }
 
 NTSTATUS fltsim_net_receive(struct fltsim_connection *connection, const void *data, size_t size)
 {
+    NEED_CONNECTION(connection);
+    SIM_NEED(data || !size, "data is NULL");
     return transfer(connection, true, data, size);
 }
 
 const void *fltsim_net_passed(struct fltsim_connection *connection, bool inbound, size_t *size)
 {
+    NEED_CONNECTION(connection);
+    SIM_NEED(size, "size is NULL");
     struct net_direction *direction = inbound ? &connection->in : &connection->out;
     sched_lock(&machine->net->lock);
     const void *bytes = direction->passed;
@@ -247,6 +308,7 @@ const void *fltsim_net_passed(struct fltsim_connection *connection, bool inbound
 
 uint64_t fltsim_net_flow(const struct fltsim_connection *connection)
 {
+    NEED_CONNECTION(connection);
     return connection->flow->id;
 }
 

@@ -16,6 +16,7 @@ struct net_direction {
 };
 
 struct fltsim_connection {
+    struct fltsim_connection *next; // net_state.connections
     struct fltsim_net_options options;
     IN6_ADDR local6, remote6;
     bool v6;

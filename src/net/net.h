@@ -4,5 +4,7 @@
 
 /* callout-left-registered and network-leak for what code of the driver (NULL: anybody's) left behind. */
 void NetpReportDriver(const char *driver);
+/* Those that the test left. */
+void NetpCloseConnections(void);
 
 #endif

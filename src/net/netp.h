@@ -44,6 +44,7 @@ struct net_state {
     struct net_object *buckets[NET_BUCKETS];
     struct wfp_state *wfp;
     LONG injecting; // injections that are not completed
+    struct fltsim_connection *connections; // that the test has open
 };
 
 bool NetpStart(void);

@@ -59,6 +59,27 @@ static void next_token(void)
 
 static void append(const char *token, size_t length);
 
+const char *sched_choices_wrong(const char *at)
+{
+    char *end;
+    at += *at == '-';
+    while (*at) {
+        const char *token = at;
+        at += strspn(at, "0123456789");
+        if (*at >= 'a' && *at <= 'z') {
+            at++;
+            continue;
+        }
+        if (*at != '{' || !(at[1] >= '1' && at[1] <= '9'))
+            return token;
+        strtoul(at + 1, &end, 10);
+        if (*end != '}')
+            return token;
+        at = end + 1;
+    }
+    return NULL;
+}
+
 static void seed_with(uint64_t seed)
 {
     choice.state[0] = splitmix(&seed);

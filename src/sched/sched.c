@@ -168,10 +168,10 @@ void sched_release(struct sched_thread *thread)
 struct sched_thread *sched_adopt(const char *name, void *owner, void (*gone)(void))
 {
     if (sched.options.backend != SCHED_NATIVE || !sched.started || sched_is_dead()) {
-        fprintf(stderr, "fltsim: an OS thread that no simulated machine knows called a kernel routine%s\n",
-                sched.started && sched.options.backend == SCHED_COOP
-                    ? ": threads of the program's own need FLTSIM_NATIVE"
-                    : "");
+        fprintf(stderr, "fltsim: an OS thread that no simulated machine knows called a kernel routine: %s\n",
+                !sched.started                               ? "no machine is running; fltsim_start starts one"
+                : sched.options.backend == SCHED_COOP        ? "threads of the program's own need FLTSIM_NATIVE"
+                                                             : "the machine is dead");
         abort();
     }
     struct sched_thread *thread = sched_thread_new(name, false, owner);
@@ -312,6 +312,8 @@ void sched_point_slow(const char *operation, const void *object, enum sched_acce
 /* ---- the end of a run ---------------------------------------------------------------------------------------------- */
 
 bool sched_is_dead(void) { return atomic_load_explicit(&sched.dead, memory_order_relaxed); }
+
+bool sched_is_first(void) { return sched_current == &sched.first; }
 
 bool sched_is_caught(void) { return sched.catching; }
 

@@ -131,6 +131,8 @@ unsigned sched_choose(const char *what, unsigned count);
 void sched_shuffle(uint64_t seed);
 /* The choices made so far as a printable string that sched_options.choices replays. Valid until the machine stops. */
 const char *sched_choices(void);
+/* Where a text stops being what sched_choices gives; NULL: nowhere. */
+const char *sched_choices_wrong(const char *text);
 
 /* Ends the run from any thread: control appears in the catcher on the machine's first thread. With no catcher the
  * process aborts after the report was printed. The machine is dead from here on; only sched_stop may follow. */
@@ -138,6 +140,10 @@ _Noreturn void sched_fatal(void);
 /* Runs body on the first thread; false when sched_fatal ended it. */
 bool sched_catch(void (*body)(void *), void *argument);
 bool sched_is_dead(void);
+/* On the thread that started the machine? */
+bool sched_is_first(void);
+/* On the thread that started the machine? */
+bool sched_is_first(void);
 /* Is there a catcher for sched_fatal? */
 bool sched_is_caught(void);
 /* From the first thread: the machine is dead from here on, and no other thread of it runs any more. */

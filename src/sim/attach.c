@@ -1,4 +1,5 @@
 #include "sim/machine.h"
+#include "sim/misuse.h"
 #include "sim/service.h"
 
 #include "flt/fltp.h"
@@ -17,6 +18,8 @@ static PFLT_VOLUME volume_of(struct fltsim_volume *volume)
 NTSTATUS fltsim_attach(struct fltsim_driver *driver, struct fltsim_volume *volume, const char *instance,
                        const char *altitude)
 {
+    SIM_NEED_DRIVER(driver);
+    SIM_NEED_VOLUME(volume);
     PFLT_FILTER filter = filter_of(driver);
     PFLT_VOLUME to = volume_of(volume);
     UNICODE_STRING name = {0}, height = {0};
@@ -37,6 +40,8 @@ NTSTATUS fltsim_attach(struct fltsim_driver *driver, struct fltsim_volume *volum
 
 NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volume, const char *instance)
 {
+    SIM_NEED_DRIVER(driver);
+    SIM_NEED_VOLUME(volume);
     PFLT_FILTER filter = filter_of(driver);
     PFLT_VOLUME from = volume_of(volume);
     UNICODE_STRING name = {0};
@@ -54,6 +59,8 @@ NTSTATUS fltsim_detach(struct fltsim_driver *driver, struct fltsim_volume *volum
 
 size_t fltsim_instances(struct fltsim_driver *driver, struct fltsim_volume *volume)
 {
+    SIM_NEED_DRIVER(driver);
+    SIM_NEED_VOLUME(volume);
     PFLT_FILTER filter = filter_of(driver);
     PFLT_VOLUME on = volume_of(volume);
     PFLT_INSTANCE *instances;

@@ -1,4 +1,5 @@
 #include "sim/machine.h"
+#include "sim/misuse.h"
 
 #include "flt/context.h"
 #include "trace/trace.h"
@@ -78,6 +79,7 @@ static void describe_instances(PFLT_FILTER filter, void (*line)(const char *, vo
 
 void fltsim_describe(struct fltsim_driver *driver, void (*line)(const char *text, void *context), void *context)
 {
+    SIM_NEED_DRIVER(driver);
     PDRIVER_OBJECT object = fltsim_driver_object(driver);
     PFLT_FILTER filter = object ? FltpFilterFromDriver(object) : NULL;
 
@@ -95,6 +97,7 @@ void fltsim_each_operation(struct fltsim_driver *driver,
                            void (*visit)(const char *major, unsigned long pre, unsigned long post, void *context),
                            void *context)
 {
+    SIM_NEED_DRIVER(driver);
     PDRIVER_OBJECT object = fltsim_driver_object(driver);
     PFLT_FILTER filter = object ? FltpFilterFromDriver(object) : NULL;
 

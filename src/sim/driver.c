@@ -1,4 +1,5 @@
 #include "sim/machine.h"
+#include "sim/misuse.h"
 #include "sim/service.h"
 
 #ifdef FLTSIM_CRYPTO
@@ -13,16 +14,19 @@
 #include "io/power_setting.h"
 #include "net/net.h"
 #include "ob/object.h"
+#include "plat/file.h"
 #include "plat/module.h"
 #include "ps/psp.h"
 #include "verify/verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct fltsim_driver {
-    struct fltsim_driver *next; // sim_state.drivers
+    struct fltsim_driver *next; // drivers, or haunted
     char *name;
+    UNICODE_STRING service; // the same
     PDRIVER_INITIALIZE entry;
     struct plat_module *module;
     PDRIVER_OBJECT object;
@@ -31,6 +35,7 @@ struct fltsim_driver {
 };
 
 static struct fltsim_driver *drivers; /* belongs to the machine; sim_unload_drivers empties it */
+static struct sched_lock drivers_lock;
 static struct fltsim_driver *haunted; /* gone, with a thread left that still waits for what lies in the module */
 
 static NTSTATUS refuse(NTSTATUS status, const char *format, const char *a, const char *b)
@@ -43,6 +48,8 @@ static NTSTATUS refuse(NTSTATUS status, const char *format, const char *a, const
 
 /* ---- what the service says ---- */
 
+enum { LONGEST_NAME = 240 };
+
 static NTSTATUS describe(const struct fltsim_driver_options *options, struct sim_inf *inf, const char **name)
 {
     char *error;
@@ -50,12 +57,18 @@ static NTSTATUS describe(const struct fltsim_driver_options *options, struct sim
     *inf = (struct sim_inf){0};
     if (!options || !options->entry == !options->module)
         return refuse(STATUS_INVALID_PARAMETER, "give either an entry or a module%s%s", "", "");
+    if (options->name && (!*options->name || strlen(options->name) > LONGEST_NAME || strchr(options->name, '\\')))
+        return refuse(STATUS_INVALID_PARAMETER, "the name \"%.40s\"%s is no service name: 1 to 240 bytes, no backslash",
+                      options->name, strlen(options->name) > 40 ? "..." : "");
+    if (options->instance && !options->altitude)
+        return refuse(STATUS_INVALID_PARAMETER, "the instance \"%s\" is without its altitude: give both%s", options->instance, "");
     if (options->altitude && !sim_altitude_is_valid(options->altitude))
         return refuse(STATUS_INVALID_PARAMETER, "the altitude \"%s\" is not a decimal number such as 370020%s",
                       options->altitude, "");
     if (options->inf) {
         if (!sim_inf_read(options->inf, inf, &error)) {
-            NTSTATUS status = refuse(STATUS_OBJECT_NAME_NOT_FOUND, "%s%s", error, "");
+            NTSTATUS status = refuse(plat_file_exists(options->inf) ? STATUS_INVALID_PARAMETER : STATUS_OBJECT_NAME_NOT_FOUND,
+                                     "%s%s", error, "");
             sim_inf_free_error(error);
             return status;
         }
@@ -78,8 +91,12 @@ static NTSTATUS open_image(struct fltsim_driver *driver, const struct fltsim_dri
     if (!options->module)
         return STATUS_SUCCESS;
     driver->module = plat_module_open(options->module, error, sizeof error);
-    if (!driver->module)
-        return refuse(STATUS_OBJECT_NAME_NOT_FOUND, "%s: %s", options->module, error);
+    if (!driver->module) {
+        size_t length = strlen(options->module);
+        bool says_it = !strncmp(error, options->module, length) && error[length] == ':';
+        return refuse(plat_file_exists(options->module) ? STATUS_INVALID_IMAGE_FORMAT : STATUS_OBJECT_NAME_NOT_FOUND, "%s: %s",
+                      options->module, says_it ? error + length + strspn(error + length, ": ") : error);
+    }
     driver->entry = (PDRIVER_INITIALIZE)plat_module_symbol(driver->module, "DriverEntry");
     if (!driver->entry)
         return refuse(STATUS_INVALID_IMAGE_FORMAT, "%s defines no DriverEntry (a C++ driver says extern \"C\")%s",
@@ -89,14 +106,23 @@ static NTSTATUS open_image(struct fltsim_driver *driver, const struct fltsim_dri
 
 static struct fltsim_driver *find_driver(PCUNICODE_STRING service)
 {
-    for (struct fltsim_driver *driver = drivers; driver; driver = driver->next) {
-        UNICODE_STRING name = sim_unicode(driver->name);
-        bool same = RtlEqualUnicodeString(&name, service, TRUE);
-        sim_free(name.Buffer);
-        if (same)
-            return driver;
-    }
-    return NULL;
+    struct fltsim_driver *driver;
+    sched_lock(&drivers_lock);
+    for (driver = drivers; driver; driver = driver->next)
+        if (RtlEqualUnicodeString(&driver->service, service, TRUE))
+            break;
+    sched_unlock(&drivers_lock);
+    return driver;
+}
+
+bool sim_is_driver(const struct fltsim_driver *wanted)
+{
+    const struct fltsim_driver *driver;
+    sched_lock(&drivers_lock);
+    for (driver = drivers; driver && driver != wanted; driver = driver->next)
+        continue;
+    sched_unlock(&drivers_lock);
+    return driver != NULL;
 }
 
 PDRIVER_INITIALIZE sim_find_image(PCUNICODE_STRING service)
@@ -117,10 +143,15 @@ bool sim_give_instances(PCUNICODE_STRING service)
 
 bool fltsim_wrote_instances(const struct fltsim_driver *driver)
 {
+    SIM_NEED_DRIVER(driver);
     return driver->altitude && !driver->given && driver->object && FltpFilterFromDriver(driver->object);
 }
 
-bool fltsim_given_instances(const struct fltsim_driver *driver) { return driver->given; }
+bool fltsim_given_instances(const struct fltsim_driver *driver)
+{
+    SIM_NEED_DRIVER(driver);
+    return driver->given;
+}
 
 static PDRIVER_OBJECT find_driver_object(const char *name)
 {
@@ -144,12 +175,22 @@ static PDRIVER_OBJECT find_driver_object(const char *name)
 
 /* ---- load and unload ---- */
 
+static void link_driver(struct fltsim_driver *driver)
+{
+    sched_lock(&drivers_lock);
+    driver->next = drivers;
+    drivers = driver;
+    sched_unlock(&drivers_lock);
+}
+
 static void unlink_driver(struct fltsim_driver *driver)
 {
+    sched_lock(&drivers_lock);
     struct fltsim_driver **at = &drivers;
     while (*at != driver)
         at = &(*at)->next;
     *at = driver->next;
+    sched_unlock(&drivers_lock);
 }
 
 static void forget(struct fltsim_driver *driver)
@@ -170,6 +211,7 @@ static void forget(struct fltsim_driver *driver)
     sim_service_remove(driver->name);
     verify_unregister_driver(driver->name);
     sim_free(driver->name);
+    sim_free(driver->service.Buffer);
     sim_free(driver->altitude);
     sim_free(driver->instance);
     if (left) {
@@ -184,44 +226,55 @@ static void forget(struct fltsim_driver *driver)
 static NTSTATUS start(struct fltsim_driver *driver)
 {
     UNICODE_STRING path = sim_service_path(driver->name);
-    verify_register_driver(driver->name, (const void *)driver->entry);
     NTSTATUS status = ZwLoadDriver(&path);
     sim_free(path.Buffer);
     if (NT_SUCCESS(status)) {
         driver->object = find_driver_object(driver->name);
         return status;
     }
-    UNICODE_STRING name = sim_unicode(driver->name);
-    FltpDriverFailed(&name);
-    sim_free(name.Buffer);
+    FltpDriverFailed(&driver->service);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND && !driver->altitude && !sim_service_has_instances(driver->name))
+        refuse(status, "%s: DriverEntry answered STATUS_OBJECT_NAME_NOT_FOUND, as FltRegisterFilter does for a service without "
+                       "an Instances key: give an INF, or an altitude%s", driver->name, "");
     return status;
 }
 
 NTSTATUS fltsim_load(const struct fltsim_driver_options *options, struct fltsim_driver **result)
 {
+    struct fltsim_driver *unwanted;
     struct sim_inf inf;
     const char *name;
 
+    SIM_NEED_MACHINE();
+    if (!result)
+        result = &unwanted;
     *result = NULL;
     KiWatchFaults();
     NTSTATUS status = describe(options, &inf, &name);
     if (!NT_SUCCESS(status))
         return status;
+    if (options->group) {
+        free(inf.group);
+        inf.group = strdup(options->group);
+    }
     if (!sim_service_install(name, &inf)) {
+        refuse(STATUS_OBJECT_NAME_COLLISION, "a service named \"%s\" is installed already%s", name, "");
         sim_inf_free(&inf);
-        return refuse(STATUS_OBJECT_NAME_COLLISION, "a service named \"%s\" is installed already%s", name, "");
+        return STATUS_OBJECT_NAME_COLLISION;
     }
 
     struct fltsim_driver *driver = sim_alloc(sizeof *driver);
     driver->name = sim_strdup(name);
+    driver->service = sim_unicode(name);
     if (options->altitude)
         driver->altitude = sim_strdup(options->altitude);
     if (options->instance)
         driver->instance = sim_strdup(options->instance);
-    driver->next = drivers;
-    drivers = driver;
+    link_driver(driver);
     sim_inf_free(&inf);
     status = open_image(driver, options);
+    if (NT_SUCCESS(status))
+        verify_register_driver(driver->name, (const void *)driver->entry);
     if (NT_SUCCESS(status) && !options->no_start)
         status = start(driver);
     if (!NT_SUCCESS(status)) {
@@ -248,6 +301,8 @@ static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
 {
     NTSTATUS status = STATUS_SUCCESS;
 
+    if (!driver->object) /* it may have been started since it was installed */
+        driver->object = find_driver_object(driver->name);
     if (state_of(driver) == IOP_DRIVER_HERE) { /* else another driver unloaded it, or it waited for a file to be closed */
         status = FltpUnloadFilter(driver->object, mandatory);
         if (status == STATUS_FLT_FILTER_NOT_FOUND) {
@@ -263,8 +318,17 @@ static NTSTATUS unload(struct fltsim_driver *driver, bool mandatory)
     return status;
 }
 
-NTSTATUS fltsim_unload(struct fltsim_driver *driver) { return unload(driver, false); }
-NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver) { return unload(driver, true); }
+NTSTATUS fltsim_unload(struct fltsim_driver *driver)
+{
+    SIM_NEED_DRIVER(driver);
+    return unload(driver, false);
+}
+
+NTSTATUS fltsim_unload_mandatory(struct fltsim_driver *driver)
+{
+    SIM_NEED_DRIVER(driver);
+    return unload(driver, true);
+}
 
 /* One that refuses and is linked into the test is taken for unloaded, so that what it left is reported. */
 bool sim_unload_drivers(void)
@@ -304,5 +368,17 @@ void sim_forget_drivers(void)
     }
 }
 
-PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver) { return driver->object; }
-const char *fltsim_driver_name(const struct fltsim_driver *driver) { return driver->name; }
+/* One that was only installed may have been started since (FltLoadFilter, ZwLoadDriver). */
+PDRIVER_OBJECT fltsim_driver_object(struct fltsim_driver *driver)
+{
+    SIM_NEED_DRIVER(driver);
+    if (!driver->object)
+        driver->object = find_driver_object(driver->name);
+    return driver->object;
+}
+
+const char *fltsim_driver_name(const struct fltsim_driver *driver)
+{
+    SIM_NEED_DRIVER(driver);
+    return driver->name;
+}

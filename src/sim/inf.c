@@ -2,6 +2,7 @@
 #include "sim/inf_text.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,11 +340,13 @@ bool sim_inf_parse(const char *path, const void *bytes, size_t size, struct sim_
     return good;
 }
 
-static bool cannot_read(const char *path, char **error)
+enum { LARGEST = 16 << 20 };
+
+static bool cannot_read(const char *path, const char *why, char **error)
 {
-    size_t size = strlen(path) + 64;
+    size_t size = strlen(path) + strlen(why) + 64;
     *error = malloc(size);
-    snprintf(*error, size, "%s: the file cannot be read", path);
+    snprintf(*error, size, "%s: the file cannot be read: %s", path, why);
     return false;
 }
 
@@ -354,15 +357,15 @@ bool sim_inf_read(const char *path, struct sim_inf *inf, char **error)
     *inf = (struct sim_inf){0};
     FILE *file = fopen(path, "rb");
     if (!file)
-        return cannot_read(path, error);
+        return cannot_read(path, strerror(errno), error);
     do {
         bytes = realloc(bytes, size + 65536);
         got = fread(bytes + size, 1, 65536, file);
         size += got;
-    } while (got);
-    bool failed = ferror(file) != 0;
+    } while (got && size <= LARGEST);
+    const char *why = ferror(file) ? strerror(errno) : size > LARGEST ? "it has more than 16 MB" : NULL;
     fclose(file);
-    bool good = failed ? cannot_read(path, error) : sim_inf_parse(path, bytes, size, inf, error);
+    bool good = why ? cannot_read(path, why, error) : sim_inf_parse(path, bytes, size, inf, error);
     free(bytes);
     return good;
 }

@@ -1,6 +1,7 @@
 /* File system filter drivers from before the Filter Manager, in stacks that a test builds. */
 #include "io/iop.h"
 #include "sim/machine.h"
+#include "sim/misuse.h"
 #include "sim/service.h"
 
 /* A device's extension. */
@@ -71,6 +72,7 @@ NTSTATUS sim_attach_legacy(PDEVICE_OBJECT top, const struct fltsim_legacy *optio
 
 NTSTATUS fltsim_attach_legacy(struct fltsim_volume *volume, const struct fltsim_legacy *options, PDEVICE_OBJECT *device)
 {
+    SIM_NEED_VOLUME(volume);
     PDEVICE_OBJECT top = fltsim_volume_device(volume);
     if (device)
         *device = NULL;

@@ -1,7 +1,9 @@
 #include "sim/machine.h"
 #include "sim/heap.h"
+#include "sim/misuse.h"
 
 #include "mm/mmp.h"
+#include "net/net.h"
 #include "ob/object.h"
 #include "ps/process.h"
 #include "fault/fault.h"
@@ -10,6 +12,7 @@
 #include "trace/trace.h"
 #include "verify/verify.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +48,8 @@ static bool complain(const char *why)
 
 static bool resolve_options(struct fltsim_options *options)
 {
+    if ((unsigned)options->backend > FLTSIM_NATIVE)
+        return complain("the backend is none of enum fltsim_backend");
     if (options->backend == FLTSIM_BACKEND_DEFAULT) {
         const char *name = getenv("FLTSIM_BACKEND");
         if (!name || !*name || !strcmp(name, "coop"))
@@ -58,9 +63,10 @@ static bool resolve_options(struct fltsim_options *options)
         const char *seed = getenv("FLTSIM_SEED");
         char *end = NULL;
         if (seed && *seed) {
+            errno = 0;
             options->seed = strtoull(seed, &end, 0);
-            if (*end)
-                return complain("FLTSIM_SEED is not a number");
+            if (*end || errno || *seed < '0' || *seed > '9')
+                return complain("FLTSIM_SEED is not a number from 0 to 2^64 - 1");
         }
     }
     const char *ledgers = getenv("FLTSIM_LEDGERS");
@@ -73,6 +79,11 @@ static bool resolve_options(struct fltsim_options *options)
         return complain("seed and choices exclude each other: a choice string is a whole schedule");
     if (options->choices && options->backend == FLTSIM_NATIVE)
         return complain("choices replay on the cooperative backend only");
+    const char *wrong = options->choices ? sched_choices_wrong(options->choices) : NULL;
+    if (wrong) {
+        fprintf(stderr, "fltsim_start: choices is no string of fltsim_choices, from \"%.20s\" on\n", wrong);
+        return false;
+    }
     return true;
 }
 
@@ -112,6 +123,8 @@ bool fltsim_start(const struct fltsim_options *given)
  * nothing is said of what it leaves behind. */
 static void shut_down(void *off)
 {
+    NetpCloseConnections();
+    sim_end_programs();
     ObpCloseUserHandles();
     *(bool *)off = !sim_unload_drivers();
     if (*(bool *)off)
@@ -143,20 +156,28 @@ static void take_down(struct fltsim_report **report)
     sim_forget_drivers();
     sim_forget_volumes();
     sim_forget_legacy();
+    sim_forget_programs();
     trace_stop();
     verify_stop();
     free(machine);
     machine = NULL;
 }
 
+/* Where nothing can be reported any more, or must not be: another OS thread, the middle of a body. */
+static _Noreturn void cannot(const char *routine, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", routine, why);
+    abort();
+}
+
 size_t fltsim_stop(struct fltsim_report **report)
 {
     struct fltsim_report *taken;
 
-    if (!machine) {
-        fprintf(stderr, "fltsim_stop: no machine is running\n");
-        abort();
-    }
+    SIM_NEED_MACHINE();
+    if (!sched_is_first())
+        cannot("fltsim_stop", "called on another thread than the one that started the machine");
+    SIM_NEED(!sched_is_caught(), "called in the body of fltsim_try (where a test of fltsim_unit_test runs); it stops the machine itself");
     /* Leaving the drivers can itself end in a bug check: that is a finding, not the end of the process. */
     bool off = false;
     bool alive = !sched_is_dead() && sched_catch(shut_down, &off) && !off && sched_catch(stop_rooms, NULL);
@@ -168,9 +189,10 @@ size_t fltsim_stop(struct fltsim_report **report)
         *report = taken;
     else
         fltsim_report_free(taken);
-    if (alive)
+    bool pure = alive && !violations; /* what was left may hold more */
+    if (pure)
         sim_heap_print(stderr);
-    if (sim_heap_sweep() && alive) {
+    if (sim_heap_sweep() && pure) {
         fprintf(stderr, "fltsim: the blocks above were leaked by the simulator itself\n");
         violations++;
     }
@@ -183,6 +205,8 @@ void fltsim_abandon(void)
 
     if (!machine)
         return;
+    if (!sched_is_first())
+        cannot("fltsim_abandon", "called on another thread than the one that started the machine");
     forget_all();
     take_down(&report);
     fltsim_report_free(report);
@@ -191,6 +215,12 @@ void fltsim_abandon(void)
 
 bool fltsim_try(void (*body)(void *), void *argument)
 {
+    SIM_NEED_MACHINE();
+    if (!sched_is_first())
+        cannot("fltsim_try", "called on another thread than the one that started the machine");
+    SIM_NEED(!sched_is_dead(), "the machine is dead; only fltsim_stop may follow");
+    SIM_NEED(!sched_is_caught(), "called in the body of another fltsim_try (where a test of fltsim_unit_test runs)");
+    SIM_NEED(body, "body is NULL");
     KiWatchFaults();
     return sched_catch(body, argument);
 }

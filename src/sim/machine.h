@@ -48,6 +48,9 @@ struct fltsim_report *sim_take_report(void);
 /* Unloads every driver and dismounts every volume that the test left (driver.c, volume.c). */
 bool sim_unload_drivers(void);
 void sim_dismount_volumes(void);
+/* What the test's programs left: processes exit, threads that have ended are forgotten (process.c). */
+void sim_end_programs(void);
+void sim_forget_programs(void);
 /* A file system has mounted the disk, and nobody has attached to the device yet (volume.c). */
 void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk);
 NTSTATUS sim_attach_legacy(PDEVICE_OBJECT top, const struct fltsim_legacy *options, PDEVICE_OBJECT *device);

@@ -8,33 +8,13 @@
 
 #define SERVICES "\\REGISTRY\\MACHINE\\SYSTEM\\CurrentControlSet\\Services\\"
 
-static unsigned decode(const unsigned char **at)
-{
-    const unsigned char *s = *at;
-    unsigned more = *s < 0x80 ? 0 : *s < 0xE0 ? 1 : *s < 0xF0 ? 2 : 3;
-    unsigned c = more ? *s & (0x3Fu >> more) : *s;
-
-    for (s++; more && (*s & 0xC0) == 0x80; more--)
-        c = c << 6 | (*s++ & 0x3F);
-    *at = s;
-    return c;
-}
-
 UNICODE_STRING sim_unicode(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
     WCHAR *buffer = sim_alloc((strlen(text) + 1) * sizeof(WCHAR));
-    USHORT count = 0;
-
-    while (*at) {
-        unsigned c = decode(&at);
-        if (c >= 0x10000) {
-            buffer[count++] = (WCHAR)(0xD800 + ((c - 0x10000) >> 10));
-            c = 0xDC00 + (c & 0x3FF);
-        }
-        buffer[count++] = (WCHAR)c;
-    }
-    return (UNICODE_STRING){count * sizeof(WCHAR), (count + 1) * sizeof(WCHAR), buffer};
+    size_t count = sim_utf16(text, buffer);
+    if (count > UNICODE_STRING_MAX_CHARS - 1)
+        count = UNICODE_STRING_MAX_CHARS - 1;
+    return (UNICODE_STRING){(USHORT)(count * sizeof(WCHAR)), (USHORT)((count + 1) * sizeof(WCHAR)), buffer};
 }
 
 UNICODE_STRING sim_service_path(const char *name)
@@ -139,6 +119,21 @@ static struct cm_key *find_service(const char *name)
     return found;
 }
 
+bool sim_service_has_instances(const char *name)
+{
+    static const UNICODE_STRING places[] = {RTL_CONSTANT_STRING(u"Instances"), RTL_CONSTANT_STRING(u"Parameters\\Instances")};
+    bool has = false;
+    sched_lock(&machine->cm->lock);
+    struct cm_key *key = find_service(name);
+    for (int i = 0; key && i < 2; i++) {
+        UNICODE_STRING left;
+        CmpWalk(key, places[i], &left);
+        has |= !left.Length;
+    }
+    sched_unlock(&machine->cm->lock);
+    return has;
+}
+
 bool sim_service_install(const char *name, const struct sim_inf *inf)
 {
     sched_lock(&machine->cm->lock);
@@ -169,12 +164,14 @@ void sim_service_remove(const char *name)
 
 void sim_service_give_instances(const char *name, const char *instance, const char *altitude)
 {
-    char default_name[128], path[256];
+    char default_name[320];
 
     snprintf(default_name, sizeof default_name, "%s Instance", name);
     if (!instance)
         instance = default_name;
-    snprintf(path, sizeof path, "Instances\\%s", instance);
+    size_t size = strlen(instance) + sizeof "Instances\\";
+    char *path = sim_alloc(size);
+    snprintf(path, size, "Instances\\%s", instance);
     sched_lock(&machine->cm->lock);
     struct cm_key *service = find_service(name);
     if (service) {
@@ -184,4 +181,5 @@ void sim_service_give_instances(const char *name, const char *instance, const ch
         set_number(key, "Flags", 0);
     }
     sched_unlock(&machine->cm->lock);
+    sim_free(path);
 }

@@ -4,6 +4,8 @@
 #include "fsrtl/fsrtlp.h"
 #include "io/iop.h"
 #include "sim/machine.h"
+#include "sim/misuse.h"
+#include "sim/service.h"
 
 #include <string.h>
 
@@ -23,12 +25,15 @@ static NTSTATUS leave(KPROCESSOR_MODE previous, NTSTATUS status)
 
 KPROCESSOR_MODE fltsim_previous_mode(KPROCESSOR_MODE mode)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(mode == KernelMode || mode == UserMode, "a mode is KernelMode or UserMode, not %d", mode);
     KPROCESSOR_MODE before = KiCurrentThread()->previous_mode;
     KiCurrentThread()->previous_mode = mode;
     return before;
 }
 
 #define AS_USER(call)                                                                                                  \
+    SIM_NEED_MACHINE();                                                                                                \
     KPROCESSOR_MODE previous = enter();                                                                                \
     return leave(previous, call)
 
@@ -38,27 +43,6 @@ struct path {
     UNICODE_STRING name;
     WCHAR inlined[320];
 };
-
-static WCHAR *decode_utf8(const char *text, WCHAR *out)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        if (*at < 0x80) {
-            *out++ = *at++;
-            continue;
-        }
-        unsigned extra = *at >= 0xF0 ? 3 : *at >= 0xE0 ? 2 : 1;
-        unsigned code = *at++ & (0x3Fu >> extra);
-        for (; extra && (*at & 0xC0) == 0x80; extra--)
-            code = code << 6 | (*at++ & 0x3F);
-        if (code >= 0x10000) {
-            *out++ = (WCHAR)(0xD800 + ((code - 0x10000) >> 10));
-            code = 0xDC00 + (code & 0x3FF);
-        }
-        *out++ = (WCHAR)code;
-    }
-    return out;
-}
 
 static const WCHAR prefix[] = {'\\', '?', '?', '\\'};
 
@@ -86,7 +70,7 @@ static bool make_path(struct path *path, const char *text)
         out += 4;
         text += 4;
     }
-    out = decode_utf8(text, out);
+    out += sim_utf16(text, out);
     path->name.Length = (USHORT)((size_t)(out - path->name.Buffer) * sizeof(WCHAR));
     path->name.MaximumLength = path->name.Length;
     return true;
@@ -197,20 +181,38 @@ NTSTATUS fltsim_open(const char *path, const struct fltsim_open *open, HANDLE *h
 {
     static const struct fltsim_open plain;
     struct path full;
+    SIM_NEED_MACHINE();
+    SIM_NEED(path && handle, "%s is NULL", path ? "handle" : "path");
+    if (!open)
+        open = &plain;
+    SIM_NEED(open->ecps || !open->ecp_count, "ecp_count is %zu, and ecps is NULL", open->ecp_count);
+    for (size_t i = 0; i < open->ecp_count; i++)
+        SIM_NEED(open->ecps[i].type, "ecps[%zu] has no type", i);
     *handle = NULL;
     watch_faults();
     if (!make_path(&full, path))
         return STATUS_NAME_TOO_LONG;
     KPROCESSOR_MODE previous = enter();
-    NTSTATUS status = open_path(&full, open ? open : &plain, handle, VERIFY_CALLER);
+    NTSTATUS status = open_path(&full, open, handle, VERIFY_CALLER);
     free_path(&full);
     return leave(previous, status);
 }
 
 NTSTATUS fltsim_close(HANDLE handle)
 {
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
     return leave(previous, ObpCloseHandle(handle, UserMode, VERIFY_CALLER));
+}
+
+/* ---- buffers ---- */
+
+/* What probing and copying find out of a program's buffer. */
+static NTSTATUS look_at_buffer(const void *buffer, size_t length)
+{
+    if (length > MAXULONG)
+        return STATUS_INVALID_PARAMETER; /* no request has room for it */
+    return length && !buffer ? STATUS_ACCESS_VIOLATION : STATUS_SUCCESS;
 }
 
 /* ---- requests that may pend: asynchronous handles are waited for ---- */
@@ -246,9 +248,11 @@ NTSTATUS fltsim_read(HANDLE handle, void *buffer, size_t length, int64_t offset,
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
     LARGE_INTEGER at;
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
-    NTSTATUS status =
-        NtReadFile(handle, NULL, NULL, NULL, &iosb, buffer, (ULONG)length, offset_of(offset, &at), NULL);
+    NTSTATUS status = look_at_buffer(buffer, length);
+    if (NT_SUCCESS(status))
+        status = NtReadFile(handle, NULL, NULL, NULL, &iosb, buffer, (ULONG)length, offset_of(offset, &at), NULL);
     return leave(previous, finish(handle, &iosb, status, done));
 }
 
@@ -256,9 +260,12 @@ NTSTATUS fltsim_write(HANDLE handle, const void *buffer, size_t length, int64_t 
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
     LARGE_INTEGER at;
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
-    NTSTATUS status = NtWriteFile(handle, NULL, NULL, NULL, &iosb, (PVOID)(ULONG_PTR)buffer, (ULONG)length,
-                                  offset_of(offset, &at), NULL);
+    NTSTATUS status = look_at_buffer(buffer, length);
+    if (NT_SUCCESS(status))
+        status = NtWriteFile(handle, NULL, NULL, NULL, &iosb, (PVOID)(ULONG_PTR)buffer, (ULONG)length,
+                             offset_of(offset, &at), NULL);
     return leave(previous, finish(handle, &iosb, status, done));
 }
 
@@ -272,6 +279,7 @@ NTSTATUS fltsim_lock(HANDLE handle, uint64_t offset, uint64_t length, bool exclu
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
     LARGE_INTEGER at = {.QuadPart = (LONGLONG)offset}, size = {.QuadPart = (LONGLONG)length};
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
     NTSTATUS status = NtLockFile(handle, NULL, NULL, NULL, &iosb, &at, &size, 0, !wait, exclusive);
     return leave(previous, finish(handle, &iosb, status, NULL));
@@ -288,6 +296,7 @@ NTSTATUS fltsim_fsctl(HANDLE handle, ULONG code, const void *in, ULONG in_length
                       size_t *done)
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
     NTSTATUS status = NtFsControlFile(handle, NULL, NULL, NULL, &iosb, code, (PVOID)(ULONG_PTR)in, in_length, out,
                                       out_length);
@@ -298,6 +307,7 @@ NTSTATUS fltsim_ioctl(HANDLE handle, ULONG code, const void *in, ULONG in_length
                       size_t *done)
 {
     IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING};
+    SIM_NEED_MACHINE();
     KPROCESSOR_MODE previous = enter();
     NTSTATUS status = NtDeviceIoControlFile(handle, NULL, NULL, NULL, &iosb, code, (PVOID)(ULONG_PTR)in, in_length,
                                             out, out_length);
@@ -309,19 +319,22 @@ NTSTATUS fltsim_ioctl(HANDLE handle, ULONG code, const void *in, ULONG in_length
 NTSTATUS fltsim_query(HANDLE handle, FILE_INFORMATION_CLASS kind, void *buffer, ULONG length)
 {
     IO_STATUS_BLOCK iosb;
-    AS_USER(NtQueryInformationFile(handle, &iosb, buffer, length, kind));
+    NTSTATUS status = look_at_buffer(buffer, length);
+    AS_USER(NT_SUCCESS(status) ? NtQueryInformationFile(handle, &iosb, buffer, length, kind) : status);
 }
 
 NTSTATUS fltsim_set(HANDLE handle, FILE_INFORMATION_CLASS kind, void *buffer, ULONG length)
 {
     IO_STATUS_BLOCK iosb;
-    AS_USER(NtSetInformationFile(handle, &iosb, buffer, length, kind));
+    NTSTATUS status = look_at_buffer(buffer, length);
+    AS_USER(NT_SUCCESS(status) ? NtSetInformationFile(handle, &iosb, buffer, length, kind) : status);
 }
 
 NTSTATUS fltsim_query_volume(HANDLE handle, FS_INFORMATION_CLASS kind, void *buffer, ULONG length)
 {
     IO_STATUS_BLOCK iosb;
-    AS_USER(NtQueryVolumeInformationFile(handle, &iosb, buffer, length, kind));
+    NTSTATUS status = look_at_buffer(buffer, length);
+    AS_USER(NT_SUCCESS(status) ? NtQueryVolumeInformationFile(handle, &iosb, buffer, length, kind) : status);
 }
 
 NTSTATUS fltsim_set_size(HANDLE handle, uint64_t size)
@@ -333,6 +346,7 @@ NTSTATUS fltsim_set_size(HANDLE handle, uint64_t size)
 NTSTATUS fltsim_get_size(HANDLE handle, uint64_t *size)
 {
     FILE_STANDARD_INFORMATION info;
+    SIM_NEED(size, "size is NULL");
     NTSTATUS status = fltsim_query(handle, FileStandardInformation, &info, sizeof info);
     *size = NT_SUCCESS(status) ? (uint64_t)info.EndOfFile.QuadPart : 0;
     return status;
@@ -378,11 +392,15 @@ static NTSTATUS set_name(HANDLE handle, FILE_INFORMATION_CLASS kind, const char 
 
 NTSTATUS fltsim_rename(HANDLE handle, const char *target, bool replace)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(target, "target is NULL");
     return set_name(handle, FileRenameInformation, target, replace);
 }
 
 NTSTATUS fltsim_link(HANDLE handle, const char *target, bool replace)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(target, "target is NULL");
     return set_name(handle, FileLinkInformation, target, replace);
 }
 
@@ -440,6 +458,8 @@ NTSTATUS fltsim_enumerate(HANDLE directory, const char *pattern,
     enum { SIZE = 8192 };
     const struct enumeration e = {entry, context};
     struct path name = {0};
+    SIM_NEED_MACHINE();
+    SIM_NEED(entry, "entry is NULL");
     if (pattern && !make_path(&name, pattern))
         return STATUS_NAME_TOO_LONG;
     char *buffer = sim_alloc(SIZE);
@@ -477,6 +497,7 @@ static NTSTATUS map(HANDLE handle, bool writable, size_t size, struct fltsim_vie
 
 NTSTATUS fltsim_map(HANDLE handle, bool writable, size_t size, struct fltsim_view *view)
 {
+    SIM_NEED(view, "view is NULL");
     *view = (struct fltsim_view){0};
     AS_USER(map(handle, writable, size, view));
 }
@@ -484,6 +505,7 @@ NTSTATUS fltsim_map(HANDLE handle, bool writable, size_t size, struct fltsim_vie
 NTSTATUS fltsim_flush_view(struct fltsim_view *view)
 {
     IO_STATUS_BLOCK iosb;
+    SIM_NEED(view, "view is NULL");
     PVOID base = view->base;
     SIZE_T size = view->size;
     AS_USER(NtFlushVirtualMemory(NtCurrentProcess(), &base, &size, &iosb));
@@ -491,6 +513,8 @@ NTSTATUS fltsim_flush_view(struct fltsim_view *view)
 
 NTSTATUS fltsim_unmap(struct fltsim_view *view)
 {
+    SIM_NEED_MACHINE();
+    SIM_NEED(view, "view is NULL");
     KPROCESSOR_MODE previous = enter();
     NTSTATUS status = NtUnmapViewOfSection(NtCurrentProcess(), view->base);
     NTSTATUS closed = NtClose(view->section);

@@ -6,6 +6,7 @@
 #include "memfs/disk.h"
 #include "ob/object.h"
 #include "sim/machine.h"
+#include "sim/misuse.h"
 #include "sim/service.h"
 
 #include <stdio.h>
@@ -50,11 +51,21 @@ static char choose_letter(char wanted)
     if (wanted >= 'a' && wanted <= 'z')
         wanted = (char)(wanted - 32);
     if (wanted)
-        return wanted >= 'A' && wanted <= 'Z' && !letter_taken(wanted) ? wanted : 0;
+        return !letter_taken(wanted) ? wanted : 0;
     for (char letter = 'C'; letter <= 'Z'; letter++)
         if (!letter_taken(letter))
             return letter;
     return 0;
+}
+
+static bool label_fits(const struct fltsim_volume_options *options)
+{
+    if (!options->label)
+        return true;
+    UNICODE_STRING label = sim_unicode(options->label);
+    bool fits = label.Length <= (options->kind == FLTSIM_FAT ? 11 * sizeof(WCHAR) : MAXIMUM_VOLUME_LABEL_LENGTH);
+    sim_free(label.Buffer);
+    return fits;
 }
 
 static NTSTATUS name_volume(struct fltsim_volume *volume, char letter)
@@ -105,10 +116,35 @@ static void unname(struct fltsim_volume *volume)
     sched_unlock(&volumes_lock);
 }
 
+static const char *wrong_option(const struct fltsim_volume_options *options)
+{
+    char letter = (char)(options->letter | 32);
+    if ((unsigned)options->kind > FLTSIM_CSVFS)
+        return "the kind is none of enum fltsim_volume_kind";
+    if ((unsigned)options->completion > FLTSIM_COMPLETE_CHOICE)
+        return "the completion is none of enum fltsim_completion";
+    if (options->letter && (letter < 'a' || letter > 'z'))
+        return "the letter is none from A to Z";
+    if (options->clustered && options->kind != FLTSIM_NTFS)
+        return "only an NTFS volume can be clustered: it is the one beneath a CSVFS volume";
+    if (options->size > INT64_MAX)
+        return "no disk has that size";
+    return label_fits(options) ? NULL : "the label is longer than 32 characters (FAT: 11)";
+}
+
 NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim_volume **result)
 {
     struct fltsim_volume_options resolved = options ? *options : (struct fltsim_volume_options){0};
+    struct fltsim_volume *unwanted;
+    SIM_NEED_MACHINE();
+    if (!result)
+        result = &unwanted;
     *result = NULL;
+    const char *wrong = wrong_option(&resolved);
+    if (wrong) {
+        fprintf(stderr, "fltsim_mount: %s\n", wrong);
+        return STATUS_INVALID_PARAMETER;
+    }
     resolved.letter = choose_letter(resolved.letter);
     if (!resolved.letter)
         return STATUS_OBJECT_NAME_COLLISION;
@@ -139,6 +175,16 @@ NTSTATUS fltsim_mount(const struct fltsim_volume_options *options, struct fltsim
     }
     *result = volume;
     return status;
+}
+
+bool sim_is_volume(const struct fltsim_volume *wanted)
+{
+    const struct fltsim_volume *volume;
+    sched_lock(&volumes_lock);
+    for (volume = volumes; volume && volume != wanted; volume = volume->next)
+        continue;
+    sched_unlock(&volumes_lock);
+    return volume != NULL;
 }
 
 static USHORT follow(PCUNICODE_STRING name, USHORT at, const char *text)
@@ -191,6 +237,7 @@ void sim_volume_mounted(PDEVICE_OBJECT device, PDEVICE_OBJECT disk)
 
 NTSTATUS fltsim_dismount(struct fltsim_volume *volume)
 {
+    SIM_NEED_VOLUME(volume);
     unname(volume);
     IopForbidMount(volume->disk);
     MemfsEject(volume->disk);
@@ -224,15 +271,33 @@ void sim_dismount_volumes(void)
 /* After a fatal end: the memory goes wholesale. */
 void sim_forget_volumes(void) { volumes = NULL; }
 
-void fltsim_fail_over(struct fltsim_volume *volume) { MemfsClusterForgets(volume->disk); }
+void fltsim_fail_over(struct fltsim_volume *volume)
+{
+    SIM_NEED_VOLUME(volume);
+    MemfsClusterForgets(volume->disk);
+}
 
-void fltsim_trim(struct fltsim_volume *volume) { MemfsTrim(volume->disk); }
+void fltsim_trim(struct fltsim_volume *volume)
+{
+    SIM_NEED_VOLUME(volume);
+    MemfsTrim(volume->disk);
+}
 
-const char *fltsim_volume_device_name(const struct fltsim_volume *volume) { return volume->device_name; }
-const char *fltsim_volume_dos_name(const struct fltsim_volume *volume) { return volume->dos_name; }
+const char *fltsim_volume_device_name(const struct fltsim_volume *volume)
+{
+    SIM_NEED_VOLUME(volume);
+    return volume->device_name;
+}
+
+const char *fltsim_volume_dos_name(const struct fltsim_volume *volume)
+{
+    SIM_NEED_VOLUME(volume);
+    return volume->dos_name;
+}
 
 PDEVICE_OBJECT fltsim_volume_device(const struct fltsim_volume *volume)
 {
+    SIM_NEED_VOLUME(volume);
     PVPB vpb = volume->disk->Vpb;
     return IopAttached(vpb && (vpb->Flags & VPB_MOUNTED) ? vpb->DeviceObject : volume->disk);
 }

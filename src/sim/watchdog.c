@@ -1,4 +1,5 @@
 #include "sim/machine.h"
+#include "sim/misuse.h"
 
 #include "plat/fault.h"
 #include "plat/watchdog.h"
@@ -40,6 +41,7 @@ void fltsim_violate(const char *rule, const char *format, ...)
     char what[1024];
     va_list arguments;
 
+    SIM_NEED_MACHINE();
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
@@ -66,4 +68,18 @@ void fltsim_host_routine(const char *name, const void *caller)
 }
 
 const char *fltsim_status_name(NTSTATUS status) { return trace_status(status); }
-bool fltsim_status_value(const char *name, NTSTATUS *status) { return trace_status_value(name, status); }
+
+static bool is_hexadecimal(const char *text)
+{
+    return text[0] == '0' && (text[1] | 32) == 'x' && text[2] && strlen(text) <= 10 &&
+           !text[2 + strspn(text + 2, "0123456789abcdefABCDEF")];
+}
+
+bool fltsim_status_value(const char *name, NTSTATUS *status)
+{
+    if (name && is_hexadecimal(name)) {
+        *status = (NTSTATUS)strtoul(name, NULL, 16);
+        return true;
+    }
+    return name && trace_status_value(name, status);
+}

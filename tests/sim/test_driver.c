@@ -166,6 +166,32 @@ static void a_service_of_that_name_can_be_installed_once(void)
     assert_null(two);
 }
 
+static void a_service_that_is_only_installed_can_be_started_and_is_unloaded_like_any_other(void)
+{
+    UNICODE_STRING key = RTL_CONSTANT_STRING(u"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\late");
+    struct fltsim_driver *late;
+    struct fltsim_volume *volume;
+
+    assert_int_equal(fltsim_mount(NULL, &volume), STATUS_SUCCESS);
+    for (int started = 0; started < 2; started++) {
+        assert_int_equal(fltsim_load(&(struct fltsim_driver_options){.name = "late",
+                                                                     .module = COUNTING_DRIVER,
+                                                                     .altitude = "370000",
+                                                                     .group = "FSFilter Top",
+                                                                     .no_start = true},
+                                     &late),
+                         STATUS_SUCCESS);
+        assert_null(fltsim_driver_object(late));
+        assert_int_equal(fltsim_instances(late, volume), 0);
+        if (started) {
+            assert_int_equal(ZwLoadDriver(&key), STATUS_SUCCESS);
+            assert_non_null(fltsim_driver_object(late));
+            assert_int_equal(fltsim_instances(late, volume), 1);
+        }
+        assert_int_equal(fltsim_unload(late), STATUS_SUCCESS);
+    }
+}
+
 static void a_bad_request_installs_nothing(void)
 {
     static const struct {
@@ -176,6 +202,13 @@ static void a_bad_request_installs_nothing(void)
         {{.name = "bad", .module = "/no/such/file.so", .altitude = "1"}, STATUS_OBJECT_NAME_NOT_FOUND},
         {{.name = "bad", .module = COUNTING_DRIVER, .altitude = "high"}, STATUS_INVALID_PARAMETER},
         {{.name = "bad", .module = COUNTING_DRIVER, .inf = "/no/such/file.inf"}, STATUS_OBJECT_NAME_NOT_FOUND},
+        {{.name = "bad", .module = COUNTING_DRIVER, .inf = "/"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad", .module = COUNTING_DRIVER, .inf = "/dev/zero"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad", .module = "/", .altitude = "1"}, STATUS_INVALID_IMAGE_FORMAT},
+        {{.name = "bad", .module = COUNTING_DRIVER, .instance = "without altitude"}, STATUS_INVALID_PARAMETER},
+        {{.name = "", .module = COUNTING_DRIVER, .altitude = "1"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad\\key", .module = COUNTING_DRIVER, .altitude = "1"}, STATUS_INVALID_PARAMETER},
+        {{.name = "bad", .module = COUNTING_DRIVER}, STATUS_OBJECT_NAME_NOT_FOUND},
     };
     struct fltsim_driver *driver;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -202,6 +235,7 @@ int main(void)
         fltsim_unit_test(entry_and_unload_are_called_in_the_system_process),
         fltsim_unit_test(the_system_root_is_the_windows_folder_of_c),
         fltsim_unit_test(a_service_of_that_name_can_be_installed_once),
+        fltsim_unit_test(a_service_that_is_only_installed_can_be_started_and_is_unloaded_like_any_other),
         fltsim_unit_test(a_bad_request_installs_nothing),
         fltsim_unit_test(drivers_and_volumes_that_a_test_leaves_are_taken_down_with_the_machine),
     };
