@@ -120,32 +120,32 @@ VOID FltReferenceContext(PFLT_CONTEXT Context)
     FltpLinkReference(context, "referenced by", VERIFY_CALLER);
 }
 
-static void Release(PFLT_CONTEXT Context, const void *Site)
+static void Release(PFLT_CONTEXT Context, const char *Routine, const void *Site)
 {
-    PFLTP_CONTEXT context = FltpCheckContext(Context, "FltReleaseContext", Site);
-    FltpCheckContextPool(context, "FltReleaseContext", Site);
-    FltpCheckContextCaller(context, "FltReleaseContext", Site);
+    PFLTP_CONTEXT context = FltpCheckContext(Context, Routine, Site);
+    FltpCheckContextPool(context, Routine, Site);
+    FltpCheckContextCaller(context, Routine, Site);
     /* What the link and enlistments hold is not the driver's to release. */
     LONG others = __atomic_load_n(&context->Enlisted, __ATOMIC_RELAXED);
     LONG count = __atomic_load_n(&context->Count, __ATOMIC_ACQUIRE);
     if (count <= others + 1 &&
         count <= others + (__atomic_load_n(&context->State, __ATOMIC_ACQUIRE) == FLTP_CONTEXT_LINKED))
-        FltpReportGoneContext(Context, context, "FltReleaseContext", Site);
+        FltpReportGoneContext(Context, context, Routine, Site);
     FltpDropReference(context, "released by", Site);
 }
 
 void FltpReleaseWithCare(PFLT_CONTEXT Context, const void *Site)
 {
     API_ENTER_AT(FltReleaseContext, Context, SCHED_ADD, Site);
-    Release(Context, Site);
+    Release(Context, "FltReleaseContext", Site);
 }
 
-static void ReleaseEach(PFLT_CONTEXT *Contexts, size_t Count, const void *Site)
+static void ReleaseEach(PFLT_CONTEXT *Contexts, size_t Count, const char *Routine, const void *Site)
 {
     for (size_t i = 0; i < Count; i++) {
         if (Contexts[i]) {
             sched_point("FltReleaseContext", Contexts[i], SCHED_ADD);
-            Release(Contexts[i], Site);
+            Release(Contexts[i], Routine, Site);
         }
         Contexts[i] = NULL_CONTEXT;
     }
@@ -154,14 +154,14 @@ static void ReleaseEach(PFLT_CONTEXT *Contexts, size_t Count, const void *Site)
 VOID FltReleaseContexts(PFLT_RELATED_CONTEXTS Contexts)
 {
     API_IRQL(FltReleaseContexts);
-    ReleaseEach((PFLT_CONTEXT *)Contexts, sizeof *Contexts / sizeof(PFLT_CONTEXT), VERIFY_CALLER);
+    ReleaseEach((PFLT_CONTEXT *)Contexts, sizeof *Contexts / sizeof(PFLT_CONTEXT), "FltReleaseContexts", VERIFY_CALLER);
 }
 
 VOID FltReleaseContextsEx(SIZE_T ContextsSize, PFLT_RELATED_CONTEXTS_EX Contexts)
 {
     API_IRQL(FltReleaseContextsEx);
     size_t count = ContextsSize / sizeof(PFLT_CONTEXT), most = sizeof *Contexts / sizeof(PFLT_CONTEXT);
-    ReleaseEach((PFLT_CONTEXT *)Contexts, count < most ? count : most, VERIFY_CALLER);
+    ReleaseEach((PFLT_CONTEXT *)Contexts, count < most ? count : most, "FltReleaseContextsEx", VERIFY_CALLER);
 }
 
 /* ---- the end of a filter --------------------------------------------------------------------------------------------- */

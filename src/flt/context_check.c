@@ -52,7 +52,7 @@ struct verify_violation *FltpBeginContextReport(enum verify_rule Rule, PFLTP_CON
 _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *Context, const char *Routine,
                                      const void *Site)
 {
-    bool release = !strcmp(Routine, "FltReleaseContext");
+    bool release = !strncmp(Routine, "FltRelease", strlen("FltRelease"));
     bool known = Context->Magic == FLTP_CONTEXT_FREED_MAGIC || Context->Magic == FLTP_CONTEXT_MAGIC;
     bool linked = known && Context->State == FLTP_CONTEXT_LINKED;
     enum verify_rule rule = release ? VERIFY_CONTEXT_OVER_RELEASE : VERIFY_CONTEXT_USE_AFTER_FREE;
@@ -61,7 +61,8 @@ _Noreturn void FltpReportGoneContext(PFLT_CONTEXT Pointer, const FLTP_CONTEXT *C
     if (!known)
         v = verify_begin_fatal(rule, "%s of %p, which is no context (any more).", Routine, Pointer);
     else
-        v = verify_begin_fatal(rule, "%s of a %s context %p%s.", Routine, FltpContextTypeName(Context->Type), Pointer,
+        v = verify_begin_fatal(rule, "%s of %s %s context %p%s.", Routine,
+                               Context->Type == FLT_INSTANCE_CONTEXT ? "an" : "a", FltpContextTypeName(Context->Type), Pointer,
                                known && Context->Enlisted ? " of which only the references of its link and its enlistment are left;"
                                                             " those go with the transaction"
                                : linked ? " of which only the link's reference is left; that goes with the link"

@@ -183,7 +183,7 @@ static const void *shown_caller(const struct copy *copy, unsigned index)
 {
     const struct entry *entry = &copy->ledger.entries[index];
     char text[700];
-    if (!entry->caller || !is_out(copy, index) || !verify_is_of_driver(entry->caller))
+    if (!entry->caller || !is_out(copy, index) || is_link(entry) || !verify_is_of_driver(entry->caller))
         return NULL;
     verify_symbolize(entry->caller, text, sizeof text);
     return begins(text, "fltsim_") ? NULL : entry->caller;

@@ -198,6 +198,24 @@ static void give_the_top_back(void)
     FltObjectDereference(instance);
 }
 
+/* The structure that the release cleared is no harm to release again; a copy of it is. */
+static void release_all(bool twice)
+{
+    FLT_RELATED_CONTEXTS contexts = {0}, copy;
+    stage_set();
+    FLT_RELATED_OBJECTS objects = {.Size = sizeof objects, .Filter = stage.filter, .Instance = stage.instance};
+    PFLT_CONTEXT context = made(FLT_INSTANCE_CONTEXT);
+    succeeds(FltSetInstanceContext(stage.instance, KEEP, context, NULL));
+    FltReleaseContext(context);
+    FltGetContexts(&objects, FLT_INSTANCE_CONTEXT, &contexts);
+    copy = contexts;
+    FltReleaseContexts(&contexts);
+    FltReleaseContexts(twice ? &copy : &contexts);
+}
+
+static void release_all_twice(void) { release_all(true); }
+static void release_all_once(void) { release_all(false); }
+
 /* ---- contexts where they do not belong ---- */
 
 static void enlist(FLT_CONTEXT_TYPE type, NTSTATUS answer)
@@ -291,6 +309,8 @@ int main(void)
                    .says = {"FltObjectDereference of filter", "released by give_back"}),
         twins_test(a_top_instance_that_is_kept, "instance-reference-leak", keep_the_top, give_the_top_back,
                    .says = {"1 reference on instance", "still out] given to keep_the_top"}),
+        twins_test(contexts_released_together_twice, "context-over-release", release_all_twice, release_all_once, .code = 0xF5,
+                   .parameter = 0x6D, .says = {"FltReleaseContexts of an instance context", "this call release_all"}),
         twins_test(a_stream_context_that_is_enlisted, "context-wrong-type", enlist_a_stream_context, enlist_a_transaction_context,
                    .says = {"stream context", "was given to FltEnlistInTransaction"}),
         twins_test(a_stream_context_for_a_section, "context-wrong-type", scan_with_a_stream_context, scan_with_a_section_context,
