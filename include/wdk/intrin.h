@@ -8,4 +8,15 @@
 #endif
 #include <nt/intrinsics.h>
 
+#if defined(__x86_64__)
+FLTSIM_INLINE void fltsim_cpuid(int info[4], int leaf, int subleaf)
+{
+    __asm__("cpuid" : "=a"(info[0]), "=b"(info[1]), "=c"(info[2]), "=d"(info[3]) : "0"(leaf), "2"(subleaf));
+}
+#undef __cpuid
+#define __cpuid(info, leaf) fltsim_cpuid(info, leaf, 0)
+#undef __cpuidex
+#define __cpuidex(info, leaf, subleaf) fltsim_cpuid(info, leaf, subleaf)
+#endif
+
 #endif

@@ -47,8 +47,7 @@ int ObpCompareAltitudes(const WCHAR *a, size_t a_length, const WCHAR *b, size_t 
 static bool is_valid(POB_CALLBACK_REGISTRATION registration)
 {
     if ((registration->Version & 0xff00) != (OB_FLT_REGISTRATION_VERSION & 0xff00) ||
-        !registration->OperationRegistrationCount || !registration->Altitude.Length ||
-        registration->Altitude.Length >= 64 * sizeof(WCHAR))
+        !registration->OperationRegistrationCount || registration->Altitude.Length >= 64 * sizeof(WCHAR))
         return false;
     for (USHORT i = 0; i < registration->OperationRegistrationCount; i++) {
         OB_OPERATION_REGISTRATION *operation = &registration->OperationRegistration[i];
@@ -72,7 +71,8 @@ NTSTATUS ObRegisterCallbacks(POB_CALLBACK_REGISTRATION CallbackRegistration, PVO
     size_t size = CallbackRegistration->OperationRegistrationCount * sizeof(OB_OPERATION_REGISTRATION);
     struct ob_watch *watch = sim_alloc(sizeof *watch + size);
     watch->altitude_length = CallbackRegistration->Altitude.Length / sizeof(WCHAR);
-    memcpy(watch->altitude, CallbackRegistration->Altitude.Buffer, CallbackRegistration->Altitude.Length);
+    if (watch->altitude_length) /* drivers live without one */
+        memcpy(watch->altitude, CallbackRegistration->Altitude.Buffer, CallbackRegistration->Altitude.Length);
     watch->context = CallbackRegistration->RegistrationContext;
     watch->count = CallbackRegistration->OperationRegistrationCount;
     watch->operations = (OB_OPERATION_REGISTRATION *)(watch + 1);

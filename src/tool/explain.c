@@ -27,6 +27,17 @@ static void note_routine(FILE *out, const char *prefix, const char *name, int le
             prefix, name, length);
 }
 
+/* What no published header declares, drivers declare themselves: it has no macro. */
+static bool is_declared_by_drivers(const char *text, const char *at)
+{
+    static const char begin[] = "\n#ifdef FLTSIM_LIBRARY";
+    const char *last = NULL, *end;
+    for (const char *p = strstr(text, begin); p && p < at; p = strstr(p + 1, begin))
+        last = p;
+    end = last ? strstr(last, "\n#endif") : NULL;
+    return last && (!end || end > at);
+}
+
 /* What a header declares as `NTSTATUS Name(` or, for both Zw and Nt, `FLTSIM_SERVICE(Name,`. */
 static void note_routines(FILE *out, const char *text)
 {
@@ -35,7 +46,7 @@ static void note_routines(FILE *out, const char *text)
     for (const char *at = strstr(text, routine); at; at = strstr(at, routine)) {
         at += sizeof routine - 1;
         int length = (int)strcspn(at, "( \n");
-        if (at[length] == '(')
+        if (at[length] == '(' && !is_declared_by_drivers(text, at))
             note_routine(out, "", at, length);
     }
     for (const char *at = strstr(text, service); at; at = strstr(at, service)) {

@@ -98,6 +98,11 @@ static void test_errors(void **state)
     operation.PreOperation = NULL;
     assert_int_equal(ObRegisterCallbacks(&good, &registration), STATUS_INVALID_PARAMETER);
     assert_null(registration);
+    operation.PreOperation = before;
+    good.Altitude = (UNICODE_STRING){0}; /* no documentation asks for one */
+    assert_int_equal(ObRegisterCallbacks(&good, &registration), STATUS_SUCCESS);
+    assert_int_equal(ObRegisterCallbacks(&good, &(PVOID){0}), STATUS_FLT_INSTANCE_ALTITUDE_COLLISION);
+    ObUnRegisterCallbacks(registration);
     assert_int_equal(ObGetFilterVersion(), OB_FLT_REGISTRATION_VERSION);
 }
 

@@ -406,6 +406,15 @@ def a_driver_that_reads_a_file_of_settings_as_it_loads_gets_one():
 
 
 @test
+def the_routine_that_failed_the_load_is_named_though_the_driver_declares_others_itself():
+    globals_ = 'NTSTATUS NTAPI RtlSystemTimeToLocalTime(PLARGE_INTEGER, PLARGE_INTEGER);'
+    entry = ('{ LARGE_INTEGER a = {0}; PEPROCESS p; RtlSystemTimeToLocalTime(&a, &a); status = PsLookupProcessByProcessId((HANDLE)3, &p);'
+             'if (!NT_SUCCESS(status)) return status; }')
+    output = check({'main.c': driver(globals=globals_, entry=entry)}).stdout
+    assert 'load-failed' in output and 'PsLookupProcessByProcessId answered' in output, output
+
+
+@test
 def a_driver_that_cannot_be_unloaded_is_blamed_for_nothing_that_it_leaves():
     globals_ = 'static VOID Note(HANDLE p, HANDLE id, BOOLEAN made) {}\n'
     source = driver(globals=globals_, begin="PsSetCreateProcessNotifyRoutine(Note, FALSE); ExAllocatePoolWithTag(PagedPool, 9, 'kael');")
