@@ -37,9 +37,10 @@ static void print_missing(const struct build_result *result)
                                : "--trap-missing builds it all the same; the run ends where one of them is called");
 }
 
-static bool is_module(const char *path)
+bool build_is_module(const char *path)
 {
-    return tool_ends_with(path, ".so") || tool_ends_with(path, ".dylib") || tool_ends_with(path, ".sys");
+    return (tool_ends_with(path, ".so") || tool_ends_with(path, ".dylib") || tool_ends_with(path, ".sys")) &&
+           !plat_file_is_directory(path);
 }
 
 static bool take_module(const struct build_options *options, struct build_result *result)
@@ -60,7 +61,7 @@ bool build_driver(const struct build_options *options, struct build_result *resu
     struct tool_list include_folders = {0};
 
     *result = (struct build_result){0};
-    if (options->paths.count == 1 && is_module(options->paths.items[0]))
+    if (options->paths.count == 1 && build_is_module(options->paths.items[0]))
         return take_module(options, result);
     result->work = plat_folder_temporary("fltsim");
     if (!result->work) {

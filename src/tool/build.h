@@ -35,6 +35,8 @@ struct build_result {
     bool trapped; /* the module was built all the same */
 };
 
+/* By its name: one that build_driver takes as it is. */
+bool build_is_module(const char *path);
 /* False: the reason was printed. The result is valid either way and goes to build_finish. */
 bool build_driver(const struct build_options *options, struct build_result *result);
 void build_finish(struct build_result *result);

@@ -105,6 +105,18 @@ static void explain_end(struct check_run *run, const struct plat_exit *end, cons
                       "A blue screen, at this place or a later one.");
 }
 
+/* What a process that came to nothing had to say, line by line; what another one said, too, once. */
+static void tell(char *output)
+{
+    for (char *line = output, *next; line && *line; line = next) {
+        next = line + strcspn(line, "\n");
+        next += *next ? (*next = 0, 1) : 0;
+        line += strncmp(line, "fltsim: ", 8) ? 0 : 8;
+        if (!strstr(tool_errors(), line))
+            tool_error("%s", line);
+    }
+}
+
 static bool start_run(struct child *child)
 {
     bool show = child->check->progress || child->check->options->trace;
@@ -125,6 +137,8 @@ static void finish_run(struct child *child)
     if (child->check->progress)
         fprintf(stderr, "\r\033[K");
     explain_end(child->run, &end, output);
+    if (!child->run->started && !child->run->violation_count)
+        tell(output);
     free(output);
 }
 
@@ -258,11 +272,8 @@ static bool is_loadable(const struct build_result *build)
     if (!plat_process_fork(try_module, (void *)(uintptr_t)build, 60000, &end, &output))
         return true;
     bool good = !end.code && !end.signal && !end.timed_out;
-    for (char *line = output, *next; !good && line && *line; line = next) {
-        next = line + strcspn(line, "\n");
-        next += *next ? (*next = 0, 1) : 0;
-        tool_error("%s", strncmp(line, "fltsim: ", 8) ? line : line + 8);
-    }
+    if (!good)
+        tell(output);
     if (!good && strlen(tool_errors()) == before)
         tool_error("%s crashes when it is loaded, before its DriverEntry", build->module);
     free(output);

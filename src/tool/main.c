@@ -9,6 +9,12 @@ static int command_build(const struct tool_options *options)
 {
     struct build_result result;
 
+    if (options->build.paths.count == 1 && build_is_module(options->build.paths.items[0])) {
+        tool_error("%s: is a module already; build takes a driver's sources", options->build.paths.items[0]);
+        if (options->json)
+            check_print_json_error(NULL);
+        return 2;
+    }
     bool good = build_driver(&options->build, &result);
     if (options->json)
         (good ? check_print_json_built : check_print_json_error)(&result);
@@ -51,6 +57,7 @@ static int usage(int code)
 static bool fits(const struct command *command, const struct tool_options *options)
 {
     size_t before = strlen(tool_errors());
+    bool fit = options_fit(options, command->name);
     bool native = options->backend && !strcmp(options->backend, "native");
 
     if (command->needs_path && !options->build.paths.count) {
@@ -65,7 +72,9 @@ static bool fits(const struct command *command, const struct tool_options *optio
         tool_error("--seed and --choices exclude each other: choices are a whole schedule");
     if (options->choices && native)
         tool_error("--choices replays a schedule of --backend coop; native threads cannot be told when to run");
-    return strlen(tool_errors()) == before;
+    if (options->name && (!*options->name || strlen(options->name) > 240 || strchr(options->name, '\\')))
+        tool_error("--name takes a service's name, 1 to 240 bytes without a backslash, not \"%.60s\"", options->name);
+    return fit && strlen(tool_errors()) == before;
 }
 
 int main(int argc, char **argv)

@@ -9,33 +9,33 @@ enum kind { FLAG, TEXT, NUMBER, SECONDS, BACKEND, PASS };
 
 #define AT(field) offsetof(struct tool_options, field)
 static const struct option {
-    const char *name, *argument;
+    const char *name, *commands, *argument; /* commands: that it goes with; NULL: all */
     enum kind kind;
     size_t at;
     const char *help;
 } table[] = {
-    {"--inf", "FILE", TEXT, AT(inf), "the driver's INF; by default the one in its folder"},
-    {"--name", "NAME", TEXT, AT(name), "service name; by default the INF's, else the folder's"},
-    {"--altitude", "NUMBER", TEXT, AT(altitude), "without an INF: altitude of its one instance; default 370000"},
-    {"--scenario", "FILE", TEXT, AT(scenario), "run this scenario instead of the built-in workload"},
-    {"--csvfs", NULL, FLAG, AT(csvfs), "check on a CSVFS volume, too; by default when the source knows FLT_FSTYPE_CSVFS"},
-    {"--seed", "N", NUMBER, AT(seed), "coop: preempt at scheduling points by this seed"},
-    {"--backend", "coop|native", BACKEND, AT(backend), "coroutines (default, repeatable) or OS threads"},
-    {"--choices", "TEXT", TEXT, AT(choices), "replay the schedule that a report printed"},
-    {"--timeout", "SECONDS", SECONDS, AT(timeout), "processor time without progress that is an endless loop; default 20"},
-    {"--trace", NULL, FLAG, AT(trace), "print the event trace of each run"},
-    {"--dump", NULL, FLAG, AT(dump), "print filters, volumes, instances and contexts as they are before the unload"},
-    {"--no-ledgers", NULL, FLAG, AT(no_ledgers), "keep no reference histories: faster, and reports do not say who took what"},
-    {"--json", NULL, FLAG, AT(json), "the report as JSON on stdout; what goes wrong before there is one, too"},
-    {"-o", "FILE", TEXT, AT(build.output), "build: where the module goes"},
-    {"--cc", "COMPILER", TEXT, AT(build.cc), "C compiler; the C++ one follows from it"},
-    {"-std", "=STANDARD", TEXT, AT(build.standard), "language standard, as the compiler spells it"},
-    {"-I", "FOLDER", PASS, 0, "passed to the compiler"},
-    {"-D", "NAME[=VALUE]", PASS, 0, "passed to the compiler"},
-    {"-U", "NAME", PASS, 0, "passed to the compiler"},
-    {"--trap-missing", NULL, FLAG, AT(build.trap_missing), "build although routines are missing, the driver's own too; calling one ends the run"},
-    {"-v", NULL, FLAG, AT(build.verbose), "print the command lines of the build"},
-    {"--help", NULL, FLAG, AT(help), "this text"},
+    {"--inf", "check", "FILE", TEXT, AT(inf), "the driver's INF; by default the one in its folder"},
+    {"--name", "check", "NAME", TEXT, AT(name), "service name; by default the INF's, else the folder's"},
+    {"--altitude", "check", "NUMBER", TEXT, AT(altitude), "without an INF: altitude of its one instance; default 370000"},
+    {"--scenario", "check", "FILE", TEXT, AT(scenario), "run this scenario instead of the built-in workload"},
+    {"--csvfs", "check", NULL, FLAG, AT(csvfs), "check on a CSVFS volume, too; by default when the source knows FLT_FSTYPE_CSVFS"},
+    {"--seed", "check", "N", NUMBER, AT(seed), "coop: preempt at scheduling points by this seed"},
+    {"--backend", "check", "coop|native", BACKEND, AT(backend), "coroutines (default, repeatable) or OS threads"},
+    {"--choices", "check", "TEXT", TEXT, AT(choices), "replay the schedule that a report printed"},
+    {"--timeout", "check", "SECONDS", SECONDS, AT(timeout), "processor time without progress that is an endless loop; default 20"},
+    {"--trace", "check", NULL, FLAG, AT(trace), "print the event trace of each run"},
+    {"--dump", "check", NULL, FLAG, AT(dump), "print filters, volumes, instances and contexts as they are before the unload"},
+    {"--no-ledgers", "check", NULL, FLAG, AT(no_ledgers), "keep no reference histories: faster, and reports do not say who took what"},
+    {"--json", NULL, NULL, FLAG, AT(json), "the report as JSON on stdout; what goes wrong before there is one, too"},
+    {"-o", "build", "FILE", TEXT, AT(build.output), "build: where the module goes"},
+    {"--cc", "check, fltsim build", "COMPILER", TEXT, AT(build.cc), "C compiler; the C++ one follows from it"},
+    {"-std", "check, fltsim build", "=STANDARD", TEXT, AT(build.standard), "language standard, as the compiler spells it"},
+    {"-I", "check, fltsim build", "FOLDER", PASS, 0, "passed to the compiler"},
+    {"-D", "check, fltsim build", "NAME[=VALUE]", PASS, 0, "passed to the compiler"},
+    {"-U", "check, fltsim build", "NAME", PASS, 0, "passed to the compiler"},
+    {"--trap-missing", "check, fltsim build", NULL, FLAG, AT(build.trap_missing), "build although routines are missing, the driver's own too; calling one ends the run"},
+    {"-v", "check, fltsim build", NULL, FLAG, AT(build.verbose), "print the command lines of the build"},
+    {"--help", NULL, NULL, FLAG, AT(help), "this text"},
 };
 
 void options_print(void)
@@ -145,8 +145,21 @@ bool options_read(struct tool_options *options, int argc, char **argv)
         }
         if (!set(options, option, value))
             return false;
+        options->given |= (uint64_t)1 << (option - table);
     }
     return true;
+}
+
+bool options_fit(const struct tool_options *options, const char *command)
+{
+    bool fit = true;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!(options->given >> i & 1) || !table[i].commands || strstr(table[i].commands, command))
+            continue;
+        tool_error("%s goes with: fltsim %s", table[i].name, table[i].commands);
+        fit = false;
+    }
+    return fit;
 }
 
 void options_free(struct tool_options *options)

@@ -18,10 +18,13 @@ struct tool_options {
     const char *choices; /* replay */
     bool trace, dump, no_ledgers, json, help;
     unsigned timeout; /* seconds of processor time without progress */
+    uint64_t given;   /* which were given; for options_fit */
 };
 
 /* False: the reason was printed, with the option and what it takes. */
 bool options_read(struct tool_options *options, int argc, char **argv);
+/* Does each option that was given go with the command? False: what was printed says which does not. */
+bool options_fit(const struct tool_options *options, const char *command);
 void options_free(struct tool_options *options);
 /* The list that options_read is driven by, printed. */
 void options_print(void);

@@ -559,7 +559,7 @@ void check_run_body(const struct check *check, struct check_run *run)
     fltsim_fail_allocation(0); /* wherever it ended: the machine's own end has memory */
     check_step(check, run, "stopping");
     if (check->options->trace)
-        fltsim_trace_print(stdout);
+        fltsim_trace_print(check->options->json ? stderr : stdout);
     run->choices = check_text(run, fltsim_choices());
     fltsim_stop(NULL);
     fltsim_watchdog(0);

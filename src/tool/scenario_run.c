@@ -541,7 +541,7 @@ void scenario_run(const struct check *check, struct check_run *run, const struct
         check_dump(check, run);
     check_step(check, run, "stopping");
     if (check->options->trace)
-        fltsim_trace_print(stdout);
+        fltsim_trace_print(check->options->json ? stderr : stdout);
     run->choices = check_text(run, fltsim_choices());
     fltsim_stop(NULL);
     fltsim_watchdog(0);

@@ -73,7 +73,7 @@ static char *common_folder(const struct build_options *options)
     for (size_t i = 0; i < options->paths.count; i++) {
         char *path = plat_path_absolute(options->paths.items[i]);
         if (!path) {
-            tool_error("%s: there is no such file or folder", options->paths.items[i]);
+            tool_error("%s: there is no such file or folder", *options->paths.items[i] ? options->paths.items[i] : "\"\"");
             free(top);
             return NULL;
         }
@@ -137,7 +137,9 @@ static bool read_tree(struct selection *selection, const struct build_options *o
                 tree = (struct tree){0};
             }
         } else if (level == 0) {
-            tool_error("%s: no C or C++ sources in it", empty);
+            tool_error("%s: no C or C++ sources in it%s", empty,
+                       options->paths.count > 1 ? ", as far as the tree is looked at that all PATHs share: name one driver's folder, or its sources"
+                                                : "");
             tree_free(&tree);
             break;
         }
@@ -240,7 +242,9 @@ static bool choose_driver(const struct selection *selection, const struct build_
     *chosen = NULL;
     bool good = folders.count > 0;
     if (!good)
-        tool_error("no DriverEntry among the %zu kernel sources: is this a driver's folder?", selection->count);
+        tool_error(selection->count == 1 ? "no DriverEntry in the only kernel source: is this a driver's folder?"
+                                         : "no DriverEntry among the %zu kernel sources: is this a driver's folder?",
+                   selection->count);
     if (folders.count > 1) {
         bool own = asked && tool_list_has(&filters, asked) && registers_itself(selection, asked);
         good = filters.count == 1 || own;

@@ -207,6 +207,43 @@ def whatever_goes_wrong_json_is_json():
 
 
 @test
+def what_is_wrong_with_the_command_line_is_named_and_nothing_is_made():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'good/good.c', driver())
+        write(folder, 'other/other.c', driver())
+        write(folder, 'one.scenario', 'mount C: ntfs\nload\nunload\n')
+        good, module = os.path.join(folder, 'good'), os.path.join(folder, 'x.so')
+        assert fltsim('build', '-o', module, good).returncode == 0
+        for arguments, text in [
+                (('check', '--choices', 'hello world', good), 'choices is no string of fltsim_choices, from " world" on'),
+                (('check', '--name', 'a\\b', good), '--name takes a service\'s name'),
+                (('check', '--name', '', good), '--name takes a service\'s name'),
+                (('check', '-o', folder + '/y.so', good), '-o goes with: fltsim build'),
+                (('build', '-o', folder + '/y.so', '--scenario', folder + '/one.scenario', good), '--scenario goes with: fltsim check'),
+                (('build', '-o', folder + '/y.so', module), 'is a module already'),
+                (('rules', '--seed', '3'), '--seed goes with: fltsim check'),
+                (('rules', '--cc', 'gcc'), '--cc goes with: fltsim check, fltsim build'),
+                (('check', ''), '"": there is no such file or folder'),
+                (('check', '--inf', folder, good), 'the file cannot be read: Is a directory'),
+                (('check', '--inf', '/dev/zero', good), 'it has more than 16 MB')]:
+            result = fltsim(*arguments)
+            assert result.returncode == 2 and text in result.stderr, (arguments, result.returncode, result.stdout, result.stderr)
+            result = fltsim(*arguments, '--json')
+            assert result.returncode == 2 and text in json.loads(result.stdout)['error'], (arguments, result.stdout)
+            assert not os.path.exists(folder + '/y.so'), arguments
+
+
+@test
+def a_trace_leaves_json_on_its_own():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'good.c', driver())
+        write(folder, 'one.scenario', 'mount C: ntfs\nload\nunload\n')
+        result = fltsim('check', '--json', '--trace', '--scenario', folder + '/one.scenario', folder)
+        assert result.returncode == 0 and json.loads(result.stdout)['driver'], result.stdout[:500]
+        assert 'IRP_MJ_FILE_SYSTEM_CONTROL' in result.stderr, result.stderr[:500]
+
+
+@test
 def a_scenario_that_asks_for_too_much_is_told_so():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, 'main.c', driver())
