@@ -28,6 +28,8 @@ bool ExpIsPagedPool(const void *body);
 bool ExpIsInPagedPool(const void *address);
 /* A routine allocated the block for the code at `site`, which is to free it: a leak is laid to that. NULL: nothing. */
 void ExpHandOut(void *body, const void *site);
+/* Something wrote behind the block: whose it is reports it, and pool no more. Not under special pool. */
+bool ExpTakeOverrun(void *body);
 /* Under special pool: reports `pool-corruption` where something wrote beside the block. `noticed`: "noticed when freed by". */
 void ExpCheckGuard(const void *body, const char *noticed, const void *site);
 /* Under special pool: reports `paged-object` when the object (what: "event") stands in paged pool. */

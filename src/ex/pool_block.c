@@ -296,6 +296,15 @@ bool ExpIsPagedPool(const void *body)
     return block && block->flags & EXP_PAGED;
 }
 
+bool ExpTakeOverrun(void *body)
+{
+    struct pool_block *block = machine->options.special_pool ? NULL : live_block(body);
+    if (!block || block->guard != POOL_GUARD || is_intact(block))
+        return false;
+    memset((unsigned char *)body + block->size, POOL_GUARD_BYTE, guard_size(block));
+    return true;
+}
+
 void ExpHandOut(void *body, const void *site)
 {
     struct pool_block *block = body ? live_block(body) : NULL;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ex/pool.h"
 #include "fault/fault.h"
 
 /* ---- registration ------------------------------------------------------------------------------------------------- */
@@ -116,6 +117,18 @@ static void LookAt(PFLTP_CONTEXT context)
     verify_end(v);
 }
 
+/* Its life ends: did anybody write behind it? */
+static void LookBehind(PFLTP_CONTEXT context)
+{
+    if (context->Registration->ContextAllocateCallback || !ExpTakeOverrun(context))
+        return;
+    struct verify_violation *v = FltpBeginContextReport(VERIFY_POOL_CORRUPTION, context, "was written to behind its end");
+    verify_site(v, "allocated by", context->Site);
+    verify_history(v, "fltsim_options.special_pool stops at the very instruction that writes");
+    verify_ledger_print(v, &context->Ledger);
+    verify_end(v);
+}
+
 static void FreeBlock(PFLTP_CONTEXT context)
 {
     const FLT_CONTEXT_REGISTRATION *entry = context->Registration;
@@ -129,6 +142,7 @@ static void FreeBlock(PFLTP_CONTEXT context)
 
 static void Retire(PFLTP_CONTEXT context)
 {
+    LookBehind(context); /* context_quick.c does not */
     LookAt(context);
     FreeBlock(context);
 }
@@ -170,13 +184,16 @@ LONG64 FltpCloseContexts(PFLT_FILTER Filter, struct flt_rundown_wait *Wait)
 
 /* ---- a block comes ---- */
 
-static PFLTP_CONTEXT NewBlock(const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool, SIZE_T size, FLT_CONTEXT_TYPE type)
+static PFLTP_CONTEXT NewBlock(const FLT_CONTEXT_REGISTRATION *entry, POOL_TYPE pool, SIZE_T size, FLT_CONTEXT_TYPE type,
+                              const void *site)
 {
     SIZE_T whole = sizeof(FLTP_CONTEXT) + DriverSize(entry, size);
     if (KiCurrentIrql() > APC_LEVEL) /* reported already, and laid to the driver */
         pool = (POOL_TYPE)(pool & ~1);
     PFLTP_CONTEXT block = entry->ContextAllocateCallback ? entry->ContextAllocateCallback(pool, whole, type)
                                                          : ExAllocatePoolWithTag(pool, whole, entry->PoolTag);
+    if (block && !entry->ContextAllocateCallback)
+        ExpHandOut(block, site); /* what pool says of the block, it says of the driver */
     if (block) {
         block->Ledger = (struct verify_ledger){0};
         block->Magic = 0;
@@ -229,7 +246,7 @@ NTSTATUS FltpAllocateBlock(PFLT_FILTER Filter, FLT_CONTEXT_TYPE Type, SIZE_T Siz
     sched_unlock(&shard->Lock);
     if (block)
         block = Reuse(shard, block);
-    else if (entry && (block = NewBlock(&entry->Registration, Pool, Size, Type)))
+    else if (entry && (block = NewBlock(&entry->Registration, Pool, Size, Type, Site)))
         LinkLive(shard, block);
     if (!block) {
         DropHold(Filter, shard);
@@ -266,6 +283,7 @@ void FltpGiveBlock(PFLTP_CONTEXT Context)
     FLTP_CONTEXT_SHARD *shard = ShardOf(Context);
     bool special = machine->options.special_pool, keep = !special && !Context->Registration->ContextFreeCallback;
     ULONG_PTR value = 0;
+    LookBehind(Context);
     __atomic_store_n(&Context->Magic, FLTP_CONTEXT_FREED_MAGIC, __ATOMIC_RELAXED);
     if (special)
         FltpRememberDeadContext(Context);

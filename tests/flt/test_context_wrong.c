@@ -49,6 +49,23 @@ static void set_and_release_twice(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS
     FltReleaseContext(context);
 }
 
+static void fill_too_much(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    memset(context, 1, 40);
+    FltReleaseContext(context);
+}
+
+static void fill_it(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    PFLT_CONTEXT context = made(FLT_STREAM_CONTEXT);
+    memset(context, 1, 32);
+    FltReleaseContext(context);
+}
+
+static void overrun(void) { in_post_create(fill_too_much); }
+static void no_overrun(void) { in_post_create(fill_it); }
+
 static void leak(void) { in_post_create(set_and_keep); }
 static void no_leak(void) { in_post_create(set_and_release); }
 static void over_release(void) { in_post_create(set_and_release_twice); }
@@ -583,6 +600,9 @@ int main(void)
                    {"FltReferenceContext of a stream context", "this call reference_late (test_context_wrong.c:"}),
         twins_test(a_write_to_what_is_freed, "context-use-after-free", write_after_free, write_before_free,
                    .says = {"was written to after it was freed", "changed at offset 5"}),
+        twins_test(a_write_behind_a_context, "pool-corruption", overrun, no_overrun,
+                   .says = {"stream context", "(32 bytes) of filter \"stage\" was written to behind its end",
+                            "allocated by made (test_context_wrong.c:"}),
         twins_test(a_context_for_two_objects, "context-double-set", one_for_all_files, one_for_each_file,
                    .says = {"was given to FltSetStreamContext while it is linked already", "linked by set_stream"}),
         twins_test(a_deleted_context_that_is_set, "context-set-after-delete", set_after_delete, new_after_delete,
