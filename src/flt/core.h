@@ -103,6 +103,7 @@ struct flt_instance_definition {
 };
 enum { FLTP_INSTANCE_NO_AUTOMATIC = 1, FLTP_INSTANCE_NO_MANUAL = 2 };
 /* The service's Instances key; freed by FltpFreeDefinitions. STATUS_OBJECT_NAME_NOT_FOUND: there is none. */
+ULONG FltpReadFeatures(PDRIVER_OBJECT DriverObject);
 NTSTATUS FltpReadDefinitions(PDRIVER_OBJECT DriverObject, struct flt_instance_definition **Definitions, ULONG *Count,
                              ULONG *Default);
 void FltpFreeDefinitions(struct flt_instance_definition *Definitions, ULONG Count);
@@ -364,5 +365,13 @@ static inline PKTRANSACTION FltpTransactionOf(PFILE_OBJECT File)
     PTXN_PARAMETER_BLOCK block = File ? IoGetTransactionParameterBlock(File) : NULL;
     return __builtin_expect(block != NULL, 0) ? (PKTRANSACTION)block->TransactionObject : NULL;
 }
+
+/* ---- features.c, bypass_io.c ---- */
+
+NTSTATUS FltpGetSupportedFeatures(PDEVICE_OBJECT DeviceObject, PULONG SupportedFeatures);
+/* The topmost instance's filter that does not support the feature, its rundown reference the caller's; or NULL. */
+PFLT_FILTER FltpUnsupporting(PFLT_VOLUME Volume, ULONG Feature);
+/* True: a filter of the volume keeps bypass I/O off, which the IRP was completed with; *Status is the dispatch's answer. */
+bool FltpRefusesBypassIo(PFLT_VOLUME Volume, PIRP Irp, NTSTATUS *Status);
 
 #endif

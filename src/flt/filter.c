@@ -215,6 +215,16 @@ void FltpLetFilterGo(PFLT_FILTER Filter)
     FltpFreeLater(Filter);
 }
 
+/* Bypass I/O is reads (and one day writes) that are not shown: who asks for neither has nothing to understand of it. */
+static ULONG FeaturesOf(PFLT_FILTER Filter, PDRIVER_OBJECT Driver)
+{
+    ULONG features = FltpReadFeatures(Driver);
+    for (const FLT_OPERATION_REGISTRATION *op = Filter->Operations; op && op->MajorFunction != IRP_MJ_OPERATION_END; op++)
+        if (op->MajorFunction == IRP_MJ_READ || op->MajorFunction == IRP_MJ_WRITE)
+            return features;
+    return features | SUPPORTED_FS_FEATURES_BYPASS_IO;
+}
+
 NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration, PFLT_FILTER *RetFilter)
 {
     API_ENTER(FltRegisterFilter, Driver, SCHED_WRITE);
@@ -231,6 +241,7 @@ NTSTATUS FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Regist
         goto free;
     filter->DefaultAltitude = FltpCopyString(&filter->Definitions[filter->DefaultDefinition].Altitude);
     filter->Frame = FltpFrameFor(&filter->DefaultAltitude);
+    filter->SupportedFeatures = FeaturesOf(filter, Driver);
     CheckContexts(filter->Registration.ContextRegistration, VERIFY_CALLER);
     status = FltpRegisterContexts(filter, filter->Registration.ContextRegistration);
     if (!NT_SUCCESS(status))

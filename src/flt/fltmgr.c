@@ -4,6 +4,7 @@
 
 #include "ke/thread.h"
 
+#include "fsrtl/fsrtlp.h"
 #include "io/iop.h"
 
 struct flt_state FltGlobals;
@@ -14,6 +15,9 @@ static NTSTATUS DispatchFsControl(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     if (volume && FltpVolumeFlags(volume) & FLTP_VOLUME_CONTROL &&
         IoGetCurrentIrpStackLocation(Irp)->MinorFunction == IRP_MN_MOUNT_VOLUME)
         return FltpMountVolume(volume, Irp);
+    NTSTATUS status;
+    if (volume && FltpRefusesBypassIo(volume, Irp, &status))
+        return status;
     return FltpDispatch(DeviceObject, Irp);
 }
 
@@ -103,6 +107,7 @@ bool FltpStart(void)
     verify_describe_operations(DescribeOperation);
     KiCaptureOrigin = FltpCaptureCreates;
     KiDropOrigin = FltpDropCreates;
+    FsRtlpFeatures = FltpGetSupportedFeatures;
     if (!NT_SUCCESS(IoCreateDriver(&name, DriverEntry)))
         return false;
     CreateControlDevice();

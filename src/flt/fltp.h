@@ -197,6 +197,7 @@ struct _FLT_FILTER {
     struct _FLTP_FILTER_CONTEXTS *Contexts; /* context_memory.c: registered types */
     LIST_ENTRY Ports;               /* port.c */
     LIST_ENTRY Connections;         /* port.c */
+    ULONG SupportedFeatures;        /* SUPPORTED_FS_FEATURES_ */
     volatile LONG GeneratedIo;      /* callback data allocated and not freed */
     const void *RegisteredAt;       /* call site of FltRegisterFilter */
     struct verify_code Code;        /* of the module that registered it */

@@ -169,6 +169,7 @@ static NTSTATUS DescribeAggregate(PFLT_INSTANCE instance, PVOID buffer, ULONG ro
         info->Flags = FLTFL_IASI_IS_MINIFILTER;
         info->Type.MiniFilter.FrameID = instance->Volume->Frame->FrameId;
         info->Type.MiniFilter.VolumeFileSystemType = instance->Volume->FileSystemType;
+        info->Type.MiniFilter.SupportedFeatures = instance->Filter->SupportedFeatures;
         info->Type.MiniFilter.Flags =
             (FltpVolumeFlags(instance->Volume) & FLTP_VOLUME_TEARDOWN) ? FLTFL_IASIM_DETACHED_VOLUME : 0;
     }

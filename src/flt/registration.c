@@ -115,19 +115,25 @@ static UNICODE_STRING ServiceName(PDRIVER_OBJECT DriverObject)
     return (UNICODE_STRING){.Buffer = path.Buffer + start, .Length = length, .MaximumLength = length};
 }
 
-/* "\Registry\Machine\System\CurrentControlSet\Services\<name>\Parameters\Instances", or without Parameters. */
-static NTSTATUS OpenInstances(PCUNICODE_STRING Service, PHANDLE Key)
+/* "\Registry\Machine\System\CurrentControlSet\Services\<name>" */
+static NTSTATUS OpenService(PCUNICODE_STRING Service, PHANDLE Key)
 {
     static const char16_t services[] = u"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\";
     WCHAR path[512];
     size_t length = sizeof services - sizeof(WCHAR);
-    HANDLE service;
 
     if (!Service->Length || Service->Length + length > sizeof path)
         return STATUS_OBJECT_NAME_NOT_FOUND;
     RtlCopyMemory(path, services, length);
     RtlCopyMemory((UCHAR *)path + length, Service->Buffer, Service->Length);
-    NTSTATUS status = OpenKey(NULL, path, length + Service->Length, &service);
+    return OpenKey(NULL, path, length + Service->Length, Key);
+}
+
+/* Its "Parameters\Instances", or without Parameters. */
+static NTSTATUS OpenInstances(PCUNICODE_STRING Service, PHANDLE Key)
+{
+    HANDLE service;
+    NTSTATUS status = OpenService(Service, &service);
     if (!NT_SUCCESS(status))
         return status;
     status = OpenKey(service, NAME("Parameters\\Instances"), Key);
@@ -135,6 +141,36 @@ static NTSTATUS OpenInstances(PCUNICODE_STRING Service, PHANDLE Key)
         status = OpenKey(service, NAME("Instances"), Key);
     ZwClose(service);
     return status;
+}
+
+/* System\CurrentControlSet\Control\FileSystem, FilterSupportedFeaturesMode 1: nobody supports anything. */
+static bool FeaturesAreOff(void)
+{
+    HANDLE key;
+    ULONG mode = 0, length;
+    if (!NT_SUCCESS(OpenKey(NULL, NAME("\\Registry\\Machine\\System\\CurrentControlSet\\Control\\FileSystem"), &key)))
+        return false;
+    QueryValue(key, NAME("FilterSupportedFeaturesMode"), REG_DWORD, &mode, sizeof mode, &length);
+    ZwClose(key);
+    return mode == 1;
+}
+
+ULONG FltpReadFeatures(PDRIVER_OBJECT DriverObject)
+{
+    UNICODE_STRING service = ServiceName(DriverObject);
+    ULONG features = 0, length;
+    HANDLE key, parameters;
+    if (FeaturesAreOff() || !NT_SUCCESS(OpenService(&service, &key)))
+        return 0;
+    NTSTATUS status = OpenKey(key, NAME("Parameters"), &parameters);
+    if (NT_SUCCESS(status)) {
+        status = QueryValue(parameters, NAME("SupportedFeatures"), REG_DWORD, &features, sizeof features, &length);
+        ZwClose(parameters);
+    }
+    if (!NT_SUCCESS(status))
+        QueryValue(key, NAME("SupportedFeatures"), REG_DWORD, &features, sizeof features, &length);
+    ZwClose(key);
+    return features;
 }
 
 static NTSTATUS OpenDefault(PCUNICODE_STRING Service, PHANDLE Key, PUNICODE_STRING Default)

@@ -95,4 +95,8 @@ void FsRtlpStopEcps(void);
 bool FsRtlpStart(void);
 void FsRtlpStop(void);
 
+/* The Filter Manager's: what FsRtlGetSupportedFeatures answers. */
+typedef NTSTATUS (*FSRTLP_FEATURES)(PDEVICE_OBJECT device, PULONG features);
+extern FSRTLP_FEATURES FsRtlpFeatures;
+
 #endif

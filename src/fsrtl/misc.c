@@ -51,6 +51,15 @@ BOOLEAN FsRtlIsSystemPagingFile(PFILE_OBJECT FileObject)
     return FsRtlIsPagingFile(FileObject);
 }
 
+FSRTLP_FEATURES FsRtlpFeatures;
+
+NTSTATUS FsRtlGetSupportedFeatures(PDEVICE_OBJECT DeviceObject, PULONG SupportedFeatures)
+{
+    API_IRQL(FsRtlGetSupportedFeatures);
+    *SupportedFeatures = 0;
+    return FsRtlpFeatures ? FsRtlpFeatures(DeviceObject, SupportedFeatures) : STATUS_FLT_VOLUME_NOT_FOUND;
+}
+
 PVOID FsRtlAllocatePoolWithTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Tag)
 {
     API_IRQL(FsRtlAllocatePoolWithTag);

@@ -1,6 +1,8 @@
 /* NtDeviceIoControlFile and NtFsControlFile: the four transfer methods. */
 #include "iop.h"
 
+#include <fltUserStructures.h>
+
 #include <string.h>
 
 struct control {
@@ -66,6 +68,19 @@ static bool FastControl(struct iop_service *s, const struct control *c, IO_STATU
                                      s->device);
 }
 
+/* Copies by token, where a minifilter on the volume does not say that it understands them. */
+static NTSTATUS CheckFeatures(const struct iop_service *s, const struct control *c)
+{
+    ULONG features;
+    bool reads = c->code == FSCTL_OFFLOAD_READ;
+    if (c->device || (!reads && c->code != FSCTL_OFFLOAD_WRITE))
+        return STATUS_SUCCESS;
+    if (!NT_SUCCESS(FsRtlGetSupportedFeatures(s->device, &features)) ||
+        features & (reads ? SUPPORTED_FS_FEATURES_OFFLOAD_READ : SUPPORTED_FS_FEATURES_OFFLOAD_WRITE))
+        return STATUS_SUCCESS;
+    return reads ? STATUS_OFFLOAD_READ_FLT_NOT_SUPPORTED : STATUS_OFFLOAD_WRITE_FLT_NOT_SUPPORTED;
+}
+
 static NTSTATUS Control(struct control *c)
 {
     struct iop_service s;
@@ -75,7 +90,9 @@ static NTSTATUS Control(struct control *c)
         return status;
     if (s.mode != KernelMode && (AccessOf(c->code) & ~s.granted))
         return IopEndService(&s, STATUS_ACCESS_DENIED);
-    status = CheckMemory(s.mode, c);
+    status = CheckFeatures(&s, c);
+    if (NT_SUCCESS(status))
+        status = CheckMemory(s.mode, c);
     if (NT_SUCCESS(status))
         status = IopServiceEvent(&s, c->event, c->apc, c->apc_context);
     if (!NT_SUCCESS(status))

@@ -1,6 +1,8 @@
 /* NtReadFile, NtWriteFile, NtFlushBuffersFile. */
 #include "iop.h"
 
+#include <fltUserStructures.h>
+
 #define END_OF_FILE_OFFSET (-1LL)      /* FILE_WRITE_TO_END_OF_FILE with a high part of -1 */
 #define CURRENT_POSITION_OFFSET (-2LL) /* FILE_USE_FILE_POINTER_POSITION */
 
@@ -82,6 +84,22 @@ static bool TryFastIo(struct transfer *t, IO_STATUS_BLOCK *result)
                     result->Status == STATUS_END_OF_FILE);
 }
 
+/* Noncached reads of a handle with bypass I/O go to the file system itself, as long as no filter minds and the stream has
+ * no pages that could tell otherwise. */
+static PDEVICE_OBJECT BypassTo(const struct transfer *t)
+{
+    const ULONG both = FO_BYPASS_IO_ENABLED | FO_NO_INTERMEDIATE_BUFFERING;
+    PFILE_OBJECT file = t->s.file;
+    PVPB vpb = file->Vpb;
+    ULONG features;
+    if (t->write || (__atomic_load_n(&file->Flags, __ATOMIC_RELAXED) & both) != both || !vpb || !vpb->DeviceObject ||
+        __atomic_load_n(&file->SectionObjectPointer->DataSectionObject, __ATOMIC_ACQUIRE))
+        return t->s.device;
+    return NT_SUCCESS(FsRtlGetSupportedFeatures(vpb->DeviceObject, &features)) && features & SUPPORTED_FS_FEATURES_BYPASS_IO
+               ? vpb->DeviceObject
+               : t->s.device;
+}
+
 static PIRP BuildTransfer(struct transfer *t)
 {
     PIRP irp = IopServiceIrp(&t->s, t->write ? IRP_MJ_WRITE : IRP_MJ_READ, IRP_MN_NORMAL);
@@ -154,6 +172,7 @@ static NTSTATUS Transfer(struct transfer *t, HANDLE handle, HANDLE event, PIO_AP
     IO_STATUS_BLOCK result;
     if (t->s.synchronous && TryFastIo(t, &result))
         return IopEndFastIo(&t->s, &result);
+    t->s.device = BypassTo(t);
     PIRP irp = BuildTransfer(t);
     return irp ? IopRunService(&t->s, irp, false) : IopEndService(&t->s, STATUS_INSUFFICIENT_RESOURCES);
 }

@@ -154,6 +154,7 @@ void MemfsCleanUpFile(PFILE_OBJECT file)
     IoRemoveShareAccess(file, &scb->share);
     InterlockedDecrement(&scb->handles);
     RemoveEntryList(&ccb->open);
+    MemfsEndBypass(scb, ccb);
     if (ccb->flags & MEMFS_CCB_GUARDS)
         InterlockedDecrement(&scb->guarded);
     if (!MemfsIs(&volume->dismounted))

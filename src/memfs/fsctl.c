@@ -59,6 +59,7 @@ static const struct code {
     {FSCTL_FIND_FILES_BY_SID, NTFS, MemfsFindBySid},
     {FSCTL_QUERY_FILE_REGIONS, NTFS, MemfsQueryRegions},
     {FSCTL_FILE_LEVEL_TRIM, NTFS, MemfsFileLevelTrim},
+    {FSCTL_MANAGE_BYPASS_IO, NTFS, MemfsManageBypass},
     {FSCTL_FILESYSTEM_GET_STATISTICS, ANY, MemfsStatistics},
     {FSCTL_CSV_CONTROL, CSV, MemfsCsvControl},
     {FSCTL_IS_CSV_FILE, CSV, MemfsIsOnCsv},

@@ -89,6 +89,9 @@ NTSTATUS MemfsQueryRegions(struct memfs_fsctl *c);
 NTSTATUS MemfsFileLevelTrim(struct memfs_fsctl *c);
 NTSTATUS MemfsStatistics(struct memfs_fsctl *c);
 
+/* bypass.c */
+NTSTATUS MemfsManageBypass(struct memfs_fsctl *c);
+
 /* record.c */
 NTSTATUS MemfsFileRecord(struct memfs_fsctl *c);
 

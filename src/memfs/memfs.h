@@ -168,6 +168,7 @@ struct memfs_scb {
     volatile LONG guarded;    /* of these: MARK_HANDLE_PROTECT_CLUSTERS */
     volatile LONG scanned;    /* FSCTL_SET_PURGE_FAILURE_MODE */
     bool paging_file;
+    bool bypass_paused; /* FS_BPIO_OP_STREAM_PAUSE */
     bool mapped_write; /* pages of a view came; its handles have not told the journal yet */
     LIST_ENTRY link; /* memfs_volume.scbs */
 };
@@ -184,6 +185,7 @@ enum memfs_ccb_flags {
     MEMFS_CCB_IGNORE_CASE = 256,
     MEMFS_CCB_PREPARED_STREAM = 512,
     MEMFS_CCB_GUARDS = 1024, /* counted in memfs_scb.guarded */
+    MEMFS_CCB_BYPASS = 2048, /* counted in its stream's header and its volume's bypassing */
 };
 
 struct memfs_ccb {
@@ -220,6 +222,8 @@ struct memfs_volume { /* extension of the volume's device */
     TUNNEL tunnel;
     PFILE_OBJECT locked_by; /* FSCTL_LOCK_VOLUME; changed by compare-and-swap */
     bool dismounting, dismounted, deleting;
+    bool bypass_paused;       /* FS_BPIO_OP_VOLUME_STACK_PAUSE */
+    volatile LONG bypassing;  /* handles with bypass I/O */
     KEVENT gone; /* the dismount is over */
     volatile LONG references; /* of one who works on it outside of a request */
     WORK_QUEUE_ITEM work;
@@ -355,6 +359,10 @@ static inline WCHAR MemfsUpcase(WCHAR unit)
 }
 /* A copy (sim_free). */
 WCHAR *MemfsCopyText(const WCHAR *text, USHORT bytes);
+
+/* bypass.c, main resource exclusive. Tells the I/O manager which of the stream's handles may bypass now. */
+void MemfsRefreshBypass(struct memfs_scb *scb);
+void MemfsEndBypass(struct memfs_scb *scb, struct memfs_ccb *ccb);
 
 NTSTATUS MemfsComplete(PIRP irp, NTSTATUS status, ULONG_PTR information);
 /* The buffer of a request, whichever way it came. */

@@ -15,6 +15,7 @@ NTSTATUS MemfsSetSparse(struct memfs_fsctl *c)
     NTSTATUS status = MemfsMakeSparse(c->scb, c->in_length >= sizeof *set ? set->SetSparse : true);
     if (NT_SUCCESS(status) && c->scb->stream->sparse != before)
         MemfsChanged(c->volume, c->ccb->link, USN_REASON_BASIC_INFO_CHANGE, c->ccb);
+    MemfsRefreshBypass(c->scb);
     ExReleaseResourceLite(&c->scb->main);
     return status;
 }
@@ -141,10 +142,11 @@ NTSTATUS MemfsSetCompression(struct memfs_fsctl *c)
         return STATUS_MEDIA_WRITE_PROTECTED;
     ExAcquireResourceExclusiveLite(&c->scb->main, TRUE);
     bool compressed = format != COMPRESSION_FORMAT_NONE;
-    if (c->scb->stream && c->scb->stream->compressed != compressed) {
+    NTSTATUS status = compressed && c->scb->header.BypassIoOpenCount ? STATUS_NOT_SUPPORTED_WITH_BYPASSIO : STATUS_SUCCESS;
+    if (NT_SUCCESS(status) && c->scb->stream && c->scb->stream->compressed != compressed) {
         MemfsSetIs(&c->scb->stream->compressed, compressed);
         MemfsChanged(c->volume, c->ccb->link, USN_REASON_COMPRESSION_CHANGE, c->ccb);
     }
     ExReleaseResourceLite(&c->scb->main);
-    return STATUS_SUCCESS;
+    return status;
 }

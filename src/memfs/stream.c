@@ -97,7 +97,7 @@ static struct memfs_scb *create_scb(struct memfs_volume *volume, struct memfs_no
         stream && !volume->store->options.no_fast_io ? FastIoIsPossible : FastIoIsNotPossible;
     FsRtlSetupAdvancedHeaderEx(&scb->header, &scb->header_mutex,
                                node && volume->store->ntfs ? &node->file_contexts : NULL);
-    scb->header.Version = FSRTL_FCB_HEADER_V3;
+    scb->header.Version = FSRTL_FCB_HEADER_V4;
     InitializeListHead(&scb->opens);
     if (stream) { /* whose last mount's writes may not have ended */
         scb->header.AllocationSize.QuadPart = __atomic_load_n(&stream->allocated, __ATOMIC_RELAXED);

@@ -80,12 +80,16 @@ static void copy_by_token(struct workload *w, HANDLE from, HANDLE to)
     FSCTL_OFFLOAD_READ_OUTPUT token = {0};
     FSCTL_OFFLOAD_WRITE_INPUT write = {.Size = sizeof write, .CopyLength = BYTES};
     FSCTL_OFFLOAD_WRITE_OUTPUT written;
-    if (!ask(w, "read by token", from, FSCTL_OFFLOAD_READ, &read, sizeof read, &token, sizeof token, STATUS_SUCCESS,
-             STATUS_INVALID_DEVICE_REQUEST))
+    /* A driver whose SupportedFeatures do not say that it understands tokens keeps them off its volumes. */
+    NTSTATUS status = fltsim_fsctl(from, FSCTL_OFFLOAD_READ, &read, sizeof read, &token, sizeof token, NULL);
+    if (status == STATUS_OFFLOAD_READ_FLT_NOT_SUPPORTED ||
+        !workload_expect(w, "read by token", status, w->is_ntfs ? STATUS_SUCCESS : STATUS_INVALID_DEVICE_REQUEST))
         return;
     for (size_t i = 0; i < sizeof write.Token; i++)
         write.Token[i] = token.Token[i];
-    ask(w, "write by token", to, FSCTL_OFFLOAD_WRITE, &write, sizeof write, &written, sizeof written, STATUS_SUCCESS, 0);
+    status = fltsim_fsctl(to, FSCTL_OFFLOAD_WRITE, &write, sizeof write, &written, sizeof written, NULL);
+    if (status != STATUS_OFFLOAD_WRITE_FLT_NOT_SUPPORTED)
+        workload_expect(w, "write by token", status, STATUS_SUCCESS);
 }
 
 void workload_disk(struct workload *w)

@@ -1,15 +1,29 @@
 /* What an operation carries beside its parameters: activity identifiers, what is copied, why bypass I/O is refused. */
 #include "stage.h"
 
+#include <fltUserStructures.h>
+
 static HANDLE file;
 static int seen;
 static const GUID activity = {0x11223344, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 static const GUID other = {0x55667788, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
+static NTSTATUS opted_in(PDRIVER_OBJECT driverObject, PUNICODE_STRING path)
+{
+    ULONG features = SUPPORTED_FS_FEATURES_BYPASS_IO;
+    succeeds(RtlWriteRegistryValue(RTL_REGISTRY_ABSOLUTE, path->Buffer, L"SupportedFeatures", REG_DWORD, &features,
+                                   sizeof features));
+    return stage_entry(driverObject, path);
+}
+
+static PDRIVER_INITIALIZE loaded_as = stage_entry;
+
 static void start(UCHAR major, void (*before)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS),
                   void (*after)(PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS))
 {
-    stage_set();
+    stage_mount(FLTSIM_NTFS);
+    succeeds(fltsim_load(&(struct fltsim_driver_options){.name = "stage", .entry = loaded_as, .altitude = "370000"},
+                         &stage.driver));
     file = stage_open("C:\\file.txt");
     succeeds(fltsim_write(file, "0123456789", 10, 0, NULL));
     seen = 0;
@@ -291,6 +305,7 @@ static NTSTATUS ask(FS_BPIO_OPERATIONS operation, ULONG inLength, ULONG outLengt
 static void a_veto_says_who_and_why(void)
 {
     FS_BPIO_OUTPUT out;
+    loaded_as = opted_in; /* others are not even asked */
     start(IRP_MJ_FILE_SYSTEM_CONTROL, veto, NULL);
     stage.answer = FLT_PREOP_COMPLETE;
     succeeds(ask(FS_BPIO_OP_ENABLE, sizeof(FS_BPIO_INPUT), sizeof out, &out));

@@ -107,6 +107,8 @@ HIDDEN = [
         major='IRP_MJ_DEVICE_CONTROL',
         pre='if (Data->Iopb->Parameters.DeviceIoControl.Common.IoControlCode == IOCTL_VOLSNAP_FLUSH_AND_HOLD_WRITES) ' + CRASH)),
     ('a copy that is left to the disk', 'crash', dict(
+        entry='{ ULONG both = 3; RtlWriteRegistryValue(RTL_REGISTRY_ABSOLUTE, RegistryPath->Buffer, L"SupportedFeatures",'
+              'REG_DWORD, &both, sizeof both); }',
         major='IRP_MJ_FILE_SYSTEM_CONTROL',
         pre='if (Data->Iopb->Parameters.FileSystemControl.Common.FsControlCode == FSCTL_OFFLOAD_WRITE) ' + CRASH)),
     ('a watch of the folder above one that the driver looks for', 'crash', dict(

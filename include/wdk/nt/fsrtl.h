@@ -95,6 +95,21 @@ NTSTATUS FsRtlGetFileSize(_In_ PFILE_OBJECT FileObject, _Inout_ PLARGE_INTEGER F
 NTSTATUS FsRtlSetFileSize(_In_ PFILE_OBJECT FileObject, _Inout_ PLARGE_INTEGER FileSize);
 BOOLEAN FsRtlIsPagingFile(_In_ PFILE_OBJECT FileObject);
 BOOLEAN FsRtlIsSystemPagingFile(_In_ PFILE_OBJECT FileObject);
+// SUPPORTED_FS_FEATURES_ that every minifilter on the device's volume supports: its SupportedFeatures value in the registry,
+// under Parameters or beside it; without a minifilter all of them. One that registered for neither reads nor writes supports
+// SUPPORTED_FS_FEATURES_BYPASS_IO. IRQL <= APC_LEVEL. STATUS_FLT_VOLUME_NOT_FOUND; STATUS_FLT_INTERNAL_ERROR: no device of a
+// file system's stack.
+NTSTATUS FsRtlGetSupportedFeatures(_In_ PDEVICE_OBJECT DeviceObject, _Out_ PULONG SupportedFeatures);
+// How many file objects of the stream have bypass I/O enabled; where headers do not count them (before V4), 0 and NULL.
+#define FsRtlGetBypassIoOpenCountPtr(FileObject)                                                   \
+    ((FileObject)->FsContext &&                                                                    \
+             ((PFSRTL_ADVANCED_FCB_HEADER)(FileObject)->FsContext)->Version >= FSRTL_FCB_HEADER_V4 \
+         ? &((PFSRTL_ADVANCED_FCB_HEADER)(FileObject)->FsContext)->BypassIoOpenCount               \
+         : (PULONG)NULL)
+#define FsRtlGetBypassIoOpenCount(FileObject)                                                      \
+    (FsRtlGetBypassIoOpenCountPtr(FileObject)                                                      \
+         ? *(volatile ULONG *)FsRtlGetBypassIoOpenCountPtr(FileObject)                             \
+         : 0)
 BOOLEAN FsRtlCopyRead(_In_ PFILE_OBJECT FileObject, _In_ PLARGE_INTEGER FileOffset,
                       _In_ ULONG Length, _In_ BOOLEAN Wait, _In_ ULONG LockKey, _Out_ PVOID Buffer,
                       _Out_ PIO_STATUS_BLOCK IoStatus, _In_ PDEVICE_OBJECT DeviceObject);
