@@ -146,6 +146,16 @@ bool KiHasHandler(void)
     return false;
 }
 
+struct fltsim_seh_frame *KiHideHandlers(void)
+{
+    struct ki_seh *seh = Current();
+    struct fltsim_seh_frame *hidden = seh->top;
+    seh->top = NULL;
+    return hidden;
+}
+
+void KiShowHandlers(struct fltsim_seh_frame *Hidden) { Current()->top = Hidden; }
+
 int fltsim_seh_accept(int filter_result)
 {
     if (filter_result > 0)

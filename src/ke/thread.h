@@ -29,6 +29,9 @@ struct ki_seh {
 
 /* seh.c: an exception that is raised now meets an __except first or last. */
 bool KiHasHandler(void);
+/* Paging I/O: an exception in there is nobody's outside to handle, who would leave pages in transit and the IRQL raised. */
+struct fltsim_seh_frame *KiHideHandlers(void);
+void KiShowHandlers(struct fltsim_seh_frame *Hidden);
 
 /* ---- waits (dispatcher.c) ------------------------------------------------------------------------------------------ */
 

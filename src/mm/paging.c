@@ -100,12 +100,14 @@ static NTSTATUS read_pages(struct mi_control_area *area, size_t first, size_t co
     KeInitializeEvent(&event, NotificationEvent, FALSE);
     PFILE_OBJECT file = MiReferenceFile(area);
     TRACE("mm", "page in %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, length);
+    struct fltsim_seh_frame *handlers = KiHideHandlers();
     if (irql < APC_LEVEL) /* as a page fault is served */
         KeRaiseIrql(APC_LEVEL, &irql);
     NTSTATUS status =
         finish(IoPageRead(file, describe(area, &mdl, first, count, MDL_IO_PAGE_READ), &offset, &event, &iosb), &event, &iosb);
     if (irql < APC_LEVEL)
         KeLowerIrql(irql);
+    KiShowHandlers(handlers);
     ObpDereference(file);
     if (status == STATUS_END_OF_FILE) {
         iosb.Information = 0;
@@ -127,8 +129,10 @@ static NTSTATUS write_pages(struct mi_control_area *area, size_t first, size_t c
         memcpy(area->shadow + first * MI_PAGE, area->base + first * MI_PAGE, count * MI_PAGE);
     PFILE_OBJECT file = MiReferenceFile(area);
     TRACE("mm", "page out %p at %lld, %zu bytes", (void *)file, (long long)offset.QuadPart, count * MI_PAGE);
+    struct fltsim_seh_frame *handlers = KiHideHandlers();
     NTSTATUS status = IoSynchronousPageWrite(file, describe(area, &mdl, first, count, 0), &offset, &event, &iosb);
     status = finish(status, &event, &iosb);
+    KiShowHandlers(handlers);
     ObpDereference(file);
     return status;
 }
