@@ -256,7 +256,7 @@ struct _FLT_VOLUME {
     PKTHREAD SetupThread;            /* who holds it */
     struct _FLTP_CONTEXT_LIST *VolumeContexts; /* context.c */
     LIST_ENTRY Scans;                /* scan_conflict.c; Lock */
-    volatile LONG ScanCount;
+    volatile LONG ScanCount, ScansEnded;
     struct _FLTP_NAME_CACHE *Names;  /* name_cache.c */
     FLTP_VOLUME_SHARD Shards[FLTP_SHARDS];
 };

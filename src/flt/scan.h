@@ -21,8 +21,10 @@ static inline bool FltpMeetsScans(PFLT_VOLUME Volume, UCHAR Major)
 }
 /* At its way's bottom: a scan may be in the way of this operation. */
 bool FltpMayMeetScan(PIRP_CTRL Op);
-/* After the file system's answer. True: a scan was in the way, and is no more. */
-bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status);
+static inline LONG FltpScansEnded(PFLT_VOLUME Volume) { return __atomic_load_n(&Volume->ScansEnded, __ATOMIC_ACQUIRE); }
+/* After the file system's answer. True: a scan was in the way, and is no more. EndedBefore: FltpScansEnded before it was
+ * asked. */
+bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status, LONG EndedBefore);
 /* Calls the device below until no scan is in the way. The IRP is complete up to here; what IoCallDriver answered last. */
 NTSTATUS FltpCallAroundScans(PIRP_CTRL Op);
 

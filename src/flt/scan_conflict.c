@@ -16,6 +16,7 @@ struct flt_scan {
     PFILE_OBJECT File;     /* its close ends the scan: there as long as this is in the list */
     const void *Stream;    /* its FsContext */
     PIRP Irp;              /* SetPurgeFailureMode's */
+    bool Ending;           /* somebody does it; Lock */
     KEVENT Ended;
 };
 
@@ -92,23 +93,31 @@ static bool Ends(const struct flt_scan *scan, const struct ending *ending)
            (!ending->File || scan->File == ending->File);
 }
 
-/* Off the list; its file object is referenced, unless that is on its way out. */
+/* To be ended by the caller; its file object is referenced, unless that is on its way out. */
 static struct flt_scan *Take(PFLT_VOLUME volume, const struct ending *ending, bool *open)
 {
     struct flt_scan *found = NULL;
     sched_lock(&volume->Lock);
     for (PLIST_ENTRY link = volume->Scans.Flink; link != &volume->Scans && !found; link = link->Flink) {
         struct flt_scan *scan = CONTAINING_RECORD(link, struct flt_scan, Link);
-        if (Ends(scan, ending))
+        if (!scan->Ending && Ends(scan, ending))
             found = scan;
     }
     if (found) {
-        RemoveEntryList(&found->Link);
-        __atomic_sub_fetch(&volume->ScanCount, 1, __ATOMIC_RELEASE);
+        found->Ending = true;
         *open = !ending->File && ObpReferenceSafe(found->File);
     }
     sched_unlock(&volume->Lock);
     return found;
+}
+
+static void Remove(PFLT_VOLUME volume, struct flt_scan *scan)
+{
+    sched_lock(&volume->Lock);
+    RemoveEntryList(&scan->Link);
+    __atomic_add_fetch(&volume->ScansEnded, 1, __ATOMIC_RELEASE);
+    __atomic_sub_fetch(&volume->ScanCount, 1, __ATOMIC_RELEASE);
+    sched_unlock(&volume->Lock);
 }
 
 static bool EndOne(PFLT_VOLUME volume, const struct ending *ending)
@@ -121,6 +130,7 @@ static bool EndOne(PFLT_VOLUME volume, const struct ending *ending)
         SetPurgeFailureMode(scan, SET_PURGE_FAILURE_MODE_DISABLED);
         ObpDereference(scan->File);
     }
+    Remove(volume, scan); /* behind the file system's change of mind: who finds it gone tries once more */
     KeSetEvent(&scan->Ended, IO_NO_INCREMENT, FALSE);
     Dereference(scan);
     return true;
@@ -145,14 +155,15 @@ void FltpEndScansOf(PFLT_VOLUME Volume, PFILE_OBJECT File)
 
 /* ---- who is in the way ----------------------------------------------------------------------------------------------- */
 
-/* The nth scan of the stream, referenced; NULL: there are not that many. Context (may be NULL): its own, referenced. */
+/* The nth scan of the stream, referenced; NULL: there are not that many. Context (may be NULL): its own, referenced, and the
+ * instance's memory as well. */
 static struct flt_scan *Find(PFLT_VOLUME volume, const void *stream, ULONG n, PFLTP_CONTEXT *context)
 {
     struct flt_scan *found = NULL;
     sched_lock(&volume->Lock);
     for (PLIST_ENTRY link = volume->Scans.Flink; link != &volume->Scans && !found; link = link->Flink) {
         struct flt_scan *scan = CONTAINING_RECORD(link, struct flt_scan, Link);
-        if (scan->Stream == stream && n-- == 0)
+        if (scan->Stream == stream && !(context && scan->Ending) && n-- == 0)
             found = scan;
     }
     if (found)
@@ -160,6 +171,7 @@ static struct flt_scan *Find(PFLT_VOLUME volume, const void *stream, ULONG n, PF
     if (found && context) {
         *context = found->Context;
         FltpLinkReference(*context, "told of a conflict", NULL);
+        FltpReferencePointer(&found->Instance->Base);
     }
     sched_unlock(&volume->Lock);
     return found;
@@ -185,6 +197,7 @@ static void TellAll(PIRP_CTRL op, const void *stream)
             FltpDereferenceObject(&scan->Instance->Base, NULL, NULL);
         }
         FltpDropReference(context, "told of a conflict", NULL);
+        FltpDereferencePointer(&scan->Instance->Base);
         Dereference(scan);
     }
 }
@@ -261,7 +274,7 @@ bool FltpMayMeetScan(PIRP_CTRL Op)
     return major != IRP_MJ_WRITE || (Op->Iopb.IrpFlags & (IRP_NOCACHE | IRP_PAGING_IO)) == IRP_NOCACHE;
 }
 
-bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status)
+bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status, LONG EndedBefore)
 {
     if (!IsConflict(Op, Status))
         return false;
@@ -270,7 +283,7 @@ bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status)
     if (Op->Iopb.MajorFunction != IRP_MJ_CREATE)
         stream = Op->Iopb.TargetFileObject->FsContext;
     else if (!NT_SUCCESS(OpenStream(Op, &handle, &stream)))
-        return false;
+        stream = NULL;
     struct flt_scan *scan = stream ? Find(Op->Volume, stream, 0, NULL) : NULL;
     if (scan) {
         Dereference(scan);
@@ -279,7 +292,7 @@ bool FltpGivesWay(PIRP_CTRL Op, NTSTATUS Status)
     }
     if (handle)
         ZwClose(handle);
-    return scan != NULL;
+    return scan || FltpScansEnded(Op->Volume) != EndedBefore;
 }
 
 static NTSTATUS CallOnce(PIRP_CTRL op)
@@ -303,8 +316,10 @@ static NTSTATUS CallOnce(PIRP_CTRL op)
 NTSTATUS FltpCallAroundScans(PIRP_CTRL Op)
 {
     NTSTATUS status;
-    do
+    LONG ended;
+    do {
+        ended = FltpScansEnded(Op->Volume);
         status = CallOnce(Op);
-    while (FltpGivesWay(Op, Op->Irp->IoStatus.Status));
+    } while (FltpGivesWay(Op, Op->Irp->IoStatus.Status, ended));
     return status;
 }

@@ -218,8 +218,10 @@ static NTSTATUS SendAroundScans(PIRP_CTRL op)
     struct flt_status_request *requests = FltpTakeStatusRequests(op);
     NTSTATUS status;
     KEVENT done;
+    LONG ended;
 
     do {
+        ended = FltpScansEnded(op->Volume);
         PIRP irp = MakeIrp(op);
         if (!irp)
             return NoMemory(op);
@@ -229,7 +231,7 @@ static NTSTATUS SendAroundScans(PIRP_CTRL op)
         KiWaitFor(&done, NULL, &hint, __builtin_return_address(0));
         op->Data.IoStatus = irp->IoStatus;
         EndIrp(op, irp);
-    } while (FltpGivesWay(op, op->Data.IoStatus.Status));
+    } while (FltpGivesWay(op, op->Data.IoStatus.Status, ended));
     if (requests)
         FltpTellStatus(requests, status);
     FltpAscend(op, true);

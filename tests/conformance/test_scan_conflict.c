@@ -219,6 +219,87 @@ static void an_instance_that_goes_ends_its_scans(void)
     succeeds(fltsim_close(handle));
 }
 
+/* ---- at once --------------------------------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 60 };
+
+static int scan_again_and_again(void *argument)
+{
+    PFILE_OBJECT file = argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        OBJECT_ATTRIBUTES kernel;
+        HANDLE own;
+        PVOID ownObject;
+        PFLT_CONTEXT fresh;
+        InitializeObjectAttributes(&kernel, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
+        succeeds(FltAllocateContext(stage.filter, FLT_SECTION_CONTEXT, 32, PagedPool, &fresh));
+        NTSTATUS status = FltCreateSectionForDataScan(stage.instance, file, fresh, SECTION_MAP_READ, &kernel, NULL,
+                                                      PAGE_READONLY, SEC_COMMIT, 0, &own, &ownObject, NULL);
+        if (NT_SUCCESS(status)) {
+            fltsim_yield();
+            succeeds(ZwClose(own));
+            ObDereferenceObject(ownObject);
+            succeeds(FltCloseSectionForDataScan(fresh));
+        } else {
+            answers(STATUS_END_OF_FILE, status);
+        }
+        FltReleaseContext(fresh);
+        fltsim_yield();
+    }
+    return 0;
+}
+
+static int truncate_again_and_again(void *argument)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        succeeds(fltsim_set_size(handle, i % 2 ? 3 * 4096 : 4096));
+        fltsim_yield();
+    }
+    return 0;
+}
+
+static int overwrite_again_and_again(void *argument)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        succeeds(overwrite());
+        fltsim_yield();
+    }
+    return 0;
+}
+
+static NTSTATUS FLTAPI only_count(PFLT_INSTANCE instance, PFLT_CONTEXT section_context, PFLT_CALLBACK_DATA data)
+{
+    InterlockedIncrement(&told);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS counting_entry(PDRIVER_OBJECT driverObject, PUNICODE_STRING path)
+{
+    FLT_REGISTRATION registration = stage_registration();
+    registration.SectionNotificationCallback = only_count;
+    NTSTATUS status = FltRegisterFilter(driverObject, &registration, &stage.filter);
+    return NT_SUCCESS(status) ? FltStartFiltering(stage.filter) : status;
+}
+
+static void nothing_fails_while_scans_come_and_go(void)
+{
+    int (*const bodies[])(void *) = {scan_again_and_again, truncate_again_and_again, overwrite_again_and_again};
+    struct fltsim_thread *threads[3];
+    stage_mount(FLTSIM_NTFS);
+    succeeds(fltsim_load(&(struct fltsim_driver_options){.name = "stage", .entry = counting_entry, .altitude = "370000"},
+                         &stage.driver));
+    fltsim_shuffle(7);
+    handle = stage_open("C:\\file");
+    succeeds(fltsim_set_size(handle, 4096));
+    succeeds(FltRegisterForDataScan(stage.instance));
+    for (size_t i = 0; i < 3; i++)
+        threads[i] = fltsim_thread_create(NULL, bodies[i], stage_file(handle));
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(fltsim_thread_join(threads[i]), 0);
+    assert_int_equal(stage.cleanups, ROUNDS);
+    succeeds(fltsim_close(handle));
+}
+
 static void a_scan_that_nobody_closes_keeps_no_volume(void)
 {
     scan(FLTSIM_NTFS);
@@ -257,6 +338,7 @@ int main(void)
         fltsim_unit_test(what_leaves_the_section_alone_is_not_told),
         fltsim_unit_test(a_programs_own_view_is_not_waited_for),
         fltsim_unit_test(an_instance_that_goes_ends_its_scans),
+        fltsim_unit_test(nothing_fails_while_scans_come_and_go),
         fltsim_unit_test(a_scan_that_nobody_closes_keeps_no_volume),
         fltsim_unit_test(the_mode_is_set_and_reset_in_turn),
     };
