@@ -14,10 +14,12 @@
 #define SMALL_STACK 6
 #define LARGE_STACK 24
 #define CACHE_LIMIT 64
+#define HOLD 1024
 
 struct iop_cache {
     struct iop_cache *next;       /* io_state.caches */
     struct iop_block *free[2];    /* small, large */
+    struct iop_block *last[2];    /* under special pool `free` is in the order they were freed */
     unsigned count[2];
     struct iop_block *all;        /* every block this cache made */
 };
@@ -72,12 +74,35 @@ static struct iop_block *TakeShared(struct iop_cache *cache)
     return taken;
 }
 
+/* Under special pool a freed block serves again when many others have been freed after it: what is stale is seen until then. */
+static struct iop_block *TakeLate(struct iop_cache *cache, unsigned kind)
+{
+    struct iop_block *block = cache->free[kind];
+    if (cache->count[kind] <= HOLD)
+        return NewBlock(cache, kind ? LARGE_STACK : SMALL_STACK);
+    cache->free[kind] = block->next;
+    cache->count[kind]--;
+    return block;
+}
+
+static void GiveLate(struct iop_cache *cache, struct iop_block *block, unsigned kind)
+{
+    block->next = NULL;
+    if (cache->count[kind]++)
+        cache->last[kind]->next = block;
+    else
+        cache->free[kind] = block;
+    cache->last[kind] = block;
+}
+
 static struct iop_block *TakeBlock(unsigned stack)
 {
     struct iop_cache *cache = Cache();
     if (stack > LARGE_STACK)
         return NewBlock(cache, stack);
     unsigned kind = stack > SMALL_STACK;
+    if (__builtin_expect(machine->options.special_pool, 0))
+        return TakeLate(cache, kind);
     struct iop_block *block = cache->free[kind];
     if (__builtin_expect(block != NULL, 1)) {
         cache->free[kind] = block->next;
@@ -104,10 +129,14 @@ static void ShareBlocks(struct iop_cache *cache)
 
 static void GiveBlock(struct iop_block *block)
 {
-    if (block->capacity > LARGE_STACK || machine->options.special_pool)
+    if (block->capacity > LARGE_STACK)
         return; /* found again through iop_cache.all */
     struct iop_cache *cache = Cache();
     unsigned kind = block->capacity > SMALL_STACK;
+    if (__builtin_expect(machine->options.special_pool, 0)) {
+        GiveLate(cache, block, kind);
+        return;
+    }
     block->next = cache->free[kind];
     cache->free[kind] = block;
     if (++cache->count[kind] >= CACHE_LIMIT && !kind)

@@ -562,6 +562,25 @@ static void ApcsDisabled(void **state)
     fltsim_close(handle);
 }
 
+/* Under special pool a stale pointer finds a freed IRP for long, and yet not each IRP of a run has memory of its own. */
+static void FreedIrpServesAgainLate(void **state)
+{
+    enum { SOON = 1000, LATE = 4000 };
+    unsigned again = 0;
+    assert_true(fltsim_start(&(struct fltsim_options){.special_pool = true}));
+    PIRP first = IoAllocateIrp(2, FALSE);
+    IoFreeIrp(first);
+    while (again < LATE) {
+        PIRP irp = IoAllocateIrp(2, FALSE);
+        IoFreeIrp(irp);
+        if (irp == first)
+            break;
+        again++;
+    }
+    assert_in_range(again, SOON, LATE - 1);
+    assert_int_equal(fltsim_stop(NULL), 0);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, stub_setup, stub_teardown)
@@ -592,6 +611,7 @@ int main(void)
         CASE(CancelSafeQueue),
         CASE(TopLevelIrp),
         CASE(ApcsDisabled),
+        cmocka_unit_test(FreedIrpServesAgainLate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
