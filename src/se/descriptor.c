@@ -115,20 +115,6 @@ NTSTATUS SeQuerySecurityDescriptorInfo(PSECURITY_INFORMATION SecurityInformation
     return STATUS_SUCCESS;
 }
 
-/* The list of an object that nobody gave one. */
-static PACL DefaultList(const struct sep_token *token, PVOID buffer, ULONG length)
-{
-    PACL list = buffer;
-    bool system = SepIsSystem(token);
-    RtlCreateAcl(list, length, ACL_REVISION);
-    if (!system)
-        RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, (PSID)&token->user);
-    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeLocalSystemSid);
-    RtlAddAccessAllowedAce(list, ACL_REVISION,
-                           system ? GENERIC_READ | GENERIC_EXECUTE | READ_CONTROL : GENERIC_ALL, SeExports->SeAliasAdminsSid);
-    return list;
-}
-
 /* What was given, unless that is a default and something is inherited. NULL: neither. */
 static PACL Choose(bool given, PACL list, bool defaulted, PACL parent, const struct sep_creator *creator)
 {
@@ -145,7 +131,6 @@ NTSTATUS SeAssignSecurity(PSECURITY_DESCRIPTOR ParentDescriptor, PSECURITY_DESCR
                           POOL_TYPE PoolType)
 {
     struct parts p = {0}, parent = {0};
-    ULONG defaults[64];
     *NewDescriptor = NULL;
     if (!SubjectContext)
         return STATUS_NO_TOKEN;
@@ -161,8 +146,9 @@ NTSTATUS SeAssignSecurity(PSECURITY_DESCRIPTOR ParentDescriptor, PSECURITY_DESCR
     const struct sep_creator creator = {p.owner, p.group, GenericMapping, IsDirectoryObject};
     PACL sacl = Choose(p.has_sacl, p.sacl, p.control & SE_SACL_DEFAULTED, parent.has_sacl ? parent.sacl : NULL, &creator);
     PACL dacl = Choose(p.has_dacl, p.dacl, p.control & SE_DACL_DEFAULTED, parent.has_dacl ? parent.dacl : NULL, &creator);
-    if (!dacl && !p.has_dacl)
-        dacl = SepMakeList(DefaultList(token, defaults, sizeof defaults), false, &creator);
+    struct sep_list *defaults = __atomic_load_n(&token->defaults, __ATOMIC_ACQUIRE);
+    if (!dacl && !p.has_dacl && !defaults->null)
+        dacl = SepMakeList(SEP_LIST(defaults), false, &creator);
     p.has_sacl = p.has_sacl || sacl;
     p.has_dacl = TRUE;
     p.sacl = sacl;

@@ -39,6 +39,20 @@ ALIAS(system_ops, 0x225);
 ALIAS(print_ops, 0x226);
 ALIAS(backup_ops, DOMAIN_ALIAS_RID_BACKUP_OPS);
 
+/* Longer ones than tokens have. */
+#define LONG_SID(label, count, authority, ...)                                                                         \
+    static struct {                                                                                                    \
+        UCHAR Revision, SubAuthorityCount;                                                                             \
+        SID_IDENTIFIER_AUTHORITY IdentifierAuthority;                                                                  \
+        ULONG SubAuthority[count];                                                                                     \
+    } label = {1, count, {authority}, {__VA_ARGS__}}
+#define APP_PACKAGE_AUTHORITY {0, 0, 0, 0, 0, 15}
+#define PROCESS_TRUST_AUTHORITY {0, 0, 0, 0, 0, 19}
+LONG_SID(all_app_packages, 2, APP_PACKAGE_AUTHORITY, 2, 1);
+LONG_SID(user_mode_drivers, 6, SECURITY_NT_AUTHORITY, 84, 0, 0, 0, 0, 0);
+LONG_SID(trust_win_tcb, 2, PROCESS_TRUST_AUTHORITY, 1024, 8192);
+LONG_SID(trusted_installer, 6, SECURITY_NT_AUTHORITY, 80, 956008885, 3418522649, 1831038044, 1853292631, 2271478464);
+
 static SE_EXPORTS exports = {
     .SeCreateTokenPrivilege = LUID_OF(CREATE_TOKEN),
     .SeAssignPrimaryTokenPrivilege = LUID_OF(ASSIGNPRIMARYTOKEN),
@@ -104,6 +118,11 @@ static SE_EXPORTS exports = {
     .SeHighMandatorySid = &high,
     .SeSystemMandatorySid = &system_label,
     .SeOwnerRightsSid = &owner_rights,
+    .SeAllAppPackagesSid = &all_app_packages,
+    .SeUserModeDriversSid = &user_mode_drivers,
+    .SeProcTrustWinTcbSid = &trust_win_tcb,
+    .SeTrustedInstallerSid = &trusted_installer,
+    .SeDelegateSessionUserImpersonatePrivilege = {.LowPart = 36},
 };
 
 PSE_EXPORTS SeExports = &exports;

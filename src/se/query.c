@@ -9,6 +9,7 @@
 struct fill {
     PCHAR buffer;
     ULONG length, front, tail;
+    const struct sep_list *defaults; /* as it was when the length was found */
 };
 
 static PVOID Front(struct fill *f, ULONG size)
@@ -47,7 +48,20 @@ static struct sep_sid IntegritySid(const struct sep_token *token)
     return (struct sep_sid){1, 1, {SECURITY_MANDATORY_LABEL_AUTHORITY}, {token->integrity}};
 }
 
-static ULONG Needed(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind)
+static ULONG DefaultsLength(const struct sep_list *defaults)
+{
+    return sizeof(TOKEN_DEFAULT_DACL) + (defaults->null ? 0 : SEP_LIST(defaults)->AclSize);
+}
+
+static void PutDefaults(struct fill *f)
+{
+    PTOKEN_DEFAULT_DACL out = Front(f, sizeof *out);
+    out->DefaultDacl = f->defaults->null ? NULL : (PACL)(f->buffer + f->tail);
+    if (out->DefaultDacl)
+        memcpy(out->DefaultDacl, f->defaults->list, SEP_LIST(f->defaults)->AclSize);
+}
+
+static ULONG Needed(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, const struct sep_list *defaults)
 {
     struct sep_sid label = IntegritySid(token);
     switch (kind) {
@@ -64,8 +78,11 @@ static ULONG Needed(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind)
                CountPrivileges(token) * (ULONG)sizeof(LUID_AND_ATTRIBUTES);
     case TokenSource:
         return sizeof(TOKEN_SOURCE);
-    case TokenType:
+    case TokenDefaultDacl:
+        return DefaultsLength(defaults);
     case TokenImpersonationLevel:
+        return token->type == TokenImpersonation ? sizeof(ULONG) : 0;
+    case TokenType:
     case TokenSessionId:
     case TokenElevationType:
     case TokenElevation:
@@ -149,8 +166,8 @@ static void PutStatistics(const struct sep_token *token, struct fill *f)
         .ImpersonationLevel = token->level,
         .GroupCount = token->group_count,
         .PrivilegeCount = CountPrivileges(token),
-        .ModifiedId = token->modified,
     };
+    __atomic_load(&token->modified, &out->ModifiedId, __ATOMIC_RELAXED);
 }
 
 static void PutSource(const struct sep_token *token, struct fill *f)
@@ -198,6 +215,9 @@ static void Put(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, str
     case TokenSource:
         PutSource(token, f);
         break;
+    case TokenDefaultDacl:
+        PutDefaults(f);
+        break;
     case TokenOrigin:
         *(PTOKEN_ORIGIN)Front(f, sizeof(TOKEN_ORIGIN)) = (TOKEN_ORIGIN){0};
         break;
@@ -209,8 +229,8 @@ static void Put(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, str
 NTSTATUS SepQueryToken(const struct sep_token *token, TOKEN_INFORMATION_CLASS kind, PVOID buffer, ULONG length,
                        PULONG needed)
 {
-    struct fill f = {.buffer = buffer, .length = length};
-    *needed = Needed(token, kind);
+    struct fill f = {.buffer = buffer, .length = length, .defaults = __atomic_load_n(&token->defaults, __ATOMIC_ACQUIRE)};
+    *needed = Needed(token, kind, f.defaults);
     if (!*needed)
         return STATUS_INVALID_INFO_CLASS;
     if (length < *needed)
@@ -230,14 +250,29 @@ NTSTATUS SeQueryInformationToken(PACCESS_TOKEN Token, TOKEN_INFORMATION_CLASS To
         *(PULONG)TokenInformation = TokenInformationClass == TokenSessionId ? token->session : token->integrity;
         return STATUS_SUCCESS;
     }
+    switch (TokenInformationClass) { /* only by handle */
+    case TokenOrigin:
+    case TokenSandBoxInert:
+        return STATUS_INVALID_INFO_CLASS;
+    default:
+        break;
+    }
     NTSTATUS status = SepQueryToken(Token, TokenInformationClass, NULL, 0, &needed);
     if (status != STATUS_BUFFER_TOO_SMALL)
         return status;
-    *TokenInformation = ExAllocatePoolWithTag(PagedPool, needed, SEP_TAG);
-    if (!*TokenInformation)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    ExpHandOut(*TokenInformation, VERIFY_CALLER);
-    return SepQueryToken(Token, TokenInformationClass, *TokenInformation, needed, &needed);
+    do { /* its default list may be replaced meanwhile */
+        PVOID buffer = ExAllocatePoolWithTag(PagedPool, needed, SEP_TAG);
+        if (!buffer)
+            return STATUS_INSUFFICIENT_RESOURCES;
+        status = SepQueryToken(Token, TokenInformationClass, buffer, needed, &needed);
+        if (NT_SUCCESS(status)) {
+            *TokenInformation = buffer;
+            ExpHandOut(buffer, VERIFY_CALLER);
+        } else {
+            ExFreePoolWithTag(buffer, SEP_TAG);
+        }
+    } while (status == STATUS_BUFFER_TOO_SMALL);
+    return status;
 }
 
 NTSTATUS SeQueryAuthenticationIdToken(PACCESS_TOKEN Token, PLUID AuthenticationId)

@@ -25,11 +25,25 @@ struct sep_sid {
     ULONG SubAuthority[5];
 };
 
-/* The body of a token object. Immutable once it is made, but for its privileges' enabled bits. */
+/* A default list of a token; never changes. A token keeps those that it had, for whoever reads them. */
+struct sep_list {
+    struct sep_list *older;
+    bool null; /* no list: everybody may do everything */
+    ULONG list[];
+};
+#define SEP_LIST(l) ((PACL)(l)->list)
+
+/* The body of a token object. Immutable once it is made, but for its privileges' enabled bits and for what
+ * ZwSetInformationToken sets: `modified`, `owner`, `group` and `defaults`, each of which is read and written atomically.
+ * `lock` is for drivers: SeLockSubjectContext has it shared, ZwSetInformationToken exclusively. */
 struct sep_token {
+    ERESOURCE lock;
+    LONG owner, group; /* of objects that its holder makes: one of `groups`; -1: `user` */
+    struct sep_list *defaults;
+    LUID modified;
     TOKEN_TYPE type;
     SECURITY_IMPERSONATION_LEVEL level;
-    LUID id, authentication, modified;
+    LUID id, authentication;
     ULONG session;
     struct sep_sid user;
     ULONG group_count;
@@ -65,6 +79,8 @@ static inline struct se_state *se(void) { return machine->se; }
 struct sep_token *SepPrimaryToken(PEPROCESS process);
 /* The token that counts for a thread. Not referenced. */
 struct sep_token *SepEffectiveToken(PKTHREAD thread);
+/* Gives the token another default list, a copy of `list` (NULL: none). False: an allocation was made to fail. */
+bool SepSetDefaultList(struct sep_token *token, PACL list);
 struct sep_token *SepCreateToken(TOKEN_TYPE type, const struct sep_token *like);
 bool SepHasPrivilege(const struct sep_token *token, ULONG privilege);
 bool SepTokenHasSid(const struct sep_token *token, const void *sid, bool deny);
@@ -99,6 +115,10 @@ struct sep_creator {
 /* A list that was given for the object, or what it inherits of its parent's, which may be nothing. sim_free it. */
 PACL SepMakeList(PACL from, bool inherit, const struct sep_creator *creator);
 
+static inline void SepTouch(struct sep_token *token, LUID modified)
+{
+    __atomic_store(&token->modified, &modified, __ATOMIC_RELAXED);
+}
 static inline bool SepIsSystem(const struct sep_token *token)
 {
     return RtlEqualSid((PSID)&token->user, SeExports->SeLocalSystemSid);
@@ -106,11 +126,13 @@ static inline bool SepIsSystem(const struct sep_token *token)
 /* What the objects that the token's holder makes belong to. */
 static inline const struct sep_sid *SepOwner(const struct sep_token *token)
 {
-    return SepIsSystem(token) ? &token->groups[0] : &token->user; /* administrators */
+    LONG owner = __atomic_load_n(&token->owner, __ATOMIC_RELAXED);
+    return owner < 0 ? &token->user : &token->groups[owner];
 }
 static inline const struct sep_sid *SepGroup(const struct sep_token *token)
 {
-    return SepIsSystem(token) ? &token->user : &token->groups[0];
+    LONG group = __atomic_load_n(&token->group, __ATOMIC_RELAXED);
+    return group < 0 ? &token->user : &token->groups[group];
 }
 
 /* Can this be set on an object? What capturing it says: STATUS_ACCESS_VIOLATION (NULL), _UNKNOWN_REVISION, _INVALID_SID,

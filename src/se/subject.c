@@ -29,9 +29,25 @@ VOID SeReleaseSubjectContext(PSECURITY_SUBJECT_CONTEXT SubjectContext)
     SubjectContext->PrimaryToken = NULL;
 }
 
-/* Tokens do not change while they are read here, so that there is nothing to lock. */
-VOID SeLockSubjectContext(PSECURITY_SUBJECT_CONTEXT SubjectContext) {}
-VOID SeUnlockSubjectContext(PSECURITY_SUBJECT_CONTEXT SubjectContext) {}
+VOID SeLockSubjectContext(PSECURITY_SUBJECT_CONTEXT SubjectContext)
+{
+    API_ENTER(SeLockSubjectContext, SubjectContext, SCHED_READ);
+    struct sep_token *primary = SubjectContext->PrimaryToken, *client = SubjectContext->ClientToken;
+    KeEnterCriticalRegion();
+    ExAcquireResourceSharedLite(&primary->lock, TRUE);
+    if (client)
+        ExAcquireResourceSharedLite(&client->lock, TRUE);
+}
+
+VOID SeUnlockSubjectContext(PSECURITY_SUBJECT_CONTEXT SubjectContext)
+{
+    API_ENTER(SeUnlockSubjectContext, SubjectContext, SCHED_WRITE);
+    struct sep_token *primary = SubjectContext->PrimaryToken, *client = SubjectContext->ClientToken;
+    if (client)
+        ExReleaseResourceLite(&client->lock);
+    ExReleaseResourceLite(&primary->lock);
+    KeLeaveCriticalRegion();
+}
 
 /* -- privileges -------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* Tokens: the two that every machine has, those of processes and threads, and what drivers ask of them. */
 #include "sep.h"
 
+#include "fault/fault.h"
 #include "ps/process.h"
 
 #include <string.h>
@@ -20,15 +21,51 @@ LUID SepNewLuid(void)
     return (LUID){.LowPart = (ULONG)id, .HighPart = (LONG)(id >> 32)};
 }
 
+static void AddDefaults(struct sep_token *token, PACL list)
+{
+    ULONG length = list ? list->AclSize : 0;
+    struct sep_list *fresh = sim_alloc(sizeof *fresh + length);
+    fresh->null = !list;
+    if (list)
+        memcpy(fresh->list, list, length);
+    fresh->older = token->defaults;
+    __atomic_store_n(&token->defaults, fresh, __ATOMIC_RELEASE);
+}
+
+bool SepSetDefaultList(struct sep_token *token, PACL list)
+{
+    if (fault_allocation())
+        return false;
+    AddDefaults(token, list);
+    return true;
+}
+
+static void DeleteToken(PVOID object)
+{
+    struct sep_token *token = object;
+    for (struct sep_list *list = token->defaults, *older; list; list = older) {
+        older = list->older;
+        sim_free(list);
+    }
+    ExDeleteResourceLite(&token->lock);
+}
+
 struct sep_token *SepCreateToken(TOKEN_TYPE type, const struct sep_token *like)
 {
     struct sep_token *token;
     ObpCreateObject(se()->token_type, sizeof *token, (PVOID *)&token);
-    if (like)
-        *token = *like;
+    if (like) {
+        struct sep_list *defaults = __atomic_load_n(&like->defaults, __ATOMIC_ACQUIRE);
+        memcpy((PCHAR)token + offsetof(struct sep_token, type), (const CHAR *)like + offsetof(struct sep_token, type),
+               sizeof *token - offsetof(struct sep_token, type));
+        token->owner = __atomic_load_n(&like->owner, __ATOMIC_RELAXED);
+        token->group = __atomic_load_n(&like->group, __ATOMIC_RELAXED);
+        AddDefaults(token, defaults->null ? NULL : SEP_LIST(defaults));
+    }
+    ExInitializeResourceLite(&token->lock);
     token->type = type;
     token->id = SepNewLuid();
-    token->modified = token->id;
+    SepTouch(token, token->id);
     return token;
 }
 
@@ -36,6 +73,21 @@ static void AddGroup(struct sep_token *token, const struct sep_sid *sid, ULONG a
 {
     token->groups[token->group_count] = *sid;
     token->group_attributes[token->group_count++] = attributes;
+}
+
+/* The list of objects that nobody gave one. */
+static void AddUsualDefaults(struct sep_token *token)
+{
+    ULONG buffer[64];
+    PACL list = (PACL)buffer;
+    bool system = SepIsSystem(token);
+    RtlCreateAcl(list, sizeof buffer, ACL_REVISION);
+    if (!system)
+        RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, (PSID)&token->user);
+    RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, SeExports->SeLocalSystemSid);
+    RtlAddAccessAllowedAce(list, ACL_REVISION, system ? GENERIC_READ | GENERIC_EXECUTE | READ_CONTROL : GENERIC_ALL,
+                           SeExports->SeAliasAdminsSid);
+    AddDefaults(token, list);
 }
 
 #define PRIVILEGE(name) (1ull << SE_##name##_PRIVILEGE)
@@ -46,6 +98,8 @@ static struct sep_token *SystemToken(void)
 {
     struct sep_token *token = SepCreateToken(TokenPrimary, NULL);
     token->user = system_sid;
+    token->owner = 0;
+    token->group = -1;
     token->authentication = (LUID)SYSTEM_LUID;
     token->privileges = token->enabled = ALL_PRIVILEGES;
     token->integrity = SECURITY_MANDATORY_SYSTEM_RID;
@@ -54,6 +108,7 @@ static struct sep_token *SystemToken(void)
     AddGroup(token, &admins, SE_GROUP_ENABLED_BY_DEFAULT | SE_GROUP_ENABLED | SE_GROUP_OWNER);
     AddGroup(token, &everyone, GROUP_ON);
     AddGroup(token, &authenticated, GROUP_ON);
+    AddUsualDefaults(token);
     return token;
 }
 
@@ -61,6 +116,8 @@ static struct sep_token *UserToken(void)
 {
     struct sep_token *token = SepCreateToken(TokenPrimary, NULL);
     token->user = user_sid;
+    token->owner = -1;
+    token->group = 0;
     token->authentication = SepNewLuid();
     token->session = 1;
     token->privileges = ALL_PRIVILEGES & ~(PRIVILEGE(TCB) | PRIVILEGE(CREATE_TOKEN) | PRIVILEGE(ASSIGNPRIMARYTOKEN) |
@@ -75,6 +132,7 @@ static struct sep_token *UserToken(void)
     AddGroup(token, &users, GROUP_ON);
     AddGroup(token, &interactive, GROUP_ON);
     AddGroup(token, &authenticated, GROUP_ON);
+    AddUsualDefaults(token);
     return token;
 }
 
@@ -223,6 +281,7 @@ bool SepStart(void)
     se()->next_id = 0x10000;
     se()->token_type = ObpCreateType(&(struct ob_type_info){
         .name = "Token",
+        .delete = DeleteToken,
         .mapping = {TOKEN_READ, TOKEN_WRITE, STANDARD_RIGHTS_EXECUTE, TOKEN_ALL_ACCESS},
         .valid_access = TOKEN_ALL_ACCESS,
         .wait = OB_NO_WAIT,

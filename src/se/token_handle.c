@@ -148,9 +148,15 @@ static NTSTATUS LevelOfCopy(const struct sep_token *token, TOKEN_TYPE type, cons
 static void LeaveOutDisabled(struct sep_token *token)
 {
     ULONG left = 0;
+    LONG owner = token->owner, group = token->group;
+    token->owner = token->group = -1;
     for (ULONG i = 0; i < token->group_count; i++) {
         if (!(token->group_attributes[i] & (SE_GROUP_ENABLED | SE_GROUP_USE_FOR_DENY_ONLY)))
             continue;
+        if ((LONG)i == owner)
+            token->owner = (LONG)left;
+        if ((LONG)i == group)
+            token->group = (LONG)left;
         token->groups[left] = token->groups[i];
         token->group_attributes[left++] = token->group_attributes[i];
     }

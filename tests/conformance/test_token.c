@@ -100,6 +100,175 @@ static void an_anonymous_client_cannot_be_looked_at_or_passed_on(void)
     end();
 }
 
+/* What published kernel test suites saw on Windows. */
+static void a_token_answers_some_classes_by_pointer_and_others_only_by_handle(void)
+{
+    static const TOKEN_INFORMATION_CLASS answered[] = {TokenOwner,      TokenDefaultDacl, TokenGroups, TokenStatistics,
+                                                       TokenType,       TokenUser,        TokenPrivileges},
+                                         refused[] = {TokenImpersonationLevel, TokenOrigin, TokenGroupsAndPrivileges,
+                                                      TokenRestrictedSids, TokenSandBoxInert};
+    SECURITY_SUBJECT_CONTEXT subject;
+    PVOID buffer;
+
+    SeCaptureSubjectContext(&subject);
+    SeLockSubjectContext(&subject);
+    PACCESS_TOKEN mine = SeQuerySubjectContextToken(&subject);
+    for (unsigned i = 0; i < ARRAYSIZE(answered); i++) {
+        buffer = NULL;
+        succeeds(SeQueryInformationToken(mine, answered[i], &buffer));
+        assert_non_null(buffer);
+        if (answered[i] == TokenOwner)
+            assert_true(RtlValidSid(((PTOKEN_OWNER)buffer)->Owner));
+        if (answered[i] == TokenUser)
+            assert_true(RtlValidSid(((PTOKEN_USER)buffer)->User.Sid));
+        if (answered[i] == TokenDefaultDacl)
+            assert_true(RtlValidAcl(((PTOKEN_DEFAULT_DACL)buffer)->DefaultDacl));
+        if (answered[i] == TokenType)
+            assert_int_equal(*(PTOKEN_TYPE)buffer, TokenPrimary);
+        PTOKEN_GROUPS groups = buffer;
+        for (ULONG g = 0; answered[i] == TokenGroups && g < groups->GroupCount; g++)
+            assert_true(RtlValidSid(groups->Groups[g].Sid));
+        ExFreePool(buffer);
+    }
+    for (unsigned i = 0; i < ARRAYSIZE(refused); i++) {
+        buffer = NULL;
+        answers(STATUS_INVALID_INFO_CLASS, SeQueryInformationToken(mine, refused[i], &buffer));
+        assert_null(buffer);
+    }
+    SeUnlockSubjectContext(&subject);
+    SeReleaseSubjectContext(&subject);
+}
+
+static PSID sid_of(PUCHAR buffer, TOKEN_INFORMATION_CLASS kind)
+{
+    succeeds(ZwQueryInformationToken(token, kind, buffer, 512, &length));
+    return *(PSID *)buffer; /* TOKEN_OWNER and TOKEN_PRIMARY_GROUP are a pointer each */
+}
+
+static void the_defaults_of_a_token_are_set(void)
+{
+    UCHAR was[512], is[512], bad[8] = {0};
+    ULONG words[32];
+    PACL list = (PACL)words;
+    TOKEN_OWNER owner;
+    TOKEN_PRIMARY_GROUP group;
+    TOKEN_DEFAULT_DACL defaults = {list};
+    PTOKEN_USER user = (PTOKEN_USER)info;
+    HANDLE original;
+
+    start();
+    succeeds(ZwOpenProcessToken(ZwCurrentProcess(), TOKEN_ALL_ACCESS, &original));
+    succeeds(ZwDuplicateToken(original, TOKEN_ALL_ACCESS, NULL, FALSE, TokenPrimary, &token));
+    succeeds(ZwQueryInformationToken(token, TokenUser, info, sizeof info, &length));
+
+    owner.Owner = user->User.Sid;
+    succeeds(ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+    assert_true(RtlEqualSid(sid_of(is, TokenOwner), user->User.Sid));
+    owner.Owner = SeExports->SeAliasAdminsSid; /* its group that may own */
+    succeeds(ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+    assert_true(RtlEqualSid(sid_of(is, TokenOwner), SeExports->SeAliasAdminsSid));
+    owner.Owner = SeExports->SeWorldSid; /* its group that may not */
+    answers(STATUS_INVALID_OWNER, ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+    owner.Owner = bad;
+    answers(STATUS_INVALID_SID, ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+
+    group.PrimaryGroup = SeExports->SeWorldSid;
+    succeeds(ZwSetInformationToken(token, TokenPrimaryGroup, &group, sizeof group));
+    assert_true(RtlEqualSid(sid_of(is, TokenPrimaryGroup), SeExports->SeWorldSid));
+    group.PrimaryGroup = SeExports->SeDialupSid;
+    answers(STATUS_INVALID_PRIMARY_GROUP, ZwSetInformationToken(token, TokenPrimaryGroup, &group, sizeof group));
+
+    succeeds(RtlCreateAcl(list, sizeof words, ACL_REVISION));
+    succeeds(RtlAddAccessAllowedAce(list, ACL_REVISION, GENERIC_READ, SeExports->SeWorldSid));
+    succeeds(ZwSetInformationToken(token, TokenDefaultDacl, &defaults, sizeof defaults));
+    succeeds(ZwQueryInformationToken(token, TokenDefaultDacl, is, sizeof is, &length));
+    assert_int_equal(length, sizeof defaults + list->AclSize);
+    assert_memory_equal(((PTOKEN_DEFAULT_DACL)is)->DefaultDacl, list, list->AclSize);
+    starves(STATUS_INSUFFICIENT_RESOURCES, ZwSetInformationToken(token, TokenDefaultDacl, &defaults, sizeof defaults));
+    defaults.DefaultDacl = NULL;
+    succeeds(ZwSetInformationToken(token, TokenDefaultDacl, &defaults, sizeof defaults));
+    succeeds(ZwQueryInformationToken(token, TokenDefaultDacl, is, sizeof is, &length));
+    assert_null(((PTOKEN_DEFAULT_DACL)is)->DefaultDacl);
+
+    answers(STATUS_INFO_LENGTH_MISMATCH, ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner - 1));
+    answers(STATUS_INVALID_INFO_CLASS, ZwSetInformationToken(token, TokenUser, was, sizeof was));
+    answers(STATUS_INVALID_INFO_CLASS, ZwSetInformationToken(token, 999, was, sizeof was));
+    answers(STATUS_OBJECT_TYPE_MISMATCH, ZwSetInformationToken(event, TokenOwner, &owner, sizeof owner));
+    answers(STATUS_INVALID_HANDLE, ZwSetInformationToken((HANDLE)0x7FF4, TokenOwner, &owner, sizeof owner));
+    succeeds(ZwClose(token));
+    succeeds(ZwClose(original));
+    end();
+}
+
+static void what_a_token_says_of_new_objects_is_theirs(void)
+{
+    TOKEN_OWNER owner = {SeExports->SeAliasAdminsSid};
+    ULONG words[32];
+    PACL list = (PACL)words, got;
+    TOKEN_DEFAULT_DACL defaults = {list};
+    SECURITY_SUBJECT_CONTEXT subject;
+    PSECURITY_DESCRIPTOR made;
+    BOOLEAN present, defaulted;
+    PSID sid;
+    GENERIC_MAPPING mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS};
+
+    start();
+    succeeds(ZwOpenProcessToken(ZwCurrentProcess(), TOKEN_ALL_ACCESS, &token));
+    succeeds(RtlCreateAcl(list, sizeof words, ACL_REVISION));
+    succeeds(RtlAddAccessAllowedAce(list, ACL_REVISION, FILE_READ_DATA, SeExports->SeWorldSid));
+    succeeds(ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+    succeeds(ZwSetInformationToken(token, TokenDefaultDacl, &defaults, sizeof defaults));
+    SeCaptureSubjectContext(&subject);
+    succeeds(SeAssignSecurity(NULL, NULL, &made, FALSE, &subject, &mapping, PagedPool));
+    succeeds(RtlGetOwnerSecurityDescriptor(made, &sid, &defaulted));
+    assert_true(RtlEqualSid(sid, SeExports->SeAliasAdminsSid));
+    succeeds(RtlGetDaclSecurityDescriptor(made, &present, &got, &defaulted));
+    assert_true(present);
+    assert_int_equal(got->AceCount, 1);
+    succeeds(SeDeassignSecurity(&made));
+    SeReleaseSubjectContext(&subject);
+    succeeds(ZwClose(token));
+    end();
+}
+
+static LONG locked, set;
+
+static VOID set_on_thread(PVOID context)
+{
+    TOKEN_OWNER owner = {SeExports->SeAliasAdminsSid};
+    succeeds(ZwSetInformationToken(token, TokenOwner, &owner, sizeof owner));
+    InterlockedExchange(&set, TRUE);
+    assert_int_equal(InterlockedCompareExchange(&locked, 0, 0), 0);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static void a_locked_subject_context_stays_as_it_is(void)
+{
+    SECURITY_SUBJECT_CONTEXT subject;
+    LARGE_INTEGER soon = {.QuadPart = -100000};
+    HANDLE thread;
+
+    start();
+    InterlockedExchange(&set, FALSE);
+    succeeds(ZwOpenProcessTokenEx(ZwCurrentProcess(), TOKEN_ALL_ACCESS, OBJ_KERNEL_HANDLE, &token));
+    SeCaptureSubjectContext(&subject);
+    SeLockSubjectContext(&subject);
+    SeLockSubjectContext(&subject); /* as often as one likes */
+    InterlockedExchange(&locked, TRUE);
+    succeeds(PsCreateSystemThread(&thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, set_on_thread, NULL));
+    answers(STATUS_TIMEOUT, ZwWaitForSingleObject(thread, FALSE, &soon));
+    assert_int_equal(InterlockedCompareExchange(&set, 0, 0), FALSE);
+    SeUnlockSubjectContext(&subject);
+    InterlockedExchange(&locked, FALSE);
+    SeUnlockSubjectContext(&subject);
+    succeeds(ZwWaitForSingleObject(thread, FALSE, NULL));
+    assert_int_equal(InterlockedCompareExchange(&set, 0, 0), TRUE);
+    SeReleaseSubjectContext(&subject);
+    succeeds(ZwClose(thread));
+    succeeds(ZwClose(token));
+    end();
+}
+
 static void a_transaction_tells_its_outcome(void)
 {
     TRANSACTION_BASIC_INFORMATION basic;
@@ -150,6 +319,10 @@ int main(void)
         fltsim_unit_test(a_token_is_duplicated),
         fltsim_unit_test(a_thread_has_a_token_while_it_impersonates),
         fltsim_unit_test(an_anonymous_client_cannot_be_looked_at_or_passed_on),
+        fltsim_unit_test(a_token_answers_some_classes_by_pointer_and_others_only_by_handle),
+        fltsim_unit_test(the_defaults_of_a_token_are_set),
+        fltsim_unit_test(what_a_token_says_of_new_objects_is_theirs),
+        fltsim_unit_test(a_locked_subject_context_stays_as_it_is),
         fltsim_unit_test(a_transaction_tells_its_outcome),
         fltsim_unit_test(a_program_needs_the_right_to_ask_of_a_transaction),
     };

@@ -324,6 +324,9 @@ FLTSIM_SERVICE(DuplicateToken, _In_ HANDLE ExistingTokenHandle, _In_ ACCESS_MASK
 FLTSIM_SERVICE(QueryInformationToken, _In_ HANDLE TokenHandle,
                _In_ TOKEN_INFORMATION_CLASS TokenInformationClass, _Out_opt_ PVOID TokenInformation,
                _In_ ULONG TokenInformationLength, _Out_ PULONG ReturnLength);
+/* nf-ntifs-zwsetinformationtoken: PASSIVE_LEVEL. TokenOwner: the user or a group with SE_GROUP_OWNER, else
+ * STATUS_INVALID_OWNER; TokenPrimaryGroup: the user or a group, else STATUS_INVALID_PRIMARY_GROUP; TokenDefaultDacl: copied
+ * as it is, NULL for none; other classes: STATUS_INVALID_INFO_CLASS. Waits for those who hold SeLockSubjectContext. */
 FLTSIM_SERVICE(SetInformationToken, _In_ HANDLE TokenHandle,
                _In_ TOKEN_INFORMATION_CLASS TokenInformationClass, _In_ PVOID TokenInformation,
                _In_ ULONG TokenInformationLength);
