@@ -32,6 +32,9 @@ static UNICODE_STRING LastComponent(PCUNICODE_STRING path)
     return (UNICODE_STRING){length, length, path->Buffer + at};
 }
 
+static WCHAR hardware_key[] = u"\\REGISTRY\\MACHINE\\HARDWARE\\DESCRIPTION\\SYSTEM";
+static UNICODE_STRING hardware_database = {sizeof hardware_key - sizeof(WCHAR), sizeof hardware_key, hardware_key};
+
 NTSTATUS IopCreateDriverObject(PCUNICODE_STRING name, PCUNICODE_STRING service, PDRIVER_INITIALIZE entry,
                                PDRIVER_OBJECT *made)
 {
@@ -49,6 +52,7 @@ NTSTATUS IopCreateDriverObject(PCUNICODE_STRING name, PCUNICODE_STRING service, 
     object->DriverInit = entry;
     object->DriverStart = (PVOID)(ULONG_PTR)entry;
     object->DriverExtension = &driver->extension;
+    object->HardwareDatabase = &hardware_database;
     driver->extension.DriverObject = object;
     for (unsigned i = 0; i <= IRP_MJ_MAXIMUM_FUNCTION; i++)
         object->MajorFunction[i] = InvalidRequest;
@@ -219,6 +223,7 @@ VOID IoRegisterBootDriverReinitialization(PDRIVER_OBJECT DriverObject,
 static void ReadyDevices(PDRIVER_OBJECT driver)
 {
     sched_lock(&io->lock);
+    driver->Flags |= DRVO_INITIALIZED;
     for (PDEVICE_OBJECT device = driver->DeviceObject; device; device = device->NextDevice)
         device->Flags &= ~DO_DEVICE_INITIALIZING;
     sched_unlock(&io->lock);

@@ -106,7 +106,7 @@ NTSTATUS ZwSetEaFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Bu
 
 /* -- security --------------------------------------------------------------------------------------------------- */
 
-static ACCESS_MASK ReadAccess(SECURITY_INFORMATION kind)
+static ACCESS_MASK RightsToRead(SECURITY_INFORMATION kind)
 {
     ACCESS_MASK access = 0;
     if (kind & (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION))
@@ -116,7 +116,7 @@ static ACCESS_MASK ReadAccess(SECURITY_INFORMATION kind)
     return access;
 }
 
-static ACCESS_MASK WriteAccess(SECURITY_INFORMATION kind)
+static ACCESS_MASK RightsToWrite(SECURITY_INFORMATION kind)
 {
     ACCESS_MASK access = 0;
     if (kind & (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION))
@@ -134,7 +134,7 @@ static NTSTATUS QuerySecurity(HANDLE handle, SECURITY_INFORMATION kind, PSECURIT
     struct iop_service s;
     IO_STATUS_BLOCK iosb = {0};
     s.wait.site = site;
-    NTSTATUS status = IopBeginService(&s, handle, ReadAccess(kind), &iosb);
+    NTSTATUS status = IopBeginService(&s, handle, RightsToRead(kind), &iosb);
     if (!NT_SUCCESS(status))
         return status;
     status = IopProbe(s.mode, needed, sizeof *needed, sizeof(ULONG), true);
@@ -175,7 +175,7 @@ static NTSTATUS SetSecurity(HANDLE handle, SECURITY_INFORMATION kind, PSECURITY_
     struct iop_service s;
     IO_STATUS_BLOCK iosb = {0};
     s.wait.site = site;
-    NTSTATUS status = IopBeginService(&s, handle, WriteAccess(kind), &iosb);
+    NTSTATUS status = IopBeginService(&s, handle, RightsToWrite(kind), &iosb);
     if (!NT_SUCCESS(status))
         return status;
     status = IopProbe(s.mode, descriptor, sizeof(SECURITY_DESCRIPTOR_RELATIVE), sizeof(ULONG), false);
