@@ -84,7 +84,20 @@ typedef enum _MEDIA_TYPE {
     F5_180_512,
     F5_160_512,
     RemovableMedia,
-    FixedMedia
+    FixedMedia,
+    F3_120M_512,
+    F3_640_512,
+    F5_640_512,
+    F5_720_512,
+    F3_1Pt2_512,
+    F3_1Pt23_1024,
+    F5_1Pt23_1024,
+    F3_128Mb_512,
+    F3_230Mb_512,
+    F8_256_128,
+    F3_200Mb_512,
+    F3_240M_512,
+    F3_32M_512
 } MEDIA_TYPE,
     *PMEDIA_TYPE;
 

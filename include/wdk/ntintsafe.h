@@ -10,6 +10,36 @@
 
 FLTSIM_WDK_BEGIN
 
+/* The ends of the types; those of C's own stand in <limits.h> and <stdint.h>. */
+#define SHORT_MIN (-32768)
+#define SHORT_MAX 32767
+#define LONGLONG_MIN (-9223372036854775807LL - 1)
+#define LONGLONG_MAX 9223372036854775807LL
+#define LONG64_MIN (-9223372036854775807LL - 1)
+#define LONG64_MAX 9223372036854775807LL
+#define BYTE_MAX 0xff
+#define WORD_MAX 0xffff
+#define DWORD_MAX 0xffffffffu
+#define ULONGLONG_MAX 0xffffffffffffffffULL
+#define DWORDLONG_MAX 0xffffffffffffffffULL
+#define ULONG64_MAX 0xffffffffffffffffULL
+#define DWORD64_MAX 0xffffffffffffffffULL
+#define INT_PTR_MIN LONG64_MIN
+#define INT_PTR_MAX LONG64_MAX
+#define LONG_PTR_MIN LONG64_MIN
+#define LONG_PTR_MAX LONG64_MAX
+#define PTRDIFF_T_MIN LONG64_MIN
+#define PTRDIFF_T_MAX LONG64_MAX
+#define SSIZE_T_MIN LONG64_MIN
+#define SSIZE_T_MAX LONG64_MAX
+#define UINT_PTR_MAX ULONG64_MAX
+#define ULONG_PTR_MAX ULONG64_MAX
+#define DWORD_PTR_MAX ULONG64_MAX
+#define SIZE_T_MIN 0
+#ifndef SIZE_T_MAX
+#define SIZE_T_MAX ULONG64_MAX
+#endif
+
 #define INTSAFE_E_ARITHMETIC_OVERFLOW STATUS_INTEGER_OVERFLOW
 #define FLTSIM_INTSAFE(name, type, op)                                                             \
     FLTSIM_INLINE NTSTATUS name(type Augend, type Addend, type *Result)                            \

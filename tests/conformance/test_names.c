@@ -150,6 +150,28 @@ static void wildcards_are_told_from_names(void)
     assert_false((*FsRtlLegalAnsiCharacterArray)[7] & (FSRTL_FAT_LEGAL | FSRTL_HPFS_LEGAL | FSRTL_NTFS_LEGAL));
 }
 
+static void dots_are_taken_out_of_paths(void)
+{
+    static const struct {
+        const WCHAR *path, *left; /* NULL: it leads above the beginning */
+    } rows[] = {
+        {L"\\..", NULL},
+        {L"..", NULL},
+        {L"..\\anyOtherContent", NULL},
+        {L"\\\\..", L"\\"},
+        {L"\\dir1\\dir2\\..\\dir3\\.\\file.txt", L"\\dir1\\dir3\\file.txt"},
+    };
+    for (unsigned i = 0; i < ARRAYSIZE(rows); i++) {
+        WCHAR path[64];
+        UNICODE_STRING left = {0, sizeof path, path};
+        wcscpy(path, rows[i].path);
+        answers(rows[i].left ? STATUS_SUCCESS : STATUS_IO_REPARSE_DATA_INVALID,
+                FsRtlRemoveDotsFromPath(path, (USHORT)(wcslen(path) * sizeof(WCHAR)), &left.Length));
+        if (rows[i].left)
+            assert_true(same_text(&left, rows[i].left));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +180,7 @@ int main(void)
         fltsim_unit_test(a_path_is_cut_behind_its_first_part),
         fltsim_unit_test(a_path_of_bytes_is_cut_alike),
         fltsim_unit_test(wildcards_are_told_from_names),
+        fltsim_unit_test(dots_are_taken_out_of_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,12 @@ typedef enum POOL_EXTENDED_PARAMETER_TYPE {
     PoolExtendedParameterNumaNode,
     PoolExtendedParameterMax
 } POOL_EXTENDED_PARAMETER_TYPE;
+typedef struct _POOL_EXTENDED_PARAMS_SECURE_POOL {
+    HANDLE SecurePoolHandle;
+    PVOID Buffer;
+    ULONG_PTR Cookie;
+    ULONG SecurePoolFlags;
+} POOL_EXTENDED_PARAMS_SECURE_POOL;
 typedef struct _POOL_EXTENDED_PARAMETER {
     struct {
         ULONG64 Type : 8;
@@ -85,6 +91,7 @@ typedef struct _POOL_EXTENDED_PARAMETER {
         PVOID Reserved3;
         EX_POOL_PRIORITY Priority;
         ULONG PreferredNode;
+        POOL_EXTENDED_PARAMS_SECURE_POOL *SecurePoolParams;
     };
 } POOL_EXTENDED_PARAMETER, *PPOOL_EXTENDED_PARAMETER;
 typedef CONST POOL_EXTENDED_PARAMETER *PCPOOL_EXTENDED_PARAMETER;

@@ -2,6 +2,7 @@
 #ifndef FLTSIM_NT_PS_H
 #define FLTSIM_NT_PS_H
 
+#include <nt/mitigation.h>
 #include <nt/mm.h>
 #include <nt/ob.h>
 

@@ -130,11 +130,17 @@ FLTSIM_ACE(ACCESS_DENIED_ACE);
 FLTSIM_ACE(SYSTEM_AUDIT_ACE);
 FLTSIM_ACE(SYSTEM_ALARM_ACE);
 FLTSIM_ACE(SYSTEM_MANDATORY_LABEL_ACE);
+FLTSIM_ACE(SYSTEM_RESOURCE_ATTRIBUTE_ACE);
+FLTSIM_ACE(SYSTEM_SCOPED_POLICY_ID_ACE);
+FLTSIM_ACE(SYSTEM_PROCESS_TRUST_LABEL_ACE);
 #define ACCESS_ALLOWED_ACE_TYPE 0x0
 #define ACCESS_DENIED_ACE_TYPE 0x1
 #define SYSTEM_AUDIT_ACE_TYPE 0x2
 #define SYSTEM_ALARM_ACE_TYPE 0x3
 #define SYSTEM_MANDATORY_LABEL_ACE_TYPE 0x11
+#define SYSTEM_RESOURCE_ATTRIBUTE_ACE_TYPE 0x12
+#define SYSTEM_SCOPED_POLICY_ID_ACE_TYPE 0x13
+#define SYSTEM_PROCESS_TRUST_LABEL_ACE_TYPE 0x14
 #define OBJECT_INHERIT_ACE 0x1
 #define CONTAINER_INHERIT_ACE 0x2
 #define NO_PROPAGATE_INHERIT_ACE 0x4
@@ -397,6 +403,14 @@ typedef enum _TOKEN_INFORMATION_CLASS {
     TokenRestrictedDeviceGroups,
     TokenSecurityAttributes,
     TokenIsRestricted,
+    TokenProcessTrustLevel,
+    TokenPrivateNameSpace,
+    TokenSingletonAttributes,
+    TokenBnoIsolation,
+    TokenChildProcessFlags,
+    TokenIsLessPrivilegedAppContainer,
+    TokenIsSandboxed,
+    TokenIsAppSilo,
     MaxTokenInfoClass
 } TOKEN_INFORMATION_CLASS,
     *PTOKEN_INFORMATION_CLASS;
@@ -418,6 +432,53 @@ typedef struct _TOKEN_OWNER {
 typedef struct _TOKEN_PRIMARY_GROUP {
     PSID PrimaryGroup;
 } TOKEN_PRIMARY_GROUP, *PTOKEN_PRIMARY_GROUP;
+/* Room for any SID, and for any TOKEN_USER with its SID. */
+typedef union _SE_SID {
+    SID Sid;
+    UCHAR Buffer[SECURITY_MAX_SID_SIZE];
+} SE_SID, *PSE_SID;
+typedef struct _SE_TOKEN_USER {
+    union {
+        TOKEN_USER TokenUser;
+        SID_AND_ATTRIBUTES User;
+    };
+    union {
+        SID Sid;
+        UCHAR Buffer[SECURITY_MAX_SID_SIZE];
+    };
+} SE_TOKEN_USER, *PSE_TOKEN_USER;
+typedef struct _TOKEN_GROUPS_AND_PRIVILEGES {
+    ULONG SidCount;
+    ULONG SidLength;
+    PSID_AND_ATTRIBUTES Sids;
+    ULONG RestrictedSidCount;
+    ULONG RestrictedSidLength;
+    PSID_AND_ATTRIBUTES RestrictedSids;
+    ULONG PrivilegeCount;
+    ULONG PrivilegeLength;
+    PLUID_AND_ATTRIBUTES Privileges;
+    LUID AuthenticationId;
+} TOKEN_GROUPS_AND_PRIVILEGES, *PTOKEN_GROUPS_AND_PRIVILEGES;
+#define SID_HASH_SIZE 32
+typedef ULONG_PTR SID_HASH_ENTRY, *PSID_HASH_ENTRY;
+typedef struct _SID_AND_ATTRIBUTES_HASH {
+    ULONG SidCount;
+    PSID_AND_ATTRIBUTES SidAttr;
+    SID_HASH_ENTRY Hash[SID_HASH_SIZE];
+} SID_AND_ATTRIBUTES_HASH, *PSID_AND_ATTRIBUTES_HASH;
+typedef enum _SID_NAME_USE {
+    SidTypeUser = 1,
+    SidTypeGroup,
+    SidTypeDomain,
+    SidTypeAlias,
+    SidTypeWellKnownGroup,
+    SidTypeDeletedAccount,
+    SidTypeInvalid,
+    SidTypeUnknown,
+    SidTypeComputer,
+    SidTypeLabel,
+    SidTypeLogonSession
+} SID_NAME_USE, *PSID_NAME_USE;
 typedef struct _TOKEN_DEFAULT_DACL {
     PACL DefaultDacl;
 } TOKEN_DEFAULT_DACL, *PTOKEN_DEFAULT_DACL;
@@ -547,6 +608,8 @@ typedef struct _SE_EXPORTS {
     LUID SeTimeZonePrivilege, SeCreateSymbolicLinkPrivilege;
     PSID SeIUserSid, SeUntrustedMandatorySid, SeLowMandatorySid, SeMediumMandatorySid;
     PSID SeHighMandatorySid, SeSystemMandatorySid, SeOwnerRightsSid;
+    PSID SeAllAppPackagesSid, SeUserModeDriversSid, SeProcTrustWinTcbSid, SeTrustedInstallerSid;
+    LUID SeDelegateSessionUserImpersonatePrivilege;
 } SE_EXPORTS, *PSE_EXPORTS;
 extern PSE_EXPORTS SeExports;
 extern POBJECT_TYPE *SeTokenObjectType;
@@ -554,7 +617,13 @@ extern POBJECT_TYPE *SeTokenObjectType;
 typedef enum _SE_IMAGE_VERIFICATION_CALLBACK_TYPE {
     SeImageVerificationCallbackInformational
 } SE_IMAGE_VERIFICATION_CALLBACK_TYPE;
-typedef enum _SE_IMAGE_TYPE { SeImageTypeElamDriver, SeImageTypeDriver, SeImageTypePlatformSecureFile } SE_IMAGE_TYPE;
+typedef enum _SE_IMAGE_TYPE {
+    SeImageTypeElamDriver,
+    SeImageTypeDriver,
+    SeImageTypePlatformSecureFile,
+    SeImageTypeDynamicCodeFile,
+    SeImageTypeMax
+} SE_IMAGE_TYPE, *PSE_IMAGE_TYPE;
 
 /* nf-ntifs-secapturesubjectcontext: <= APC_LEVEL; every capture is released. Queries of a token:
  * PASSIVE_LEVEL; *TokenInformation is pool that the caller frees with ExFreePool. */

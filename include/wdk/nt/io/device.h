@@ -55,6 +55,10 @@ FLTSIM_WDK_BEGIN
 #define DRVO_UNLOAD_INVOKED 0x00000001
 #define DRVO_LEGACY_DRIVER 0x00000002
 #define DRVO_BUILTIN_DRIVER 0x00000004
+#define DRVO_REINIT_REGISTERED 0x00000008
+#define DRVO_INITIALIZED 0x00000010
+#define DRVO_BOOTREINIT_REGISTERED 0x00000020
+#define DRVO_LEGACY_RESOURCES 0x00000040
 
 #define VPB_MOUNTED 0x0001
 #define VPB_LOCKED 0x0002
@@ -90,7 +94,18 @@ typedef IO_ALLOCATION_ACTION DRIVER_CONTROL(struct _DEVICE_OBJECT *DeviceObject,
 typedef DRIVER_CONTROL *PDRIVER_CONTROL;
 
 typedef struct _WAIT_CONTEXT_BLOCK {
-    KDEVICE_QUEUE_ENTRY WaitQueueEntry;
+    union {
+        KDEVICE_QUEUE_ENTRY WaitQueueEntry;
+        struct {
+            LIST_ENTRY DmaWaitEntry;
+            ULONG NumberOfChannels;
+            ULONG SyncCallback : 1;
+            ULONG DmaContext : 1;
+            ULONG ZeroMapRegisters : 1;
+            ULONG Reserved : 9;
+            ULONG NumberOfRemapPages : 20;
+        };
+    };
     PDRIVER_CONTROL DeviceRoutine;
     PVOID DeviceContext;
     ULONG NumberOfMapRegisters;

@@ -324,12 +324,41 @@ typedef struct _FILE_NOTIFY_EXTENDED_INFORMATION {
     LARGE_INTEGER AllocatedLength;
     LARGE_INTEGER FileSize;
     ULONG FileAttributes;
-    ULONG ReparsePointTag;
+    union {
+        ULONG ReparsePointTag;
+        ULONG EaSize;
+    };
     LARGE_INTEGER FileId;
     LARGE_INTEGER ParentFileId;
     ULONG FileNameLength;
     WCHAR FileName[1];
 } FILE_NOTIFY_EXTENDED_INFORMATION, *PFILE_NOTIFY_EXTENDED_INFORMATION;
+
+#define FILE_NAME_FLAG_HARDLINK 0
+#define FILE_NAME_FLAG_NTFS 0x01
+#define FILE_NAME_FLAG_DOS 0x02
+#define FILE_NAME_FLAG_BOTH 0x03
+typedef struct _FILE_NOTIFY_FULL_INFORMATION {
+    ULONG NextEntryOffset;
+    ULONG Action;
+    LARGE_INTEGER CreationTime;
+    LARGE_INTEGER LastModificationTime;
+    LARGE_INTEGER LastChangeTime;
+    LARGE_INTEGER LastAccessTime;
+    LARGE_INTEGER AllocatedLength;
+    LARGE_INTEGER FileSize;
+    ULONG FileAttributes;
+    union {
+        ULONG ReparsePointTag;
+        ULONG EaSize;
+    };
+    LARGE_INTEGER FileId;
+    LARGE_INTEGER ParentFileId;
+    USHORT FileNameLength;
+    UCHAR FileNameFlags;
+    UCHAR Reserved;
+    WCHAR FileName[1];
+} FILE_NOTIFY_FULL_INFORMATION, *PFILE_NOTIFY_FULL_INFORMATION;
 
 FLTSIM_WDK_END
 

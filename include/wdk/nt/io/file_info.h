@@ -494,6 +494,41 @@ typedef struct _FILE_SFIO_VOLUME_INFORMATION {
     ULONG MinimumTransferSize;
 } FILE_SFIO_VOLUME_INFORMATION, *PFILE_SFIO_VOLUME_INFORMATION;
 
+typedef enum _FILE_STORAGE_TIER_CLASS {
+    FileStorageTierClassUnspecified = 0,
+    FileStorageTierClassCapacity,
+    FileStorageTierClassPerformance,
+    FileStorageTierClassMax
+} FILE_STORAGE_TIER_CLASS, *PFILE_STORAGE_TIER_CLASS;
+typedef struct _FILE_DESIRED_STORAGE_CLASS_INFORMATION {
+    FILE_STORAGE_TIER_CLASS Class;
+    ULONG Flags;
+} FILE_DESIRED_STORAGE_CLASS_INFORMATION, *PFILE_DESIRED_STORAGE_CLASS_INFORMATION;
+typedef enum _STORAGE_RESERVE_ID {
+    StorageReserveIdNone = 0,
+    StorageReserveIdHard,
+    StorageReserveIdSoft,
+    StorageReserveIdUpdateScratch,
+    StorageReserveIdMax
+} STORAGE_RESERVE_ID, *PSTORAGE_RESERVE_ID;
+typedef struct _FILE_STORAGE_RESERVE_ID_INFORMATION {
+    STORAGE_RESERVE_ID StorageReserveId;
+} FILE_STORAGE_RESERVE_ID_INFORMATION, *PFILE_STORAGE_RESERVE_ID_INFORMATION;
+typedef enum _FILE_KNOWN_FOLDER_TYPE {
+    KnownFolderNone,
+    KnownFolderDesktop,
+    KnownFolderDocuments,
+    KnownFolderDownloads,
+    KnownFolderMusic,
+    KnownFolderPictures,
+    KnownFolderVideos,
+    KnownFolderOther,
+    KnownFolderMax = 7
+} FILE_KNOWN_FOLDER_TYPE;
+typedef struct _FILE_KNOWN_FOLDER_INFORMATION {
+    FILE_KNOWN_FOLDER_TYPE Type;
+} FILE_KNOWN_FOLDER_INFORMATION, *PFILE_KNOWN_FOLDER_INFORMATION;
+
 typedef struct _FILE_REMOTE_PROTOCOL_INFORMATION {
     USHORT StructureVersion;
     USHORT StructureSize;
@@ -506,9 +541,27 @@ typedef struct _FILE_REMOTE_PROTOCOL_INFORMATION {
     struct {
         ULONG Reserved[8];
     } GenericReserved;
-    struct {
-        ULONG Reserved[16];
-    } ProtocolSpecificReserved;
+    union { /* the first before Windows 8, the second since */
+        struct {
+            ULONG Reserved[16];
+        } ProtocolSpecificReserved;
+        union {
+            struct {
+                struct {
+                    ULONG Capabilities;
+                } Server;
+                struct {
+                    ULONG Capabilities;
+                    ULONG ShareFlags;
+                    ULONG CachingFlags;
+                    UCHAR ShareType;
+                    UCHAR Reserved0[3];
+                    ULONG Reserved1;
+                } Share;
+            } Smb2;
+            ULONG Reserved[16];
+        } ProtocolSpecific;
+    };
 } FILE_REMOTE_PROTOCOL_INFORMATION, *PFILE_REMOTE_PROTOCOL_INFORMATION;
 
 // Extended attributes and quotas.

@@ -413,7 +413,10 @@ struct _IO_STACK_LOCATION {
             PVOID PowerSequence;
         } PowerSequence;
         struct {
-            ULONG SystemContext;
+            union {
+                ULONG SystemContext;
+                SYSTEM_POWER_STATE_CONTEXT SystemPowerStateContext;
+            };
             POWER_STATE_TYPE POINTER_ALIGNMENT Type;
             POWER_STATE POINTER_ALIGNMENT State;
             POWER_ACTION POINTER_ALIGNMENT ShutdownType;

@@ -193,6 +193,16 @@ typedef struct _IO_PRIORITY_INFO {
 #define FILE_READ_ACCESS 0x00000001
 #define FILE_WRITE_ACCESS 0x00000002
 
+typedef enum _IO_ACCESS_TYPE { ReadAccess, WriteAccess, ModifyAccess } IO_ACCESS_TYPE;
+typedef enum _IO_ACCESS_MODE { SequentialAccess, RandomAccess } IO_ACCESS_MODE;
+typedef enum _IO_PAGING_PRIORITY {
+    IoPagingPriorityInvalid,
+    IoPagingPriorityNormal,
+    IoPagingPriorityHigh,
+    IoPagingPriorityReserved1,
+    IoPagingPriorityReserved2
+} IO_PAGING_PRIORITY;
+
 FLTSIM_WDK_END
 
 #endif
