@@ -190,3 +190,15 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
         KiUnpark(thread);
     return inserted;
 }
+
+bool KiRemoveApc(PRKAPC apc)
+{
+    PKTHREAD thread = apc->Thread;
+    sched_lock(&thread->apc_lock);
+    bool queued = apc->Inserted;
+    if (queued)
+        RemoveEntryList(&apc->ApcListEntry);
+    apc->Inserted = FALSE;
+    sched_unlock(&thread->apc_lock);
+    return queued;
+}

@@ -253,4 +253,7 @@ void KiReportDeadlock(void);
 bool KepStart(void);
 void KepStop(void);
 
+/* Takes an APC out of its thread's queue. False: it is in none. */
+bool KiRemoveApc(PRKAPC apc);
+
 #endif

@@ -252,6 +252,88 @@ static void a_timer_is_signalled_when_due_and_tells_whether_it_was_set(void)
     answers(STATUS_TIMEOUT, KeWaitForSingleObject(&timer, Executive, KernelMode, FALSE, &none));
 }
 
+/* ---- timers by handle ---- */
+
+static LONG shots;
+static PKTHREAD shotOn;
+
+static VOID shoot(PVOID context, ULONG low, LONG high)
+{
+    LARGE_INTEGER now;
+    KeQuerySystemTime(&now);
+    assert_ptr_equal(context, &shots);
+    assert_int_equal(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    assert_true(((LONGLONG)high << 32 | low) <= now.QuadPart);
+    InterlockedIncrement(&shots);
+    shotOn = KeGetCurrentThread();
+}
+
+static void let_it_shoot(void)
+{
+    LARGE_INTEGER moment = {.QuadPart = -10000};
+    succeeds(KeDelayExecutionThread(KernelMode, FALSE, &moment));
+}
+
+static void a_timer_calls_its_routine_once_it_is_due_and_not_when_it_is_set_again_or_cancelled(void)
+{
+    LARGE_INTEGER late = {.QuadPart = -36000000000}, soon = {.QuadPart = -100000};
+    BOOLEAN was = TRUE;
+    HANDLE timer, again;
+
+    shots = 0;
+    OBJECT_ATTRIBUTES *name = named(L"\\TestTimer");
+    succeeds(ZwCreateTimer(&timer, TIMER_ALL_ACCESS, name, NotificationTimer));
+    succeeds(ZwOpenTimer(&again, TIMER_ALL_ACCESS, name));
+    succeeds(ZwSetTimer(again, &late, shoot, &shots, FALSE, 0, &was));
+    assert_false(was);
+    succeeds(ZwCancelTimer(again, &was));
+    assert_false(was);
+    succeeds(ZwSetTimer(again, &late, shoot, &shots, FALSE, 0, &was));
+    assert_false(was);
+    succeeds(ZwSetTimer(again, &soon, shoot, &shots, FALSE, 0, &was));
+    assert_false(was);
+    assert_int_equal(shots, 0);
+    succeeds(ZwWaitForSingleObject(again, FALSE, NULL));
+    let_it_shoot();
+    assert_int_equal(shots, 1);
+    assert_ptr_equal(shotOn, KeGetCurrentThread());
+    succeeds(ZwCancelTimer(again, &was));
+    assert_true(was);
+    let_it_shoot();
+    assert_int_equal(shots, 1);
+    succeeds(ZwSetTimer(again, &soon, shoot, &shots, FALSE, 10, &was)); /* every 10 ms */
+    assert_true(was);
+    late.QuadPart = -500000;
+    succeeds(KeDelayExecutionThread(KernelMode, FALSE, &late));
+    assert_true(shots > 3);
+    succeeds(ZwClose(again));
+    succeeds(ZwClose(timer));
+    LONG before = shots;
+    succeeds(KeDelayExecutionThread(KernelMode, FALSE, &late));
+    assert_int_equal(shots, before);
+}
+
+static void a_routine_that_is_due_waits_for_the_end_of_a_critical_region_or_is_forgotten(void)
+{
+    LARGE_INTEGER soon = {.QuadPart = -100000};
+    HANDLE timer;
+
+    for (unsigned cancelled = 0; cancelled < 2; cancelled++) {
+        shots = 0;
+        succeeds(ZwCreateTimer(&timer, TIMER_ALL_ACCESS, NULL, NotificationTimer));
+        KeEnterCriticalRegion();
+        succeeds(ZwSetTimer(timer, &soon, shoot, &shots, FALSE, 0, NULL));
+        succeeds(ZwWaitForSingleObject(timer, FALSE, NULL));
+        let_it_shoot();
+        assert_int_equal(shots, 0);
+        if (cancelled)
+            succeeds(ZwCancelTimer(timer, NULL));
+        KeLeaveCriticalRegion();
+        assert_int_equal(shots, !cancelled);
+        succeeds(ZwClose(timer));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +346,8 @@ int main(void)
         fltsim_unit_test(a_raised_irql_is_no_region),
         fltsim_unit_test(a_fast_mutex_raises_and_a_guarded_one_guards),
         fltsim_unit_test(a_timer_is_signalled_when_due_and_tells_whether_it_was_set),
+        fltsim_unit_test(a_timer_calls_its_routine_once_it_is_due_and_not_when_it_is_set_again_or_cancelled),
+        fltsim_unit_test(a_routine_that_is_due_waits_for_the_end_of_a_critical_region_or_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

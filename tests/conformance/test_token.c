@@ -312,6 +312,30 @@ static void a_program_needs_the_right_to_ask_of_a_transaction(void)
     succeeds(ZwClose(enlistOnly));
 }
 
+static void set_owner(PFLT_CALLBACK_DATA data, PCFLT_RELATED_OBJECTS objects)
+{
+    TOKEN_OWNER owner = {SeExports->SeAliasAdminsSid};
+    assert_int_equal(ExGetPreviousMode(), UserMode);
+    asked = NtSetInformationToken(token, TokenOwner, &owner, sizeof owner);
+}
+
+static void a_program_needs_the_right_to_change_a_token(void)
+{
+    static const struct {
+        ACCESS_MASK access;
+        NTSTATUS status;
+    } rows[] = {{TOKEN_QUERY, STATUS_ACCESS_DENIED}, {TOKEN_ADJUST_DEFAULT, STATUS_SUCCESS}};
+    stage_set();
+    for (unsigned i = 0; i < ARRAYSIZE(rows); i++) {
+        succeeds(ZwOpenProcessToken(ZwCurrentProcess(), rows[i].access, &token));
+        stage_watch(IRP_MJ_CREATE, set_owner, NULL);
+        succeeds(fltsim_close(stage_open("C:\\f")));
+        stage_saw();
+        answers(rows[i].status, asked);
+        succeeds(ZwClose(token));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +349,7 @@ int main(void)
         fltsim_unit_test(a_locked_subject_context_stays_as_it_is),
         fltsim_unit_test(a_transaction_tells_its_outcome),
         fltsim_unit_test(a_program_needs_the_right_to_ask_of_a_transaction),
+        fltsim_unit_test(a_program_needs_the_right_to_change_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ static void what_a_timer_cannot_be_is_refused(void **state)
     HANDLE timer = create(NotificationTimer, NULL), none;
     assert_int_equal(NtCreateTimer(&none, TIMER_ALL_ACCESS, NULL, (TIMER_TYPE)7), STATUS_INVALID_PARAMETER_4);
     assert_int_equal(ZwSetTimer(timer, &due, NULL, NULL, FALSE, -1, NULL), STATUS_INVALID_PARAMETER_6);
-    assert_int_equal(ZwSetTimer(timer, &due, apc, NULL, FALSE, 0, NULL), STATUS_NOT_SUPPORTED);
+    assert_int_equal(NtSetTimer(timer, &due, apc, NULL, FALSE, -1, NULL), STATUS_INVALID_PARAMETER_6);
     assert_int_equal(ZwSetTimer((HANDLE)0x7ffc, &due, NULL, NULL, FALSE, 0, NULL), STATUS_INVALID_HANDLE);
     assert_int_equal(ZwCancelTimer(NtCurrentProcess(), NULL), STATUS_OBJECT_TYPE_MISMATCH);
     ZwClose(timer);

@@ -340,8 +340,9 @@ FLTSIM_SERVICE(OpenEvent, _Out_ PHANDLE EventHandle, _In_ ACCESS_MASK DesiredAcc
                _In_ POBJECT_ATTRIBUTES ObjectAttributes);
 // Timers: in no page of today. PASSIVE_LEVEL; the handle is the caller's to close, and with the last one the timer ends.
 // STATUS_INVALID_PARAMETER_4: no such TIMER_TYPE. A due time below 0 is relative; Period is in milliseconds, 0: once;
-// PreviousState and CurrentState (may be NULL): whether the timer was, or is, signalled. The APC routine must be NULL
-// (STATUS_NOT_SUPPORTED).
+// PreviousState and CurrentState (may be NULL): whether the timer was, or is, signalled. The APC routine is called on the thread
+// that set the timer, with the time at which it was due, each time it is; setting it again, cancelling it and closing its last
+// handle forget a call that has not begun.
 typedef VOID (*PTIMER_APC_ROUTINE)(_In_ PVOID TimerContext, _In_ ULONG TimerLowValue, _In_ LONG TimerHighValue);
 FLTSIM_SERVICE(CreateTimer, _Out_ PHANDLE TimerHandle, _In_ ACCESS_MASK DesiredAccess,
                _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes, _In_ TIMER_TYPE TimerType);
