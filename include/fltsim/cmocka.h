@@ -9,7 +9,8 @@
  *
  * The test program is linked with CMocka, too (-lcmocka). The machine starts before the test with default options (FLTSIM_BACKEND, FLTSIM_SEED and FLTSIM_LEDGERS count) and stops after it.
  * The test fails when an assertion fails, when a violation is left that was not expected (fltsim_expect), and when a
- * bug check, a crash or a deadlock ends it that was not expected. Assertions are made on the first thread. */
+ * bug check, a crash or a deadlock ends it that was not expected. Assertions are made on the first thread: with FLTSIM_NATIVE,
+ * one that fails on another ends the program, for CMocka cannot leave a test from there. */
 #ifndef FLTSIM_CMOCKA_H
 #define FLTSIM_CMOCKA_H
 

@@ -315,6 +315,15 @@ bool sched_is_dead(void) { return atomic_load_explicit(&sched.dead, memory_order
 
 bool sched_is_first(void) { return sched_current == &sched.first; }
 
+void sched_come_home(void)
+{
+    char *here = __builtin_frame_address(0), *low, *high;
+    if (sched.options.backend != SCHED_COOP || !sched_current || sched_is_first() || !sched_stack(&low, &high))
+        return;
+    if (here < low || here >= high)
+        sched_current = &sched.first;
+}
+
 bool sched_is_caught(void) { return sched.catching; }
 
 bool sched_catch(void (*body)(void *), void *argument)

@@ -142,8 +142,8 @@ bool sched_catch(void (*body)(void *), void *argument);
 bool sched_is_dead(void);
 /* On the thread that started the machine? */
 bool sched_is_first(void);
-/* On the thread that started the machine? */
-bool sched_is_first(void);
+/* Coop: the host's code may have jumped from another thread's stack to the first one's (a test's assertion does). */
+void sched_come_home(void);
 /* Is there a catcher for sched_fatal? */
 bool sched_is_caught(void);
 /* From the first thread: the machine is dead from here on, and no other thread of it runs any more. */

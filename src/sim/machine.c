@@ -205,6 +205,7 @@ void fltsim_abandon(void)
 
     if (!machine)
         return;
+    sched_come_home();
     if (!sched_is_first())
         cannot("fltsim_abandon", "called on another thread than the one that started the machine");
     forget_all();

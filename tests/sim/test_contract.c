@@ -294,6 +294,40 @@ static void a_status_without_a_name_is_read_back_as_it_is_shown(void)
     assert_false(fltsim_status_value(NULL, &status));
 }
 
+/* The sanitizers follow no jump from one stack to another. */
+#if defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+static jmp_buf home;
+
+static int jump_home(void *context) { longjmp(home, 1); }
+
+static void start_a_jumper(void)
+{
+    assert_true(fltsim_start(&(struct fltsim_options){.backend = FLTSIM_COOP}));
+    start();
+    if (!setjmp(home))
+        fltsim_thread_join(fltsim_thread_create(NULL, jump_home, NULL));
+}
+
+/* As an assertion that fails on another thread of the cooperative backend does. */
+static void a_machine_that_was_left_from_another_threads_stack_can_be_abandoned(void **state)
+{
+    if (SANITIZED)
+        skip();
+    fltsim_abandon();
+    start_a_jumper();
+    fltsim_abandon();
+    start_a_jumper();
+    fltsim_abandon();
+    (void)state;
+}
+
 /* ---- what a test leaves ---- */
 
 static void what_programs_leave_goes_with_the_machine(void)
@@ -350,6 +384,7 @@ int main(void)
         fltsim_unit_test(a_bad_buffer_or_length_of_a_program_is_answered),
         fltsim_unit_test(a_status_without_a_name_is_read_back_as_it_is_shown),
         fltsim_unit_test(what_programs_leave_goes_with_the_machine),
+        cmocka_unit_test(a_machine_that_was_left_from_another_threads_stack_can_be_abandoned),
         cmocka_unit_test(a_thread_that_still_runs_when_the_machine_stops_is_reported),
     };
     return cmocka_run_group_tests_name("sim/contract", tests, NULL, NULL);
