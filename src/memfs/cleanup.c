@@ -14,6 +14,7 @@ static void apply_delete_on_close(PFILE_OBJECT file, struct memfs_scb *scb, stru
     if (!scb->stream && scb->node->child_count)
         return;
     MemfsSetIs(&ccb->link->delete_pending, true);
+    MemfsEndWatches(scb);
 }
 
 static void drop_stream(struct memfs_volume *volume, struct memfs_scb *scb, struct memfs_ccb *ccb)

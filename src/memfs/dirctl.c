@@ -325,6 +325,16 @@ static NTSTATUS watch(PIRP irp, struct memfs_scb *scb, struct memfs_ccb *ccb)
     return STATUS_PENDING;
 }
 
+void MemfsEndWatches(struct memfs_scb *scb)
+{
+    struct memfs_volume *volume = scb->volume;
+    if (scb->stream || !scb->node || __atomic_load_n(&volume->watchers.Flink, __ATOMIC_RELAXED) == &volume->watchers)
+        return;
+    for (PLIST_ENTRY link = scb->opens.Flink; link != &scb->opens; link = link->Flink)
+        FsRtlNotifyFullChangeDirectory(volume->notify, &volume->watchers, CONTAINING_RECORD(link, struct memfs_ccb, open), NULL,
+                                       FALSE, FALSE, 0, NULL, NULL, NULL);
+}
+
 void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
                  const struct memfs_stream *stream, ULONG filter, ULONG action)
 {

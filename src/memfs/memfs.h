@@ -504,6 +504,8 @@ void MemfsRecallName(struct memfs_volume *volume, struct memfs_link *link);
 
 /* -- dirctl.c ---------------------------------------------------------------------------------- */
 
+/* The folder is being deleted: whoever watches it is told STATUS_DELETE_PENDING. Main resource exclusive. */
+void MemfsEndWatches(struct memfs_scb *scb);
 void MemfsNotify(struct memfs_volume *volume, struct memfs_link *link,
                  const struct memfs_stream *stream, ULONG filter, ULONG action);
 

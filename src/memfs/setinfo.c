@@ -110,6 +110,8 @@ NTSTATUS MemfsSetDisposition(PFILE_OBJECT file, ULONG flags)
         MemfsSetIs(&scb->stream->delete_pending, remove);
     } else if (!MemfsIs(&ccb->link->removed)) {
         MemfsSetIs(&ccb->link->delete_pending, remove);
+        if (remove)
+            MemfsEndWatches(scb);
         ccb->flags &= ~(ULONG)MEMFS_CCB_POSIX_DELETE;
         if (remove && flags & FILE_DISPOSITION_POSIX_SEMANTICS)
             ccb->flags |= MEMFS_CCB_POSIX_DELETE;

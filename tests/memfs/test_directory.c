@@ -221,6 +221,48 @@ static void watchers_are_told(void **state)
     unit_stop();
 }
 
+/* As programs are told that the folder which they watch is deleted: by whatever handle, and however. */
+static void watchers_of_a_folder_that_is_deleted_are_told_so(void **state)
+{
+    static const struct {
+        ULONG options, flags;
+    } rows[] = {{0, FILE_DISPOSITION_DELETE},
+                {0, FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS},
+                {FILE_DELETE_ON_CLOSE, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        IO_STATUS_BLOCK iosb = {.Status = STATUS_PENDING}, above = {.Status = STATUS_PENDING}, again;
+        _Alignas(8) UCHAR buffer[256], other[256];
+        HANDLE folder, parent;
+        unit_start(FLTSIM_NTFS);
+        make_folder("\\p");
+        make_folder("\\p\\d");
+        struct fltsim_open open = {
+            .access = FILE_LIST_DIRECTORY, .options = FILE_DIRECTORY_FILE, .asynchronous = true};
+        assert_int_equal(fltsim_open(at("\\p\\d"), &open, &folder), STATUS_SUCCESS);
+        assert_int_equal(fltsim_open(at("\\p"), &open, &parent), STATUS_SUCCESS);
+        assert_int_equal(ZwNotifyChangeDirectoryFile(folder, NULL, NULL, NULL, &iosb, buffer, sizeof buffer,
+                                                     FILE_NOTIFY_CHANGE_FILE_NAME, FALSE),
+                         STATUS_PENDING);
+        assert_int_equal(ZwNotifyChangeDirectoryFile(parent, NULL, NULL, NULL, &above, other, sizeof other,
+                                                     FILE_NOTIFY_CHANGE_DIR_NAME, FALSE),
+                         STATUS_PENDING);
+        HANDLE handle = open_for("\\p\\d", DELETE, FILE_OPEN, FILE_DIRECTORY_FILE | rows[i].options);
+        FILE_DISPOSITION_INFORMATION_EX gone = {rows[i].flags};
+        if (rows[i].flags)
+            assert_int_equal(fltsim_set(handle, FileDispositionInformationEx, &gone, sizeof gone), STATUS_SUCCESS);
+        close_it(handle);
+        assert_int_equal(iosb.Status, STATUS_DELETE_PENDING);
+        assert_int_equal(ZwNotifyChangeDirectoryFile(folder, NULL, NULL, NULL, &again, buffer, sizeof buffer,
+                                                     FILE_NOTIFY_CHANGE_FILE_NAME, FALSE),
+                         STATUS_DELETE_PENDING);
+        close_it(folder);
+        assert_int_equal(above.Status, STATUS_SUCCESS);
+        assert_int_equal(((PFILE_NOTIFY_INFORMATION)other)->Action, FILE_ACTION_REMOVED);
+        close_it(parent);
+        unit_stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +270,7 @@ int main(void)
         cmocka_unit_test(single_entries_and_restarts), cmocka_unit_test(entries_that_do_not_fit),
         cmocka_unit_test(every_class_tells_the_same),  cmocka_unit_test(changing_while_listing),
         cmocka_unit_test(watchers_are_told),
+        cmocka_unit_test(watchers_of_a_folder_that_is_deleted_are_told_so),
     };
     return cmocka_run_group_tests_name("memfs/directory", tests, NULL, NULL);
 }
