@@ -110,10 +110,11 @@ struct pool_state {
     struct pool_special *special_freed;  // oldest first, the latest only
     struct pool_special **special_freed_last;
     struct pool_special **special_buckets; // by the page of the body; NULL: no special block was made
-    size_t special_freed_count;
+    size_t special_live_count, special_freed_count;
     struct pool_arena *special_arenas;   // pages for blocks of one page, and guards
     struct pool_special *special_spare;  // of one page, to serve again: no access
     unsigned special_unused;             // pairs at the end of the first arena
+    bool special_short;                  // atomic: the host had no pages for one, ordinary blocks serve as well
 };
 
 bool ExpPoolStart(void);

@@ -218,8 +218,12 @@ void *ExpAllocate(unsigned flags, size_t size, ULONG tag, const void *site)
     size_t units = (sizeof(struct pool_block) + size + 8 + POOL_UNIT - 1) / POOL_UNIT;
     bool slot = size < POOL_PAGE;
 
-    if (__builtin_expect(machine->options.special_pool, 0))
-        return ExpAllocateSpecial(flags, size, tag, site);
+    if (__builtin_expect(machine->options.special_pool, 0)) {
+        void *special = ExpAllocateSpecial(flags, size, tag, site);
+        if (special || size >= POOL_MAX_SIZE)
+            return special;
+        __atomic_store_n(&ExpPool()->special_short, true, __ATOMIC_RELAXED);
+    }
     struct pool_block *block = slot ? take_slot(index, (unsigned)units) : take_pages(index, size);
     if (!block)
         return NULL;
@@ -273,8 +277,10 @@ void ExpFree(void *body, ULONG tag, const char *routine, const void *site)
 static struct pool_block *live_block(const void *body)
 {
     struct pool_block *block = pool_block_of(body);
-    if (machine->options.special_pool)
-        return ExpFindSpecial(body, &block) ? block : NULL;
+    if (machine->options.special_pool && ExpFindSpecial(body, &block))
+        return block;
+    if (machine->options.special_pool && !__atomic_load_n(&ExpPool()->special_short, __ATOMIC_RELAXED))
+        return NULL;
     if ((uintptr_t)body < POOL_PAGE || (uintptr_t)body % 16 || !has_state(block, POOL_LIVE))
         return NULL;
     return block;

@@ -26,7 +26,8 @@ struct pool_arena {
     char *pages;
 };
 
-enum { KEEP_FREED = 2048, BUCKETS = 1024, PAIRS = 128 };
+/* MOST_LIVE: a block is two mappings of the host's, which has 65,530 for a process. */
+enum { KEEP_FREED = 2048, BUCKETS = 1024, PAIRS = 128, MOST_LIVE = 24000 };
 
 static struct pool_special **bucket_of(const void *body)
 {
@@ -87,6 +88,7 @@ static void link_live(struct pool_special *special)
     ExpPool()->special_live_last = special;
     special->next_in_bucket = *bucket;
     *bucket = special;
+    ExpPool()->special_live_count++;
 }
 
 /* From the live blocks to the end of the freed ones. */
@@ -104,6 +106,7 @@ static void move_to_freed(struct pool_special *special)
     *ExpPool()->special_freed_last = special;
     ExpPool()->special_freed_last = &special->next;
     ExpPool()->special_freed_count++;
+    ExpPool()->special_live_count--;
 }
 
 static struct pool_special *take_oldest_freed(void)
@@ -189,12 +192,20 @@ static struct pool_special *take_pages(size_t total)
     return special;
 }
 
+static bool has_room(void)
+{
+    sched_lock(&ExpPool()->lock);
+    bool has = ExpPool()->special_live_count < MOST_LIVE;
+    sched_unlock(&ExpPool()->lock);
+    return has;
+}
+
 void *ExpAllocateSpecial(unsigned flags, size_t size, ULONG tag, const void *site)
 {
     size_t page = plat_page_size();
     size_t room = (size + 15) / 16 * 16;
     size_t readable = (room + page - 1) / page * page + (room == 0) * page;
-    struct pool_special *special = size >= POOL_MAX_SIZE ? NULL : is_pair(readable + page) ? take_pair() : take_pages(readable + page);
+    struct pool_special *special = size >= POOL_MAX_SIZE || !has_room() ? NULL : is_pair(readable + page) ? take_pair() : take_pages(readable + page);
 
     if (!special)
         return NULL;
@@ -279,6 +290,8 @@ bool ExpFreeSpecial(void *body, ULONG tag, const char *routine, const void *site
 {
     struct pool_special *special = find_body(body);
 
+    if (!special && __atomic_load_n(&ExpPool()->special_short, __ATOMIC_RELAXED))
+        return false;
     if (!special) {
         ExpReportBadFree(body, tag, routine, site);
         return true;

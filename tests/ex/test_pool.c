@@ -144,6 +144,22 @@ static int start_special(void **state)
     return 0;
 }
 
+/* More than the host has pages with guards for: the rest are ordinary blocks. */
+static void test_special_pool_gives_as_many_blocks_as_are_asked_for(void **state)
+{
+    enum { MANY = 40000 };
+    static PULONG blocks[MANY];
+    for (ULONG i = 0; i < MANY; i++) {
+        blocks[i] = ExAllocatePoolWithTag(i % 2 ? PagedPool : NonPagedPool, i % 100 == 99 ? 5000 : 24, TAG);
+        assert_non_null(blocks[i]);
+        *blocks[i] = i;
+    }
+    for (ULONG i = 0; i < MANY; i++) {
+        assert_int_equal(*blocks[i], i);
+        ExFreePoolWithTag(blocks[i], TAG);
+    }
+}
+
 static void test_some_allocations_fail(void **state)
 {
     unsigned failed = 0;
@@ -175,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sizes, start_special, stop_clean),
         cmocka_unit_test_setup_teardown(test_each_routine, start_special, stop_clean),
         cmocka_unit_test_setup_teardown(test_pages_are_aligned, start_special, stop_clean),
+        cmocka_unit_test_setup_teardown(test_special_pool_gives_as_many_blocks_as_are_asked_for, start_special, stop_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
