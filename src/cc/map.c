@@ -13,7 +13,7 @@ static void set_sizes(struct cc_map *map, const CC_FILE_SIZES *sizes)
     map->FileSize = sizes->FileSize;
     map->ValidDataLength = sizes->ValidDataLength;
     if (map->section_size < sizes->AllocationSize.QuadPart)
-        map->section_size = sizes->AllocationSize.QuadPart;
+        __atomic_store_n(&map->section_size, sizes->AllocationSize.QuadPart, __ATOMIC_RELAXED);
 }
 
 static struct cc_map *map_of_area(struct mi_control_area *area, PFILE_OBJECT file,

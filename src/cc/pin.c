@@ -233,7 +233,7 @@ static bool find_range(PFILE_OBJECT file, LONGLONG offset, ULONG length, bool wa
     range->first = MiPageOf(offset);
     range->end = MiPageAfter(offset + (length ? length : 1));
     size_t view = range->first / VIEW_PAGES;
-    if (view > 0 && view * VIEW_PAGES >= MiPageAfter(map->section_size))
+    if (view > 0 && view * VIEW_PAGES >= MiPageAfter(__atomic_load_n(&map->section_size, __ATOMIC_RELAXED)))
         ExRaiseStatus(STATUS_ACCESS_VIOLATION);
     if ((range->end - 1) / VIEW_PAGES == view)
         return true;

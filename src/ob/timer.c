@@ -62,7 +62,7 @@ static VOID on_time(PKDPC dpc, PVOID context, PVOID one, PVOID two)
 static void disarm(struct ob_timer *timer, struct shot *next)
 {
     KeCancelTimer(&timer->timer);
-    if (timer->shoots)
+    if (__atomic_load_n(&timer->shoots, __ATOMIC_RELAXED))
         KeFlushQueuedDpcs();
     sched_lock(&timer->lock);
     struct shot *shot = timer->shot;
@@ -143,7 +143,7 @@ static NTSTATUS set(HANDLE handle, PLARGE_INTEGER due, PTIMER_APC_ROUTINE routin
     BOOLEAN before = KeReadStateTimer(&timer->timer);
     disarm(timer, routine ? load(routine, context, mode) : NULL);
     if (routine)
-        timer->shoots = true;
+        __atomic_store_n(&timer->shoots, true, __ATOMIC_RELAXED);
     KeSetTimerEx(&timer->timer, *due, period, routine ? &timer->dpc : NULL);
     if (previous)
         *previous = before;
