@@ -227,7 +227,10 @@ static struct verify_violation *BeginPoll(PKTHREAD thread)
         size_t count = plat_backtrace(frames, 32), first = 0;
         while (first < count && frames[first] != poll->site)
             first++;
-        verify_stack(v, frames + first, count - first);
+        if (first < count)
+            verify_stack(v, frames + first, count - first);
+        else
+            verify_site(v, "in", poll->site); /* interrupted there */
     }
     verify_blame(v, verify_driver_of(poll->site));
     return v;
