@@ -244,6 +244,17 @@ def a_trace_leaves_json_on_its_own():
 
 
 @test
+def each_line_of_a_scenario_that_is_answered_otherwise_is_a_finding():
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 'main.c', driver())
+        write(folder, 'a.scenario', 'mount C: ntfs\nload\nopen f C:\\a\nopen g C:\\b\nrepeat 3\nopen h C:\\c\nend\nunload\n')
+        result = fltsim('check', '--scenario', os.path.join(folder, 'a.scenario'), folder)
+        assert result.returncode == 1 and '3 violations' in result.stdout, result.stdout
+        for line in 3, 4, 6:
+            assert 'a.scenario:%d: open answered STATUS_OBJECT_NAME_NOT_FOUND' % line in result.stdout, (line, result.stdout)
+
+
+@test
 def a_scenario_that_asks_for_too_much_is_told_so():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, 'main.c', driver())
