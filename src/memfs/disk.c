@@ -37,6 +37,7 @@ static struct memfs_store *create_store(const struct fltsim_volume_options *opti
     store->ntfs = options->kind != FLTSIM_FAT;
     store->cluster_state = 1;
     store->size = options->size ? (LONGLONG)options->size : DEFAULT_SIZE;
+    store->number = number - 1;
     store->serial = options->serial ? options->serial : 0xF17A0000u + (ULONG)number;
     store->created = MemfsNow();
     store->next_id = 4; /* the root is record 5, as on NTFS */
@@ -331,7 +332,7 @@ NTSTATUS MemfsDiskControl(PDEVICE_OBJECT device, PIRP irp)
         status = MemfsClusterInfo(store, irp->AssociatedIrp.SystemBuffer, room, &done);
         break;
     default:
-        status = STATUS_INVALID_DEVICE_REQUEST;
+        status = MemfsDiskAbout(store, irp, &done);
         break;
     }
     return MemfsComplete(irp, status, done);

@@ -116,6 +116,7 @@ struct memfs_store {
     struct fltsim_volume_options options;
     bool ntfs; /* NTFS-like; CSVFS is */
     volatile LONG64 cluster_state; /* CSVFS: counts what makes the cluster forget what it knew of files */
+    LONG number; /* of the disk, from 0 */
     ULONG serial;
     USHORT label_length;
     WCHAR label[MAXIMUM_VOLUME_LABEL_LENGTH / sizeof(WCHAR)];
@@ -603,6 +604,7 @@ static inline bool MemfsTracksQuotas(const struct memfs_store *store)
 /* statistics.c */
 void MemfsCountTransfer(struct memfs_store *store, bool write, ULONG bytes);
 /* csv.c: of the disk of a cluster. */
+NTSTATUS MemfsDiskAbout(const struct memfs_store *store, PIRP irp, ULONG_PTR *done);
 NTSTATUS MemfsClusterInfo(const struct memfs_store *store, PVOID buffer, ULONG room, ULONG_PTR *done);
 /* driver.c: the driver of CSVFS-like volumes, unless it is there. */
 bool MemfsLoadCsvFs(void);

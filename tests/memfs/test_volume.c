@@ -5,6 +5,8 @@
 #include "memfs/memfs.h"
 
 #include <fltsim/fault.h>
+#include <ntddstor.h>
+#include <ntddvol.h>
 
 /* -- control blocks ---------------------------------------------------------------------------- */
 
@@ -402,6 +404,59 @@ static void object_ids(void **state)
     unit_stop();
 }
 
+/* -- disks ------------------------------------------------------------------------------------- */
+
+static NTSTATUS ask_disk(ULONG code, const void *in, size_t in_length, void *out, size_t length, size_t *done)
+{
+    HANDLE volume;
+    assert_int_equal(fltsim_open("C:", &(struct fltsim_open){.access = GENERIC_READ}, &volume), STATUS_SUCCESS);
+    NTSTATUS status = fltsim_ioctl(volume, code, in, (ULONG)in_length, out, (ULONG)length, done);
+    fltsim_close(volume);
+    return status;
+}
+
+static void a_disk_tells_its_number_and_bus(bool removable)
+{
+    VOLUME_DISK_EXTENTS extents;
+    STORAGE_DEVICE_NUMBER number;
+    STORAGE_PROPERTY_QUERY query = {.PropertyId = StorageDeviceProperty, .QueryType = PropertyStandardQuery};
+    _Alignas(8) char buffer[256];
+    PSTORAGE_DEVICE_DESCRIPTOR device = (PSTORAGE_DEVICE_DESCRIPTOR)buffer;
+    size_t done;
+    unit_start_with((struct fltsim_volume_options){.removable = removable, .size = 64 << 20});
+    assert_int_equal(ask_disk(IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, NULL, 0, &extents, sizeof extents - 1, &done),
+                     STATUS_INVALID_PARAMETER);
+    assert_int_equal(ask_disk(IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, NULL, 0, &extents, sizeof extents, &done), STATUS_SUCCESS);
+    assert_int_equal(done, sizeof extents);
+    assert_int_equal(extents.NumberOfDiskExtents, 1);
+    assert_int_equal(extents.Extents[0].ExtentLength.QuadPart, 64 << 20);
+    assert_int_equal(ask_disk(IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &number, 1, &done), STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(ask_disk(IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &number, sizeof number, &done), STATUS_SUCCESS);
+    assert_int_equal(number.DeviceType, FILE_DEVICE_DISK);
+    assert_int_equal(number.DeviceNumber, extents.Extents[0].DiskNumber);
+    assert_int_equal(ask_disk(IOCTL_STORAGE_QUERY_PROPERTY, &query, 4, buffer, sizeof buffer, &done), STATUS_INVALID_PARAMETER);
+    assert_int_equal(ask_disk(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, buffer, 8, &done), STATUS_SUCCESS);
+    assert_true(done == 8 && device->Size > sizeof *device && device->Size < sizeof buffer);
+    assert_int_equal(ask_disk(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, buffer, sizeof buffer, &done), STATUS_SUCCESS);
+    assert_int_equal(done, device->Size);
+    assert_int_equal(device->BusType, removable ? BusTypeUsb : BusTypeSata);
+    assert_int_equal(device->RemovableMedia, removable);
+    assert_string_equal(buffer + device->ProductIdOffset, "disk");
+    query.PropertyId = StorageAdapterProperty;
+    assert_int_equal(ask_disk(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, buffer, sizeof buffer, &done), STATUS_SUCCESS);
+    assert_int_equal(((PSTORAGE_ADAPTER_DESCRIPTOR)buffer)->BusType, removable ? BusTypeUsb : BusTypeSata);
+    query.PropertyId = StorageMiniportProperty;
+    assert_int_equal(ask_disk(IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, buffer, sizeof buffer, &done),
+                     STATUS_NOT_SUPPORTED);
+    unit_stop();
+}
+
+static void disks_tell_their_numbers_and_buses(void **state)
+{
+    a_disk_tells_its_number_and_bus(false);
+    a_disk_tells_its_number_and_bus(true);
+}
+
 static void sparse_files_have_holes(void **state)
 {
     size_t done;
@@ -473,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_volume_in_use_is_not_locked),
         cmocka_unit_test(reparse_points_lead_elsewhere),
         cmocka_unit_test(object_ids),
+        cmocka_unit_test(disks_tell_their_numbers_and_buses),
         cmocka_unit_test(sparse_files_have_holes),
         cmocka_unit_test(security_is_kept),
     };
