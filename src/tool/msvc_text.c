@@ -26,16 +26,16 @@ static char *next_word(char *from, const char *word)
     return NULL;
 }
 
-/* "unsigned long long size_t;" or "unsigned __int64 size_t;" behind a typedef: its end. */
+/* "unsigned long long size_t;", "unsigned __int64 size_t;" or, signed, ptrdiff_t, behind a typedef: its end. */
 static char *size_type(char *p)
 {
-    char *end;
-    p = take_word(p, "unsigned");
-    if (p && (end = take_word(p, "__int64")) != NULL)
+    char *sign = take_word(p, "unsigned"), *end;
+    p = sign ? sign : p;
+    if ((end = take_word(p, "__int64")) != NULL)
         p = end;
-    else if (p && (p = take_word(p, "long")) != NULL)
+    else if ((p = take_word(p, "long")) != NULL)
         p = take_word(p, "long");
-    p = p ? take_word(p, "size_t") : NULL;
+    p = p ? take_word(p, sign ? "size_t" : "ptrdiff_t") : NULL;
     return p ? take_word(p, ";") : NULL;
 }
 

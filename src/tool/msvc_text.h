@@ -7,7 +7,8 @@
 /* Takes the text (malloc) and gives it back, perhaps another one; the lines stay where they are. *changed is set where
  * something was put right:
  *  - typedef unsigned long X: 32 bits there, 64 here; becomes int
- *  - typedef unsigned __int64 size_t: what MSVC has already, and another type than this compiler's; goes
+ *  - typedef unsigned __int64 size_t, typedef long long ptrdiff_t: what MSVC has already, and another type than this
+ *    compiler's; goes
  *  - operator new(unsigned __int64): the size of the operators is this compiler's size_t
  *  - the comma before an empty __VA_ARGS__, which MSVC drops
  *  - extern "C" static: static without the linkage

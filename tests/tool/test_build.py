@@ -29,7 +29,7 @@ def sources_in_utf16_and_the_ansi_code_page_are_built():
 
 @test
 def what_msvc_takes_and_this_compiler_does_not_is_tried_with_others():
-    globals_ = '\n'.join(['typedef unsigned  __int64 size_t;',
+    globals_ = '\n'.join(['typedef unsigned  __int64 size_t;', 'typedef __int64 ptrdiff_t;', 'typedef long long ptrdiff_t;',
                           'typedef NTSTATUS (*QUERY)(HANDLE, PROCESSINFOCLASS, PVOID, ULONG, PULONG);',
                           'QUERY ZwQueryInformationProcess;', 'void Print(void) { KdPrint(("x"), 1); }',
                           'template <class T> struct List { typedef T *Link; Link First(); };',
@@ -100,8 +100,10 @@ def names_and_literals_as_only_msvc_has_them_are_put_right_in_cpp():
 def names_of_microsofts_headers_are_there_where_drivers_find_them():
     globals_ = ('#include <stdlib.h>\nstatic_assert(_MAX_PATH + _MAX_DRIVE + _MAX_DIR + _MAX_FNAME + _MAX_EXT == 260 + 3 + 3 * 256, "");\n'
                 'static PIMAGE_NT_HEADERS32 Of(PIMAGE_NT_HEADERS x) { return (PIMAGE_NT_HEADERS32)x; }\n'
+                'struct Two { union { struct { int A; } DUMMYSTRUCTNAME; int B; } DUMMYUNIONNAME; struct { int C; } DUMMYSTRUCTNAME2; };\n'
+                'static int First(struct Two *x) { return x->A + x->C; }\n'
                 '#include <ntimage.h>\nstatic_assert(FIELD_OFFSET(IMAGE_NT_HEADERS32, OptionalHeader) == 24, "");\n')
-    pre = 'if (Of(NULL)) FltReleaseContext(NULL);'
+    pre = 'struct Two two = {0}; if (Of(NULL) || First(&two)) FltReleaseContext(NULL);'
     code, rules, result = rules_of({'main.c': driver(globals=globals_.replace('static_assert', '_Static_assert'), pre=pre)})
     assert code == 0, result.stdout + result.stderr
 

@@ -154,6 +154,27 @@ typedef ULONG DEVICE_TYPE;
 #define UNICODE_STRING_MAX_CHARS (32767)
 #define OBJ_NAME_PATH_SEPARATOR ((WCHAR)'\\')
 #define MAX_PATH 260
+
+/* Names of members that have none: empty, as both compilers take unnamed structures and unions. */
+#ifndef DUMMYUNIONNAME
+#define DUMMYUNIONNAME
+#define DUMMYUNIONNAME2
+#define DUMMYUNIONNAME3
+#define DUMMYUNIONNAME4
+#define DUMMYUNIONNAME5
+#define DUMMYUNIONNAME6
+#define DUMMYUNIONNAME7
+#define DUMMYUNIONNAME8
+#define DUMMYUNIONNAME9
+#endif
+#ifndef DUMMYSTRUCTNAME
+#define DUMMYSTRUCTNAME
+#define DUMMYSTRUCTNAME2
+#define DUMMYSTRUCTNAME3
+#define DUMMYSTRUCTNAME4
+#define DUMMYSTRUCTNAME5
+#define DUMMYSTRUCTNAME6
+#endif
 #define ANYSIZE_ARRAY 1
 /* INVALID_HANDLE_VALUE is the programs' own: drivers have variables by that name. */
 
