@@ -125,7 +125,8 @@ void fltsim_trace_print(FILE *out);
 void fltsim_sleep(unsigned milliseconds);
 
 /* From now on, `seconds` of processor time without another call of this end the run as `endless-loop`, with the stack
- * of the thread that ran; the process aborts. 0: no limit. Counts on until it is called with 0, whatever machine runs. */
+ * of the thread that ran; the process aborts. And where the first thread waits while others only sleep and look again,
+ * a hundred thousand times, that is a `deadlock`. 0: no limit. Counts on until it is called with 0, whatever machine runs. */
 void fltsim_watchdog(unsigned seconds);
 /* Records a violation of a rule of the table by name, as the library's own checks do. */
 void fltsim_violate(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -246,6 +246,16 @@ static void LookForDriver(struct sched_thread *sched, bool parked, bool daemon, 
         *site = own;
 }
 
+static struct verify_violation *BeginWithoutRing(void)
+{
+    if (!sched_is_stalled())
+        return verify_begin_fatal(VERIFY_DEADLOCK, "Every thread waits, no timer is armed, and nothing can wake them.");
+    return verify_begin_fatal(VERIFY_DEADLOCK,
+                              "The first thread waits for what does not come, while others sleep and look again, for %lld "
+                              "seconds by now.",
+                              (long long)sched_now() / 10000000LL);
+}
+
 static struct verify_violation *Begin(PKTHREAD *told)
 {
     struct ring ring = {.count = 0};
@@ -272,8 +282,7 @@ static struct verify_violation *Begin(PKTHREAD *told)
     struct verify_violation *v =
         ring.count ? verify_begin_fatal(VERIFY_DEADLOCK, "The threads wait for each other: %s\"%s\".", text,
                                         ring.threads[0]->name)
-                   : verify_begin_fatal(VERIFY_DEADLOCK,
-                                        "Every thread waits, no timer is armed, and nothing can wake them.");
+                   : BeginWithoutRing();
     sched_each_thread(LookForDriver, &site);
     if (site)
         verify_blame(v, verify_driver_of(site));

@@ -38,6 +38,7 @@ bool sched_clock_tick(void)
     if (timer->due > now)
         now = timer->due;
     atomic_store_explicit(&sched.now, now, memory_order_release);
+    sched.leaps++;
     while ((timer = sched.armed) && timer->due <= now) {
         sched.armed = timer->next;
         timer->armed = false;

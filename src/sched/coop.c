@@ -59,7 +59,7 @@ static void run(struct sched_thread *self, struct sched_thread *next)
 static struct sched_thread *next_thread(void)
 {
     while (!sched.run_first) {
-        if (sched_clock_tick())
+        if (sched_clock_tick() && !sched_is_stalled())
             continue;
         if (sched.options.deadlock)
             sched.options.deadlock();

@@ -70,7 +70,7 @@ static void pass_time(void)
         if (!sched.armed && a_stranger_comes())
             continue;
         sched.busy++;
-        if (!sched_clock_tick()) {
+        if (!sched_clock_tick() || sched_is_stalled()) {
             sched_unguard();
             if (sched.options.deadlock)
                 sched.options.deadlock();

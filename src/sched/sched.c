@@ -232,12 +232,32 @@ bool sched_stack(char **low, char **high)
     return true;
 }
 
+static bool park_first(int64_t deadline)
+{
+    sched_guard();
+    sched.leaps = 0;
+    sched_unguard();
+    atomic_store(&sched.first_waits, deadline == SCHED_FOREVER);
+    bool woken = sched.backend->park(sched_current, deadline);
+    atomic_store(&sched.first_waits, false);
+    return woken;
+}
+
 bool sched_park(int64_t deadline)
 {
     sched_current->yields = 0;
     sched_current->stalls = 0;
     sched_gets_on();
-    return sched.backend->park(sched_current, deadline);
+    return sched_current == &sched.first && atomic_load(&sched.patience) ? park_first(deadline) : sched.backend->park(sched_current, deadline);
+}
+
+void sched_set_patience(unsigned leaps) { atomic_store(&sched.patience, leaps); }
+
+/* Guarded. */
+bool sched_is_stalled(void)
+{
+    unsigned patience = atomic_load(&sched.patience);
+    return patience && sched.leaps > patience && atomic_load(&sched.first_waits);
 }
 
 void sched_unpark(struct sched_thread *thread) { sched.backend->unpark(thread); }

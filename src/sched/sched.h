@@ -34,6 +34,10 @@ bool sched_start(const struct sched_options *options);
 /* Ends the machine's threads: each one that still exists is abandoned (coop: its stack goes; native: it is
  * unwound at its next park or scheduling point and joined). */
 void sched_stop(void);
+/* When the first thread waits without a limit while the clock leaps `leaps` times, others only sleep and look again:
+ * that is a deadlock (sched_is_stalled). 0: it is not, which is how a machine starts. */
+void sched_set_patience(unsigned leaps);
+bool sched_is_stalled(void);
 enum sched_backend sched_backend(void);
 
 /* `name` is copied. `owner` is what sched_owner() gives on that thread (its KTHREAD). A daemon does not count as

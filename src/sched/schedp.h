@@ -77,6 +77,9 @@ struct sched_state {
     /* clock */
     _Atomic int64_t now;
     struct sched_timer *armed; /* by due time; equals in the order they were armed */
+    atomic_uint patience;      /* 0: without end */
+    atomic_bool first_waits;   /* for as long as it takes */
+    unsigned leaps;            /* of the clock since */
 };
 extern struct sched_state sched;
 /* native: the list of threads, the clock, the counts; os_threads became 0. They outlive machines. */

@@ -29,9 +29,12 @@ static void expired(void)
     abort();
 }
 
+enum { PATIENCE = 100000 };
+
 void fltsim_watchdog(unsigned seconds)
 {
     plat_watchdog(seconds, seconds ? expired : NULL);
+    sched_set_patience(seconds ? PATIENCE : 0);
     if (machine && sched_self())
         sched_gets_on();
 }

@@ -361,6 +361,29 @@ def a_thread_that_outlives_its_driver_is_the_only_finding():
 
 
 @test
+def a_thread_that_waits_for_freed_memory_does_not_crash_the_machine_as_it_stops():
+    parts = dict(globals='static PKEVENT Event; static VOID Wait(PVOID p) { KeWaitForSingleObject(Event, Executive, KernelMode, FALSE, NULL); }',
+                 begin="{ HANDLE h; if ((Event = ExAllocatePoolWithTag(NonPagedPool, sizeof *Event, 'nevE')) == NULL) return STATUS_SUCCESS;"
+                       'KeInitializeEvent(Event, NotificationEvent, FALSE);'
+                       'if (NT_SUCCESS(PsCreateSystemThread(&h, THREAD_ALL_ACCESS, NULL, NULL, NULL, Wait, NULL))) ZwClose(h); }',
+                 end="if (Event) ExFreePoolWithTag(Event, 'nevE');")
+    for backend in ['coop', 'native']:
+        code, rules, result = rules_of({'main.c': driver(**parts)}, '--backend', backend)
+        assert code == 1 and 'thread-left-running' in rules and 'crash' not in rules, result.stdout
+
+
+@test
+def a_wait_for_ever_is_a_deadlock_though_a_thread_of_the_driver_polls():
+    poll = ('static VOID Poll(PVOID p) { LARGE_INTEGER a_while = {.QuadPart = -10000}; while (Filter) '
+            'KeDelayExecutionThread(KernelMode, FALSE, &a_while); }')
+    parts = dict(globals=poll, pre=ONCE + '{ HANDLE h; if (NT_SUCCESS(PsCreateSystemThread(&h, THREAD_ALL_ACCESS, NULL, NULL, NULL, '
+                 'Poll, NULL))) ZwClose(h); return FLT_PREOP_PENDING; }')
+    result = check({'wrong.c': driver(**parts)}, '--timeout', '20')
+    assert result.returncode == 1 and ': deadlock' in result.stdout, result.stdout + result.stderr
+    assert 'others sleep and look again' in result.stdout and ': pended-not-completed' in result.stdout, result.stdout
+
+
+@test
 def what_writes_beside_a_small_system_buffer_is_laid_to_the_driver():
     control = ('PUCHAR p = Irp->AssociatedIrp.SystemBuffer; PIO_STACK_LOCATION s = IoGetCurrentIrpStackLocation(Irp);'
                'ULONG n = max(s->Parameters.DeviceIoControl.InputBufferLength, s->Parameters.DeviceIoControl.OutputBufferLength);'
