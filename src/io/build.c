@@ -135,6 +135,7 @@ bool IopSystemBuffer(PIRP irp, const void *in, ULONG in_length, ULONG length)
     if (length > in_length)
         memset((PCHAR)buffer + in_length, 0, length - in_length);
     IopBlock(irp)->room = length;
+    IopBlock(irp)->room_of = buffer;
     irp->AssociatedIrp.SystemBuffer = buffer;
     irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     return true;

@@ -52,7 +52,7 @@ static bool Overfills(PIRP irp)
     const ULONG both = IRP_BUFFERED_IO | IRP_INPUT_OPERATION;
     const struct iop_block *block = IopBlock(irp);
     return (irp->Flags & both) == both && block && !NT_ERROR(irp->IoStatus.Status) && irp->UserBuffer &&
-           irp->IoStatus.Information > block->room;
+           block->room_of && irp->AssociatedIrp.SystemBuffer == block->room_of && irp->IoStatus.Information > block->room;
 }
 
 static void Overfilled(PIRP irp)

@@ -200,6 +200,7 @@ struct iop_block {
     bool holds_thread;      /* its thread ended without it: one pointer on the thread is the IRP's */
     unsigned short charge;  /* bytes of `charged` */
     ULONG room;             /* of the caller's buffer that the system buffer is copied to */
+    PVOID room_of;          /* that system buffer: a file system may put its own there */
     const void *overfilled; /* who completed it with more than that */
     struct ps_quota *charged; /* the process that pays for it, or NULL */
     IRP irp;                /* followed by `capacity` stack locations */

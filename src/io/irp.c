@@ -171,6 +171,7 @@ PIRP IopAllocateIrp(CCHAR stack_size, enum iop_owner owner, const void *caller)
     block->queued = block->cancelling = block->free_later = block->holds_thread = false;
     block->charged = NULL;
     block->room = 0;
+    block->room_of = NULL;
     block->overfilled = NULL;
     InitializeBlock(block, stack_size);
     return &block->irp;
