@@ -9,6 +9,8 @@
 #include <nt/fsrtl.h>
 #include <nt/tm.h>
 
+#define MAX_UNICODE_STACK_BUFFER_LENGTH 256
+
 /* Of <ntimage.h>. */
 typedef struct _IMAGE_NT_HEADERS *PIMAGE_NT_HEADERS32;
 typedef struct _IMAGE_NT_HEADERS64 *PIMAGE_NT_HEADERS64;

@@ -101,6 +101,7 @@ def names_of_microsofts_headers_are_there_where_drivers_find_them():
     globals_ = ('#include <stdlib.h>\nstatic_assert(_MAX_PATH + _MAX_DRIVE + _MAX_DIR + _MAX_FNAME + _MAX_EXT == 260 + 3 + 3 * 256, "");\n'
                 'static PIMAGE_NT_HEADERS32 Of(PIMAGE_NT_HEADERS x) { return (PIMAGE_NT_HEADERS32)x; }\n'
                 'struct Two { union { struct { int A; } DUMMYSTRUCTNAME; int B; } DUMMYUNIONNAME; struct { int C; } DUMMYSTRUCTNAME2; };\n'
+                'static_assert(DPFLTR_ACPI_ID == 24 && DPFLTR_FASTFAT_ID == 33 && TYPE_ALIGNMENT(ULONG64) == 8 && TYPE_ALIGNMENT(char) == 1 && MAX_UNICODE_STACK_BUFFER_LENGTH == 256, "");\n'
                 'static int First(struct Two *x) { return x->A + x->C; }\n'
                 '#include <ntimage.h>\nstatic_assert(FIELD_OFFSET(IMAGE_NT_HEADERS32, OptionalHeader) == 24, "");\n')
     pre = 'struct Two two = {0}; if (Of(NULL) || First(&two)) FltReleaseContext(NULL);'

@@ -176,6 +176,7 @@ typedef ULONG DEVICE_TYPE;
 #define DUMMYSTRUCTNAME6
 #endif
 #define ANYSIZE_ARRAY 1
+#define TYPE_ALIGNMENT(type) __alignof__(type)
 /* INVALID_HANDLE_VALUE is the programs' own: drivers have variables by that name. */
 
 #define MINCHAR 0x80
