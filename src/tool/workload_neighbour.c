@@ -5,9 +5,18 @@
 
 #include <stdio.h>
 
-static void (*const steps[])(struct workload *w) = {
-    workload_cached, workload_uncached, workload_mapped, workload_renames, workload_links, workload_deletes,
-    workload_streams, workload_directories, workload_attributes, workload_eas, workload_known,
+typedef void step(struct workload *w);
+
+static step *const steps[NEIGHBOUR_HABITS][8] = {
+    [NEIGHBOUR_ASKS_NAMES] = {workload_cached, workload_renames, workload_links, workload_deletes, workload_streams,
+                              workload_directories, workload_known},
+    [NEIGHBOUR_POSTS] = {workload_cached, workload_uncached, workload_renames, workload_directories, workload_known},
+    [NEIGHBOUR_OPENS_BESIDE] = {workload_cached, workload_streams, workload_directories, workload_known},
+    [NEIGHBOUR_SWAPS] = {workload_cached, workload_uncached, workload_directories},
+    [NEIGHBOUR_CANCELS_OPENS] = {workload_cached, workload_mapped, workload_deletes, workload_known},
+    [NEIGHBOUR_REPARSES] = {workload_cached, workload_renames, workload_deletes, workload_known},
+    [NEIGHBOUR_REFUSES] = {workload_cached, workload_uncached, workload_renames, workload_deletes, workload_directories,
+                           workload_attributes, workload_eas},
 };
 
 void workload_neighbours(struct workload *w)
@@ -20,12 +29,11 @@ void workload_neighbours(struct workload *w)
     beside.root = root;
     beside.note = NULL;
     fltsim_make_directory(root);
+    workload_populate(&beside);
     for (int habit = NEIGHBOURS_REST + 1; habit < NEIGHBOUR_HABITS; habit++) {
-        workload_populate(&beside);
         neighbours_do((enum neighbour_habit)habit);
-        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-            steps[i](&beside);
-        neighbours_do(NEIGHBOURS_REST);
+        for (step *const *run = steps[habit]; *run; run++)
+            (*run)(&beside);
     }
     neighbours_go();
     w->operations = beside.operations;
