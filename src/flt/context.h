@@ -332,7 +332,7 @@ bool FltpUnlinkAndDrop(PFLTP_CONTEXT Context, const char *Event, const void *Sit
 static inline bool FltpIsBeingDeleted(PFLTP_CONTEXT_NODE Node, PFLT_INSTANCE Instance, PFLT_FILTER Filter)
 {
     PFLTP_CONTEXT_NODE own = Instance ? __atomic_load_n(&Instance->Contexts, __ATOMIC_ACQUIRE) : NULL;
-    return Node->Dead || (Filter->Base.Flags & FLT_OBFL_DRAINING) || (own && __atomic_load_n(&own->Dead, __ATOMIC_ACQUIRE));
+    return Node->Dead || FltpIsDraining(&Filter->Base) || (own && __atomic_load_n(&own->Dead, __ATOMIC_ACQUIRE));
 }
 /* context_link.c: set, get and delete on a node. OldContext may be NULL. */
 NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key, PFLT_INSTANCE Instance,

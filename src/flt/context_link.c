@@ -69,7 +69,7 @@ NTSTATUS FltpSetOnNode(PFLTP_CONTEXT_NODE Node, FLT_CONTEXT_TYPE Type, PVOID Key
 /* Everything was unlinked from an instance that is gone, and that is the answer then. */
 static NTSTATUS NotFound(FLT_CONTEXT_TYPE Type, PVOID Key)
 {
-    bool gone = Type != FLT_VOLUME_CONTEXT && ((PFLT_INSTANCE)Key)->Base.Flags & FLT_OBFL_DRAINING;
+    bool gone = Type != FLT_VOLUME_CONTEXT && FltpIsDraining(&((PFLT_INSTANCE)Key)->Base);
     return gone ? STATUS_FLT_DELETING_OBJECT : STATUS_NOT_FOUND;
 }
 

@@ -46,7 +46,7 @@ NTSTATUS FltDeleteVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CON
     FltpCheckVolume(Volume, "FltDeleteVolumeContext", VERIFY_CALLER);
     NTSTATUS status = FltpDeleteFromNode(FltpObjectNode(&Volume->VolumeContexts, Volume, false), FLT_VOLUME_CONTEXT,
                                          Filter, OldContext, VERIFY_CALLER);
-    return status == STATUS_NOT_FOUND && Volume->Base.Flags & FLT_OBFL_DRAINING ? STATUS_FLT_DELETING_OBJECT : status;
+    return status == STATUS_NOT_FOUND && FltpIsDraining(&Volume->Base) ? STATUS_FLT_DELETING_OBJECT : status;
 }
 
 void FltpDeleteVolumeContexts(PFLT_VOLUME Volume, PFLT_FILTER Filter)

@@ -208,10 +208,17 @@ struct _FLT_FILTER {
     FLTP_CONTEXT_SHARD ContextShards[FLTP_SHARDS];
 };
 
+/* FltUnregisterFilter, a detach or a dismount is under way; others may be setting it meanwhile. */
+static inline bool FltpIsDraining(PFLT_OBJECT Object)
+{
+    return __atomic_load_n(&Object->Flags, __ATOMIC_RELAXED) & FLT_OBFL_DRAINING;
+}
+
 /* bad-flt-object unless it is a filter: every routine that a driver calls with the filter it registered. */
 static inline bool FltpIsFilter(PFLT_FILTER Filter)
 {
-    return __builtin_expect(Filter && (Filter->Base.Flags & FLT_OBFL_TYPES) == FLT_OBFL_TYPE_FILTER, 1);
+    return __builtin_expect(Filter && (__atomic_load_n(&Filter->Base.Flags, __ATOMIC_RELAXED) & FLT_OBFL_TYPES) ==
+                                          FLT_OBFL_TYPE_FILTER, 1);
 }
 static inline void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
 {

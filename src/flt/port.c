@@ -141,7 +141,7 @@ NTSTATUS FltCreateCommunicationPort(PFLT_FILTER Filter, PFLT_PORT *ServerPort, P
     if (!ConnectNotifyCallback || !DisconnectNotifyCallback || MaxConnections <= 0 || !ObjectAttributes ||
         !ObjectAttributes->ObjectName || !(ObjectAttributes->Attributes & OBJ_KERNEL_HANDLE))
         return STATUS_INVALID_PARAMETER;
-    if (Filter->Base.Flags & FLT_OBFL_DRAINING)
+    if (FltpIsDraining(&Filter->Base))
         return STATUS_FLT_DELETING_OBJECT;
     if (fault_allocation())
         return STATUS_INSUFFICIENT_RESOURCES;

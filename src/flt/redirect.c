@@ -6,7 +6,7 @@
 
 static bool MayRedirect(PFLT_INSTANCE Source, PFLT_INSTANCE Target)
 {
-    return Target && Target->Base.Flags & FLT_OBFL_TYPE_INSTANCE && Source->Filter == Target->Filter &&
+    return Target && FltpIsOfType(&Target->Base, FLT_OBFL_TYPE_INSTANCE) && Source->Filter == Target->Filter &&
            FltpCompareAltitudes(&Source->Altitude, &Target->Altitude) == 0;
 }
 

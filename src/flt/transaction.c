@@ -86,7 +86,7 @@ NTSTATUS FltEnlistInTransaction(PFLT_INSTANCE Instance, PKTRANSACTION Transactio
     PFLTP_CONTEXT context = FltpCheckContext(TransactionContext, "FltEnlistInTransaction", VERIFY_CALLER);
     if (!FltpContextFits(context, FLT_TRANSACTION_CONTEXT, Instance, "FltEnlistInTransaction", VERIFY_CALLER))
         return STATUS_INVALID_PARAMETER;
-    if (Instance->Base.Flags & FLT_OBFL_DRAINING)
+    if (FltpIsDraining(&Instance->Base))
         return STATUS_FLT_DELETING_OBJECT;
     if (fault_allocation())
         return STATUS_INSUFFICIENT_RESOURCES;

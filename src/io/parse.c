@@ -227,7 +227,7 @@ static NTSTATUS Succeed(struct iop_open *open, PFILE_OBJECT file, PVOID *found)
 {
     file->RelatedFileObject = NULL;
     __atomic_or_fetch(&file->Flags, FO_FILE_OPEN, __ATOMIC_RELAXED);
-    file->Flags &= ~FO_FLAGS_VALID_ONLY_DURING_CREATE;
+    __atomic_and_fetch(&file->Flags, ~(ULONG)FO_FLAGS_VALID_ONLY_DURING_CREATE, __ATOMIC_RELAXED);
     open->file = file;
     open->parsed = true;
     *found = file;

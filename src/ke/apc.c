@@ -16,7 +16,7 @@ static void Unbalanced(const char *routine, const char *region, const void *site
 
 static void Reenabled(PKTHREAD thread)
 {
-    if (__builtin_expect(!IsListEmpty(&thread->apcs[KernelMode]), 0))
+    if (__builtin_expect(KiHasApc(thread, KernelMode), 0))
         KiDeliverApcs(thread, KernelMode);
 }
 
@@ -126,13 +126,21 @@ bool KiApcIsDue(PKTHREAD thread)
 {
     PLIST_ENTRY head = &thread->apcs[KernelMode];
     bool due = false;
-    if (__builtin_expect(IsListEmpty(head), 1))
+    if (__builtin_expect(!KiHasApc(thread, KernelMode), 1))
         return false;
     sched_lock(&thread->apc_lock);
     for (PLIST_ENTRY entry = head->Flink; entry != head; entry = entry->Flink)
         due |= Deliverable(thread, CONTAINING_RECORD(entry, KAPC, ApcListEntry));
     sched_unlock(&thread->apc_lock);
     return due;
+}
+
+/* Locked. */
+static void Unqueue(PKTHREAD thread, PKAPC apc)
+{
+    RemoveEntryList(&apc->ApcListEntry);
+    __atomic_sub_fetch(&thread->apc_count[(int)apc->ApcMode], 1, __ATOMIC_RELAXED);
+    apc->Inserted = FALSE;
 }
 
 static PKAPC TakeApc(PKTHREAD thread, KPROCESSOR_MODE mode)
@@ -146,8 +154,7 @@ static PKAPC TakeApc(PKTHREAD thread, KPROCESSOR_MODE mode)
             found = apc;
     }
     if (found) {
-        RemoveEntryList(&found->ApcListEntry);
-        found->Inserted = FALSE;
+        Unqueue(thread, found);
     }
     sched_unlock(&thread->apc_lock);
     return found;
@@ -182,6 +189,7 @@ BOOLEAN KeInsertQueueApc(PRKAPC Apc, PVOID SystemArgument1, PVOID SystemArgument
         Apc->SystemArgument1 = SystemArgument1;
         Apc->SystemArgument2 = SystemArgument2;
         InsertTailList(&thread->apcs[(int)Apc->ApcMode], &Apc->ApcListEntry);
+        __atomic_add_fetch(&thread->apc_count[(int)Apc->ApcMode], 1, __ATOMIC_SEQ_CST);
     }
     sched_unlock(&thread->apc_lock);
     if (inserted && thread == KiCurrentThread())
@@ -197,8 +205,7 @@ bool KiRemoveApc(PRKAPC apc)
     sched_lock(&thread->apc_lock);
     bool queued = apc->Inserted;
     if (queued)
-        RemoveEntryList(&apc->ApcListEntry);
-    apc->Inserted = FALSE;
+        Unqueue(thread, apc);
     sched_unlock(&thread->apc_lock);
     return queued;
 }

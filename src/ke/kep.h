@@ -79,6 +79,10 @@ int KiPark(PKTHREAD thread);
 const char *KiNameOf(PKTHREAD thread);
 
 /* apc.c: runs the thread's own queued APCs that may run now; is there a kernel one? */
+static inline bool KiHasApc(const struct _KTHREAD *thread, KPROCESSOR_MODE mode)
+{
+    return __atomic_load_n(&thread->apc_count[(int)mode], __ATOMIC_SEQ_CST) > 0;
+}
 bool KiApcIsDue(PKTHREAD thread);
 void KiDeliverApcs(PKTHREAD thread, KPROCESSOR_MODE mode);
 

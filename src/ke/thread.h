@@ -103,6 +103,7 @@ struct _KTHREAD {
     GUID own_activity;       /* etw: of EtwActivityIdControl, for `activity` to point at */
     LIST_ENTRY mutants;      /* KMUTANT.MutantListEntry: owned ones */
     LIST_ENTRY apcs[2];      /* KAPC.ApcListEntry: queued kernel, user APCs */
+    volatile LONG apc_count[2]; /* in each: looked at without the lock */
     struct sched_lock apc_lock;
     struct ki_wait wait;
     struct ki_poll poll;

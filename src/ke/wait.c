@@ -44,7 +44,7 @@ static void LookForInterruption(PKTHREAD thread)
         result = KI_WAIT_ALERTED;
     else if (wait->alertable && wait->mode == UserMode && thread->alerted[UserMode])
         result = KI_WAIT_ALERTED;
-    else if (wait->alertable && wait->mode == UserMode && !IsListEmpty(&thread->apcs[UserMode]))
+    else if (wait->alertable && wait->mode == UserMode && KiHasApc(thread, UserMode))
         result = KI_WAIT_USER_APC;
     else if (thread->daemon && thread->terminating)
         result = KI_WAIT_ENDED;

@@ -111,7 +111,7 @@ static void make_room(struct verify_ledger_entries *entries)
 }
 
 /* The code at `site` is on this stack; the return address of its function. */
-static const void *__attribute__((no_sanitize("address"))) caller_of(const void *site)
+static const void *__attribute__((no_sanitize("address", "thread"))) caller_of(const void *site)
 {
     enum { DEEPEST = 8, WIDEST = 0x10000 }; // of one frame, in bytes
     void **frame = __builtin_frame_address(0);
