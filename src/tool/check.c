@@ -165,7 +165,8 @@ static void drop_runs(struct check *check, struct child *children, size_t first,
         plat_shared_free(check->runs[--check->run_count], RUN_MEMORY);
 }
 
-/* The runs know nothing of each other and have a processor each, where there are so many. A trace is one after the other. */
+/* The first run shows whether there is any use in the others. Those know nothing of each other and have a processor each,
+ * where there are so many. A trace is one after the other. */
 static bool run_all(struct check *check, const struct scenario *scenario)
 {
     static const char *const labels[] = {"idle unload", "unload with requests in flight", "failing allocations"};
@@ -177,7 +178,7 @@ static bool run_all(struct check *check, const struct scenario *scenario)
         children[i] = (struct child){.check = check, .run = run, .scenario = scenario};
     }
     for (size_t i = 0; i < count; i++) {
-        for (size_t ahead = check->options->trace ? i + 1 : count; started < ahead; started++)
+        for (size_t ahead = check->options->trace || !i ? i + 1 : count; started < ahead; started++)
             if (!start_run(&children[started])) {
                 drop_runs(check, children, i, started);
                 return false;
