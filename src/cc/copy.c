@@ -159,6 +159,8 @@ BOOLEAN CcCopyWrite(PFILE_OBJECT FileObject, PLARGE_INTEGER FileOffset, ULONG Le
                     PVOID Buffer)
 {
     API_ENTER(CcCopyWrite, FileObject, SCHED_WRITE);
+    if (!FileObject || !FileOffset)
+        ExRaiseAccessViolation();
     return copy_write(FileObject, FileOffset->QuadPart, Length, Wait, Buffer);
 }
 

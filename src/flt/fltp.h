@@ -223,7 +223,7 @@ static inline bool FltpIsFilter(PFLT_FILTER Filter)
 static inline void FltpCheckFilter(PFLT_FILTER Filter, const char *Routine, const void *Caller)
 {
     if (!FltpIsFilter(Filter))
-        FltpReportBadObject(&Filter->Base, FLT_OBFL_TYPE_FILTER, Routine, Caller);
+        FltpReportBadObject((PFLT_OBJECT)Filter, FLT_OBFL_TYPE_FILTER, Routine, Caller);
 }
 
 enum {

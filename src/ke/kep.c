@@ -23,6 +23,7 @@ void KepStop(void)
 {
     KiStopPreemption();
     KiStopExceptions();
+    InitializeListHead(&ki->boot.known_link); /* what was left running went with its object, list and all */
     KiDeleteThread(&ki->boot);
     sched_set_owner(sched_self(), NULL);
     sim_free(machine->ke);

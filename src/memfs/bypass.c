@@ -23,7 +23,9 @@ void MemfsRefreshBypass(struct memfs_scb *scb)
     bool may = scb->stream && !scb->bypass_paused && !scb->stream->sparse;
     for (PLIST_ENTRY link = scb->opens.Flink; link != &scb->opens; link = link->Flink) {
         struct memfs_ccb *ccb = CONTAINING_RECORD(link, struct memfs_ccb, open);
-        if (may && ccb->flags & MEMFS_CCB_BYPASS)
+        if (!(ccb->flags & MEMFS_CCB_BYPASS))
+            continue; /* others' flags are theirs */
+        if (may)
             __atomic_or_fetch(&ccb->file->Flags, FO_BYPASS_IO_ENABLED, __ATOMIC_RELAXED);
         else
             __atomic_and_fetch(&ccb->file->Flags, ~(ULONG)FO_BYPASS_IO_ENABLED, __ATOMIC_RELAXED);

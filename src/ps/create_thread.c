@@ -59,6 +59,7 @@ void PspDeleteThread(PVOID object)
 /* What is left of the thread's run has no KTHREAD any more: the object may go with this reference. */
 static void End(PKTHREAD thread)
 {
+    atomic_fetch_add(&psp->ending, 1);
     if (thread->exit_status == STATUS_PENDING)
         thread->exit_status = STATUS_SUCCESS;
     thread->terminating = true; /* as its notify routines see it */
@@ -76,7 +77,15 @@ static void End(PKTHREAD thread)
     PspUnlistThread(thread);
     sched_set_owner(sched_self(), &machine->ke->boot);
     ObpDereference(thread);
+    atomic_fetch_sub(&psp->ending, 1);
     atomic_fetch_sub(&psp->living, 1);
+}
+
+/* For a while: one that is stuck is reported later. */
+void PspAwaitEnding(void)
+{
+    for (unsigned i = 0; i < 1u << 20 && atomic_load(&psp->ending); i++)
+        sched_yield_now();
 }
 
 static void Body(void *argument)

@@ -55,6 +55,7 @@ void PspLeaveSystem(PEPROCESS before);
 struct _KTHREAD *PspNextThread(PEPROCESS process, HANDLE after);
 /* image.c: the machine stops; no process keeps its file any more. */
 void PspReleaseImages(void);
+void PspAwaitEnding(void); /* threads in their last steps */
 
 /* The process whose address space and handles are current: the attached one, if any. */
 static inline struct _KPROCESS *PspCurrentProcess(void) { return KiCurrentProcess(); }

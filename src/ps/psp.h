@@ -27,6 +27,7 @@ struct ps_state {
     PEPROCESS system, test;
     atomic_uint next_id;     /* processes and threads share numbers */
     atomic_uint living;      /* threads whose body has not come to its very end */
+    atomic_uint ending;      /* those of them that are in their last steps */
     unsigned ticket;         /* of anonymous threads' names */
     struct psp_notify notify[PSP_NOTIFY_LIMIT];
     KEVENT notify_left;      /* synchronization: a notify routine came back */

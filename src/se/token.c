@@ -47,7 +47,8 @@ static void DeleteToken(PVOID object)
         older = list->older;
         sim_free(list);
     }
-    ExDeleteResourceLite(&token->lock);
+    if (machine->ex) /* a process that goes with the machine has its token to the end */
+        ExDeleteResourceLite(&token->lock);
 }
 
 struct sep_token *SepCreateToken(TOKEN_TYPE type, const struct sep_token *like)

@@ -134,6 +134,7 @@ static void shut_down(void *off)
     PspReleaseImages();
     sim_dismount_volumes();
     sim_remove_legacy();
+    PspAwaitEnding(); /* who waited for a thread does not wait for what the thread still lets go of */
 }
 
 static void stop_rooms(void *unused)
