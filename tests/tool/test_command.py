@@ -78,10 +78,10 @@ def spin(before, loop, after=''):
 
 @test
 def a_thread_that_looks_for_ever_for_what_does_not_come_is_shown_with_its_line():
-    for before, loop, text in SPIN:
+    for number, (before, loop, text) in enumerate(SPIN):
         source = spin(before, loop)
         line = 'Pre (wrong.c:%d)' % (source[:source.index('/* the loop */')].count('\n') + 1)
-        for backend in 'coop', 'native':
+        for backend in ('coop', 'native') if not number else ('coop',) if number % 2 else ('native',):
             result = check({'wrong.c': source}, '--backend', backend)
             assert result.returncode == 1 and ': endless-loop [' in result.stdout, result.stdout + result.stderr
             assert line in result.stdout and text in result.stdout, (line, text, result.stdout)
