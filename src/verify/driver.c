@@ -53,7 +53,12 @@ static const char *intern(const char *text)
 /* Not where the library itself is, nor what it stands on, and what holds a lock as it likes. */
 static void open_range(const void *base)
 {
-    if (!base || base == plat_module_base((const void *)verify_register_driver) || base == plat_module_base((const void *)malloc))
+    static const void *own, *host;
+    if (!own) {
+        own = plat_module_base((const void *)verify_register_driver);
+        host = plat_module_base((const void *)malloc);
+    }
+    if (!base || base == own || base == host)
         return;
     uintptr_t start = (uintptr_t)base;
     for (size_t i = 0; i < RANGES; i++) {
