@@ -6,11 +6,4 @@
 #include_next <stdlib.h>
 #include <nt/std_end.h>
 
-/* Lengths of Microsoft's path routines, for buffers. */
-#ifndef _MAX_PATH
-#define _MAX_PATH 260
-#define _MAX_DRIVE 3
-#define _MAX_DIR 256
-#define _MAX_FNAME 256
-#define _MAX_EXT 256
-#endif
+#include <nt/path_lengths.h>

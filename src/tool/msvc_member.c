@@ -9,29 +9,12 @@ enum { DEEPEST = 64 };
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
-/* Behind a literal or a comment that begins here, else NULL. */
-static char *skip_quoted(char *p)
-{
-    if (p[0] == '/' && p[1] == '/')
-        return p + strcspn(p, "\n");
-    if (p[0] == '/' && p[1] == '*') {
-        char *end = strstr(p + 2, "*/");
-        return end ? end + 2 : p + strlen(p);
-    }
-    if (*p != '"' && *p != '\'')
-        return NULL;
-    char quote = *p++;
-    while (*p && *p != quote && *p != '\n')
-        p += *p == '\\' && p[1] ? 2 : 1;
-    return *p == quote ? p + 1 : p;
-}
-
 /* The word between `from` and `end`, comments left out, or NULL. */
 static char *find_word(char *from, const char *end, const char *word)
 {
     size_t length = strlen(word);
     for (char *p = from; p < end;) {
-        char *after = skip_quoted(p);
+        char *after = msvc_skip_quoted(p);
         if (after) {
             p = after;
             continue;
@@ -84,7 +67,7 @@ bool msvc_members(char *text)
     char *begin = text;
 
     for (char *p = text; *p;) {
-        char *after = skip_quoted(p);
+        char *after = msvc_skip_quoted(p);
         if (after) {
             p = after;
             continue;

@@ -223,8 +223,7 @@ static bool fix_typenames(char *text)
     return any;
 }
 
-/* Behind a literal or a comment that begins here, else NULL. */
-static char *skip_quoted(char *p)
+char *msvc_skip_quoted(char *p)
 {
     if (p[0] == '/' && p[1] == '/')
         return p + strcspn(p, "\n");
@@ -266,7 +265,7 @@ static bool fix_numbers(char *text)
 {
     bool any = false;
     for (char *p = text; *p;) {
-        char *after = skip_quoted(p);
+        char *after = msvc_skip_quoted(p);
         if (after) {
             p = after;
         } else if (is_word(*p)) {

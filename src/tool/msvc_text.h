@@ -22,6 +22,7 @@
 char *msvc_text(char *text, bool *changed);
 char *msvc_casts(char *text, bool *changed); /* steps of it */
 bool msvc_members(char *text);
+char *msvc_skip_quoted(char *p); /* behind a literal or a comment that begins here, else NULL */
 
 struct tree;
 /* Of all that was read: `enum X` before a name becomes int where neither the tree nor the WDK defines X, and so does a type

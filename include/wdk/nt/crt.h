@@ -144,13 +144,7 @@ FLTSIM_WDK_END
 #if !defined(FLTSIM_LIBRARY)
 
 /* Microsoft's names. */
-#ifndef _MAX_PATH
-#define _MAX_PATH 260
-#define _MAX_DRIVE 3
-#define _MAX_DIR 256
-#define _MAX_FNAME 256
-#define _MAX_EXT 256
-#endif
+#include <nt/path_lengths.h>
 #undef _wcsicmp
 #define _wcsicmp fltsim_wcsicmp
 #undef _wcsnicmp

@@ -492,26 +492,6 @@ typedef struct _CONTEXT *PCONTEXT;
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(V) ((void)(V))
 #define NOTHING
 #define CRITICAL
-/* Names of nested structures and unions, for compilers that know none without. */
-#ifndef DUMMYUNIONNAME
-#define DUMMYUNIONNAME
-#define DUMMYUNIONNAME2
-#define DUMMYUNIONNAME3
-#define DUMMYUNIONNAME4
-#define DUMMYUNIONNAME5
-#define DUMMYUNIONNAME6
-#define DUMMYUNIONNAME7
-#define DUMMYUNIONNAME8
-#define DUMMYUNIONNAME9
-#endif
-#ifndef DUMMYSTRUCTNAME
-#define DUMMYSTRUCTNAME
-#define DUMMYSTRUCTNAME2
-#define DUMMYSTRUCTNAME3
-#define DUMMYSTRUCTNAME4
-#define DUMMYSTRUCTNAME5
-#define DUMMYSTRUCTNAME6
-#endif
 /* A keyword in MSVC's C. */
 #if !defined(__cplusplus) && !defined(static_assert)
 #define static_assert _Static_assert
